@@ -1,0 +1,11 @@
+"""Contents page of kaggle_utils.
+
+Leaves and decisions are at hand after ``import kaggle_utils``; what needs torch, pandas or a
+competition is imported by its own name (``from kaggle_utils.competitions import reef``).
+"""
+
+from kaggle_utils.boxes import Boxes
+
+__version__ = "0.1.0"
+
+__all__ = ["Boxes", "__version__"]

@@ -1,0 +1,1 @@
+"""A small synthetic competition each, in Kaggle's own layout, made by our own code."""

@@ -1,0 +1,1 @@
+"""What is particular to Kaggle: where files lie, what a session may use, its APIs."""

@@ -1,0 +1,48 @@
+"""kaggle_utils: a kit for image competitions on Kaggle. Tool settings that need no file of their own live in dotfiles."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "kaggle_utils" / "__init__.py").read_text()).group(1)
+
+RUN = [
+    "numpy>=2.0",
+    "pandas>=2.2",
+    "scipy",
+    "matplotlib",
+    "pillow",
+    "opencv-python",
+    "numba",
+    "orjson",
+    "psutil",
+    "tqdm",
+    "torch",
+    "torchvision",
+    "albumentations==2.0.8",
+    "ensemble-boxes==1.0.9",
+    "ultralytics>=8.3",
+    "norfair==2.1.1",  # later releases declare numpy<2, though they run on 2; on Kaggle 2.3.0 comes from a wheel
+    "nbclient",
+    "nbconvert",
+    "ipykernel",
+]
+TEST = ["pytest", "hypothesis", "jupytext", "pytest-xdist"]
+BENCH = ["hotcoco", "pycocotools", "faster-coco-eval", "simplejpeg"]
+
+setup(
+    name="kaggle-utils",
+    version=VERSION,
+    description="Exact metrics, leak-free folds and rehearsed submissions for image competitions on Kaggle",
+    long_description=(HERE / "README.md").read_text() if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["kaggle_utils", "kaggle_utils.*"]),
+    package_data={"kaggle_utils": ["**/*.yaml", "**/*.csv", "**/*.json"]},
+    install_requires=RUN,
+    extras_require={"test": TEST, "bench": BENCH},
+    entry_points={"console_scripts": ["kaggle-utils = kaggle_utils.cli:main"]},
+)
