@@ -1,0 +1,16 @@
+"""What all tests share: where the real competition files lie, when they are there."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real files, or a skip that says how to name one."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("KAGGLE_UTILS_REAL_DATA", beside))
+    if not (folder / "tables").is_dir():
+        pytest.skip("no real data: set KAGGLE_UTILS_REAL_DATA to a folder with input/, tables/, extra/, weights/")
+    return folder
