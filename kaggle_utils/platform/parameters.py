@@ -1,0 +1,160 @@
+"""Parameters of a notebook: found in its tagged cell, overridden by an injected one.
+
+Every notebook of the kit has one cell tagged ``parameters`` that assigns each setting with its
+reason. ``kaggle-utils run --set`` and ``kaggle-utils push --set`` override settings the way
+papermill does: a cell tagged ``injected-parameters`` goes in right after that cell, so a reader sees
+the default and what replaced it. A name which the ``parameters`` cell does not assign is an error,
+for a mistyped override would otherwise run for hours with the default.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+
+__all__ = ["parse_set", "fan_out", "defaults", "inject"]
+
+PARAMETERS, INJECTED = "parameters", "injected-parameters"
+_RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
+
+
+def parse_set(texts: Iterable[str]) -> dict[str, object]:
+    """Command line overrides ``name=value`` as Python values.
+
+    A value is read as a Python literal, and is a text when it is none. ``first..last`` is the list of
+    whole numbers from first to last, both included: a range to fan out over.
+    Raises ValueError naming the text that is no ``name=value``, an empty range or a name given twice.
+
+    >>> parse_set(["fold=0..2", "lr=1e-3", "model=yolo11n", "sizes=(640, 1280)"])
+    {'fold': [0, 1, 2], 'lr': 0.001, 'model': 'yolo11n', 'sizes': (640, 1280)}
+    """
+    values: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (equals and name.isidentifier()):
+            raise ValueError(f"override {text!r} is not of the form name=value with a Python name")
+        if name in values:
+            raise ValueError(f"override {text!r}: {name} is given twice")
+        values[name] = _value(value)
+    return values
+
+
+def _value(text: str) -> object:
+    if found := _RANGE.fullmatch(text):
+        return _whole_numbers(*map(int, found.groups()))
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _whole_numbers(first: int, last: int) -> list[int]:
+    if last < first:
+        raise ValueError(f"range {first}..{last} is empty, expected first..last with first <= last")
+    return list(range(first, last + 1))
+
+
+def fan_out(texts: Iterable[str]) -> list[dict[str, object]]:
+    """One set of values for each combination of the ranges among the overrides; one when there is none.
+
+    Only ``first..last`` fans out; a list written as a list is one value.
+
+    >>> fan_out(["fold=0..1", "sizes=[640, 1280]"])
+    [{'fold': 0, 'sizes': [640, 1280]}, {'fold': 1, 'sizes': [640, 1280]}]
+    """
+    texts = list(texts)
+    values = parse_set(texts)
+    ranges = _ranges(texts)
+    choices = [[(name, v) for v in value] if name in ranges else [(name, value)] for name, value in values.items()]
+    return [dict(chosen) for chosen in itertools.product(*choices)]
+
+
+def _ranges(texts: Iterable[str]) -> set[str]:
+    parts = (text.partition("=") for text in texts)
+    return {name.strip() for name, _, value in parts if _RANGE.fullmatch(value.strip())}
+
+
+def defaults(notebook: Mapping) -> dict[str, object]:
+    """What the ``parameters`` cell assigns: name -> value, or its source text where it is no literal.
+
+    notebook: an .ipynb file's content. Raises ValueError when it has not exactly one such cell.
+
+    >>> cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "fold = 0\\nsize: int = 2 * 640"}
+    >>> defaults({"cells": [cell]})
+    {'fold': 0, 'size': '2 * 640'}
+    """
+    cell = notebook["cells"][_tagged(notebook)]
+    tree = ast.parse("".join(cell["source"]))
+    return {name: _literal(value) for node in tree.body for name, value in _assigned(node)}
+
+
+def _tagged(notebook: Mapping) -> int:
+    places = [i for i, cell in enumerate(notebook["cells"]) if PARAMETERS in _tags(cell)]
+    if len(places) != 1:
+        raise ValueError(f"the notebook has {len(places)} cells tagged {PARAMETERS!r}, expected exactly one")
+    return places[0]
+
+
+def _tags(cell: Mapping) -> list[str]:
+    return cell.get("metadata", {}).get("tags", [])
+
+
+def _assigned(node: ast.stmt) -> list[tuple[str, ast.expr]]:
+    """The (name, value) pairs of one statement, ``a = b = 1`` and ``a, b = 1, 2`` included."""
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        return _pairs(node.target, node.value)
+    if isinstance(node, ast.Assign):
+        return [pair for target in node.targets for pair in _pairs(target, node.value)]
+    return []
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
+    if isinstance(target, ast.Name):
+        return [(target.id, value)]
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        return [pair for t, v in zip(target.elts, value.elts, strict=True) for pair in _pairs(t, v)]
+    return []
+
+
+def _literal(value: ast.expr) -> object:
+    try:
+        return ast.literal_eval(value)
+    except ValueError:
+        return ast.unparse(value)
+
+
+def inject(notebook: Mapping, values: Mapping[str, object]) -> dict:
+    """A copy of the notebook whose settings are overridden by one cell after the ``parameters`` cell.
+
+    An ``injected-parameters`` cell of an earlier injection is replaced; without values there is none.
+    Raises ValueError naming a setting that the ``parameters`` cell does not assign.
+
+    >>> cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "fold = 0"}
+    >>> inject({"cells": [cell]}, {"fold": 3})["cells"][1]["source"]
+    '# Overrides of the cell above.\\nfold = 3\\n'
+    """
+    new = copy.deepcopy(dict(notebook))
+    new["cells"] = [cell for cell in new["cells"] if INJECTED not in _tags(cell)]
+    if values:
+        known = defaults(new)
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"parameter {name!r} (= {value!r}) is not set by the notebook, it has {sorted(known)}")
+        new["cells"].insert(_tagged(new) + 1, _overriding_cell(new, values))
+    return new
+
+
+def _overriding_cell(notebook: Mapping, values: Mapping[str, object]) -> dict:
+    lines = "".join(f"{name} = {value!r}\n" for name, value in values.items())
+    cell = {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {"tags": [INJECTED]},
+        "outputs": [],
+        "source": "# Overrides of the cell above.\n" + lines,
+    }
+    takes_ids = (notebook.get("nbformat", 4), notebook.get("nbformat_minor", 5)) >= (4, 5)
+    return cell | {"id": INJECTED} if takes_ids else cell

@@ -1,0 +1,88 @@
+"""Overrides of a notebook's parameters."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaggle_utils.platform.parameters import defaults, fan_out, inject, parse_set
+
+
+def notebook(source: str = "fold = 0\nmodel = 'yolo11n'\n", tags: tuple[str, ...] = ("parameters",)) -> dict:
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title"), cell])
+
+
+def run(book: dict) -> dict:
+    names: dict = {}
+    for cell in book["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    return names
+
+
+def test_values_are_python_literals_and_otherwise_text():
+    texts = ["a=1", "b=1e-3", "c=None", "d=[1, 'x']", "e=weights/best.pt", "f=x=y", "g='5'", "h="]
+    expected = {"a": 1, "b": 1e-3, "c": None, "d": [1, "x"], "e": "weights/best.pt", "f": "x=y", "g": "5", "h": ""}
+    assert parse_set(texts) == expected
+
+
+def test_a_range_includes_both_ends():
+    assert parse_set(["fold=0..4"]) == {"fold": [0, 1, 2, 3, 4]}
+    assert parse_set(["fold=-1..0"]) == {"fold": [-1, 0]}
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [(["fold"], "'fold' is not"), (["1a=2"], "'1a=2'"), (["a=1", "a=2"], "given twice"), (["f=4..0"], "4..0 is empty")],
+)
+def test_a_wrong_override_is_named(texts, message):
+    with pytest.raises(ValueError, match=message):
+        parse_set(texts)
+
+
+def test_two_ranges_make_every_combination():
+    sets = fan_out(["fold=0..1", "seed=7..8", "lr=0.1"])
+    assert [(s["fold"], s["seed"], s["lr"]) for s in sets] == [(0, 7, 0.1), (0, 8, 0.1), (1, 7, 0.1), (1, 8, 0.1)]
+
+
+def test_without_overrides_there_is_one_run_with_the_defaults():
+    assert fan_out([]) == [{}]
+
+
+def test_defaults_reads_every_kind_of_assignment():
+    book = notebook("a = 1\nb: str = 'x'\nc = d = 2\ne, f = 3, (4, 5)\ng = 2 * a\nprint(a)\n")
+    assert defaults(book) == {"a": 1, "b": "x", "c": 2, "d": 2, "e": 3, "f": (4, 5), "g": "2 * a"}
+
+
+def test_injected_values_win_when_the_notebook_runs():
+    assert run(inject(notebook(), {"fold": 3}))["fold"] == 3
+    assert run(inject(notebook(), {"fold": 3}))["model"] == "yolo11n"
+
+
+def test_injecting_leaves_the_original_alone_and_a_second_injection_replaces_the_first():
+    book = notebook()
+    once = inject(book, {"fold": 3})
+    assert len(book["cells"]) == 2
+    assert inject(once, {"fold": 4})["cells"] == inject(book, {"fold": 4})["cells"]
+    assert inject(once, {})["cells"] == book["cells"]
+
+
+def test_an_unknown_parameter_is_named_beside_those_that_exist():
+    with pytest.raises(ValueError, match=r"'folds' \(= 3\).*\['fold', 'model'\]"):
+        inject(notebook(), {"folds": 3})
+
+
+@pytest.mark.parametrize("tags", [(), ("parameter",)])
+def test_a_notebook_without_a_parameters_cell_is_refused(tags):
+    with pytest.raises(ValueError, match="0 cells tagged 'parameters'"):
+        inject(notebook(tags=tags), {"fold": 3})
+
+
+@given(st.dictionaries(st.sampled_from(["fold", "model"]), st.one_of(st.integers(), st.text(), st.floats(allow_nan=False, allow_infinity=False), st.none(), st.lists(st.booleans()))))
+def test_any_literal_arrives_as_it_was_and_the_notebook_stays_valid(values):
+    book = inject(notebook(), values)
+    nbformat.validate(book)
+    assert {name: run(book)[name] for name in values} == values
