@@ -1,0 +1,40 @@
+"""Files that are there whole or not at all.
+
+A kernel is killed at its time limit and a laptop at its lid; what a stage left half written must not
+look finished to the next. So everything is written under another name in the same folder and renamed
+at the end, which POSIX and Windows do in one step.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["replacing"]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """A name to write to; it becomes ``path`` when the block ends well and vanishes when it fails.
+
+    The name lies in the same folder (made if it is missing) and keeps the suffix, for writers that
+    choose a format by it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(f"{folder}/runs/scores.json") as part:
+    ...         _ = part.write_text("[1]")
+    ...     sorted(file.name for file in (Path(folder) / "runs").iterdir())
+    ['scores.json']
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
