@@ -1,0 +1,85 @@
+"""The command ``python -m tests.benchmarks``: see the package for what it measures."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from . import JOBS, Job
+from .measure import first_call_seconds, numba_import_seconds, rows_of
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the chosen jobs and prints their table; ends with exit code 0 even where a target is missed."""
+    args = _arguments(argv)
+    for file in sorted(Path(__file__).parent.glob("bench_*.py")):
+        importlib.import_module(f"{__package__}.{file.stem}")
+    rows, first_calls = [], []
+    chosen = [make for make in JOBS if args.only.lower() in f"{make.__name__} {make.__module__}".lower()]
+    for make in tqdm(chosen, unit="job", disable=None):
+        job = make()
+        rows += rows_of(job, args.rounds)
+        first_calls += _first_call(job)
+    result = {"machine": _machine(), "rows": rows, "first_calls": first_calls}
+    print(json.dumps(result, indent=1) if args.json else as_markdown(result))
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Times this kit beside its peers.")
+    parser.add_argument("--only", default="", metavar="NAME", help="jobs whose function or file name holds NAME")
+    parser.add_argument("--json", action="store_true", help="print numbers, not a table")
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds per peer (default 7)")
+    return parser.parse_args(argv)
+
+
+def _first_call(job: Job) -> list[dict]:
+    if job.first_call is None or importlib.util.find_spec("numba") is None:
+        return []
+    compiling, cached = first_call_seconds(job.first_call)
+    return [{"job": job.title, "compiling_s": compiling, "cached_s": cached}]
+
+
+def _machine() -> dict:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cores": cores, "python": platform.python_version(), "system": platform.system()}
+
+
+def as_markdown(result: dict) -> str:
+    """The rows as a Markdown table, then first calls, then the targets that were missed."""
+    lines = ["| job | ours, ms | peer | peer, ms | ratio | target | same answer |", "|---|---|---|---|---|---|---|"]
+    lines += [_line(row) for row in result["rows"]]
+    if result["first_calls"]:
+        lines += ["", f"First call of the compiled kernels (besides `import numba`: {numba_import_seconds():.2f} s):"]
+    for first in result["first_calls"]:
+        lines.append(f"- {first['job']}: {first['compiling_s']:.2f} s compiling, {first['cached_s']:.2f} s from the cache")
+    missed = [f"- {r['job']} against {r['peer']}: {r['ratio']:.3g} of {r['target']:g}" for r in _missed(result["rows"])]
+    wrong = [f"- {r['job']}: not the answer of {r['peer']}" for r in result["rows"] if r.get("same") is False]
+    lines += ["", *(["Targets missed:", *missed] if missed else ["No target missed."])]
+    lines += ["", "Answers that differ:", *wrong] if wrong else []
+    machine = result["machine"]
+    return "\n".join([*lines, "", f"{machine['cores']} cores, Python {machine['python']}, {machine['system']}."])
+
+
+def _missed(rows: list[dict]) -> list[dict]:
+    return [row for row in rows if row.get("met") is False]
+
+
+def _line(row: dict) -> str:
+    target = "" if row["target"] is None else f"{row['target']:g}"
+    if "missing" in row:
+        return f"| {row['job']} | | {row['peer']} | not installed: pip install -e .[bench] | | {target} | |"
+    target += {True: "", False: " **missed**", None: ""}[row["met"]]
+    same = {True: "yes", False: "**no**", None: "not compared"}[row["same"]]
+    ours, peer, ratio = (f"{row[name]:.3g}" if row[name] < 1e3 else f"{row[name]:,.0f}" for name in ("ours_ms", "peer_ms", "ratio"))
+    return f"| {row['job']} | {ours} | {row['peer']} | {peer} | {ratio} | {target} | {same} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
