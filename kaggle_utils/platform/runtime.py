@@ -1,0 +1,239 @@
+"""Where a notebook runs, where its files lie and how long it may go on.
+
+The only module that knows ``/kaggle``. On Kaggle inputs are mounted read-only, in one of two layouts
+(``input/competitions/<slug>``, ``input/notebooks/<owner>/<slug>``, ``input/datasets/<owner>/<slug>``
+today, ``input/<slug>`` before and now and then still), outputs go to ``working`` and ``temp`` is
+thrown away. At home the same calls give folders below ``runs/``. What is known of the platform:
+``KAGGLE_KERNEL_RUN_TYPE`` is Interactive or Batch, ``KAGGLE_IS_COMPETITION_RERUN`` is set only while
+the hidden test is scored; a session lasts 12 hours, a rerun 9.
+
+Environment variables of the kit (all optional):
+``KAGGLE_UTILS_INPUT`` at home, a folder laid out like ``/kaggle/input``, or one competition's folder;
+``KAGGLE_UTILS_RUNS`` at home, where stages write and read, default ``runs``;
+``KAGGLE_UTILS_DEADLINE`` Unix time in seconds at which the session ends;
+``KAGGLE_UTILS_KAGGLE_ROOT`` in place of ``/kaggle``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import re
+import time
+from importlib import metadata
+from pathlib import Path
+
+from kaggle_utils.platform.gpu import Gpu, check_gpu, gpus
+
+__all__ = [
+    "Gpu",
+    "NotAttached",
+    "attached",
+    "check_gpu",
+    "competition_dir",
+    "deadline",
+    "describe",
+    "gpus",
+    "input_root",
+    "is_rerun",
+    "kernel_slug",
+    "output_dir",
+    "place",
+    "seconds_left",
+    "stage_dir",
+    "stage_dirs",
+    "temp_dir",
+]
+
+SESSION_HOURS = 12.0
+RERUN_HOURS = 9.0
+
+
+class NotAttached(FileNotFoundError):
+    """An input that should be there is not; the text says what is and how to attach it."""
+
+
+def place() -> str:
+    """``"interactive"`` or ``"batch"`` on Kaggle, ``"home"`` anywhere else."""
+    run_type = os.environ.get("KAGGLE_KERNEL_RUN_TYPE")
+    if run_type is None:
+        return "home"
+    return "interactive" if run_type.lower() == "interactive" else "batch"
+
+
+def is_rerun() -> bool:
+    """True while Kaggle scores a submission on the hidden test."""
+    return os.environ.get("KAGGLE_IS_COMPETITION_RERUN") is not None
+
+
+def input_root() -> Path | None:
+    """The folder inputs are attached in; at home ``KAGGLE_UTILS_INPUT``, or None where it is not set.
+
+    Raises NotAttached when that variable names a folder that does not exist.
+    """
+    if place() != "home":
+        return _kaggle("input")
+    given = os.environ.get("KAGGLE_UTILS_INPUT")
+    if given and not Path(given).is_dir():
+        raise NotAttached(f"KAGGLE_UTILS_INPUT is {given!r}, expected a folder")
+    return Path(given) if given else None
+
+
+def attached() -> list[str]:
+    """What is attached, as paths relative to the input folder, in both layouts; sorted.
+
+    A competition is ``competitions/<slug>``, a dataset ``datasets/<owner>/<slug>``, an earlier
+    notebook ``notebooks/<owner>/<slug>``; in the old layout each is just ``<slug>``.
+    """
+    root = input_root()
+    if root is None or not root.is_dir():
+        return []
+    depth = {"competitions": "*", "datasets": "*/*", "notebooks": "*/*", "models": "*/*/*/*/*"}
+    found = [p for top in root.iterdir() for p in (top.glob(depth[top.name]) if top.name in depth else [top])]
+    return sorted(p.relative_to(root).as_posix() for p in found)
+
+
+def competition_dir(slug: str) -> Path | None:
+    """The folder of a competition's files, e.g. of ``tensorflow-great-barrier-reef``.
+
+    At home None where ``KAGGLE_UTILS_INPUT`` does not lead to it, so that a notebook can take the
+    built-in sample (and say so). On Kaggle raises NotAttached with a list of what is attached.
+    """
+    root = input_root()
+    if root is not None:
+        for folder in (root / "competitions" / slug, root / slug):
+            if folder.is_dir():
+                return folder
+    if place() != "home":
+        raise NotAttached(_missing(f"the competition {slug!r}", f'"competition_sources": ["{slug}"]'))
+    return root if root is not None and any(p.is_file() for p in root.iterdir()) else None
+
+
+def kernel_slug(competition: str, stage: str) -> str:
+    """The name on Kaggle of the notebook that runs a stage.
+
+    >>> kernel_slug("reef", "1_eda")
+    'reef-1-eda'
+    """
+    return f"{competition}-{stage}".replace("_", "-")
+
+
+def stage_dirs(competition: str, stage: str) -> list[Path]:
+    """The output folders of an earlier stage, several when it was fanned out by fold, in fold order.
+
+    At home ``runs/<competition>/<stage>`` and ``runs/<competition>/<stage>-fold<k>``. On Kaggle the
+    attached notebooks (or datasets) called ``<competition>-<stage>`` or ``...-fold<k>``, in either
+    layout. Raises NotAttached when there is none.
+    """
+    if place() == "home":
+        found = _with_folds(_runs() / competition, stage)
+        how = f"run stage {stage} of {competition} first, or set KAGGLE_UTILS_RUNS (now {str(_runs())!r})"
+        problem = f"no output of stage {stage} of {competition}: {how}"
+    else:
+        slug = kernel_slug(competition, stage)
+        root = _kaggle("input")
+        parents = [root, *root.glob("notebooks/*"), *root.glob("datasets/*")]
+        found = [folder for parent in parents for folder in _with_folds(parent, slug)]
+        problem = _missing(f"the output of notebook {slug!r}", f'"kernel_sources": ["<owner>/{slug}"]')
+    if not found:
+        raise NotAttached(problem)
+    return sorted(found, key=_fold_number)
+
+
+def stage_dir(competition: str, stage: str) -> Path:
+    """The one output folder of an earlier stage; NotAttached when there is none, ValueError if several."""
+    found = stage_dirs(competition, stage)
+    if len(found) > 1:
+        names = ", ".join(p.name for p in found)
+        raise ValueError(f"stage {stage} of {competition} left {len(found)} outputs ({names}), expected one")
+    return found[0]
+
+
+def output_dir(competition: str, stage: str) -> Path:
+    """Where a stage writes: Kaggle's working folder, or ``runs/<competition>/<stage>`` at home; created."""
+    return _made(_runs() / competition / stage if place() == "home" else _kaggle("working"))
+
+
+def temp_dir() -> Path:
+    """A folder for what need not be kept: Kaggle's temp folder, or ``runs/temp`` at home; created."""
+    return _made(_runs() / "temp" if place() == "home" else _kaggle("temp"))
+
+
+def deadline() -> float:
+    """Unix time in seconds at which the session ends; ``inf`` at home.
+
+    Counted from the first call (the bootstrap cell makes it) and noted in ``KAGGLE_UTILS_DEADLINE``,
+    so that worker processes share it. What a session spent before that cell is not known: leave
+    some minutes. Raises ValueError when the variable is not a number.
+    """
+    given = os.environ.get("KAGGLE_UTILS_DEADLINE")
+    if given is None and place() == "home":
+        return math.inf
+    if given is None:
+        given = str(time.time() + 3600 * (RERUN_HOURS if is_rerun() else SESSION_HOURS))
+        os.environ["KAGGLE_UTILS_DEADLINE"] = given
+    try:
+        return float(given)
+    except ValueError:
+        raise ValueError(f"KAGGLE_UTILS_DEADLINE is {given!r}, expected Unix time in seconds") from None
+
+
+def seconds_left() -> float:
+    """Seconds until the deadline, ``inf`` at home, below 0 when it has passed."""
+    return deadline() - time.time()
+
+
+def describe() -> str:
+    """One line: where this runs, Python, torch, GPUs, and when the session ends.
+
+    On Kaggle, for instance ``Kaggle (batch, rerun) | Python 3.13.15 | torch 2.11.0+cu128 |
+    2 x Tesla T4 | ends 18:30 UTC, 9.0 h left``.
+    """
+    where = "at home" if place() == "home" else f"Kaggle ({place()}{', rerun' if is_rerun() else ''})"
+    return " | ".join([where, f"Python {platform.python_version()}", _torch(), _cards(), _end()])
+
+
+def _torch() -> str:
+    try:
+        return f"torch {metadata.version('torch')}"
+    except metadata.PackageNotFoundError:
+        return "no torch"
+
+
+def _cards() -> str:
+    names = [card.name for card in gpus()]
+    return ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names)) or "no GPU"
+
+
+def _end() -> str:
+    if math.isinf(deadline()):
+        return "no deadline"
+    return f"ends {time.strftime('%H:%M', time.gmtime(deadline()))} UTC, {seconds_left() / 3600:.1f} h left"
+
+
+def _kaggle(folder: str) -> Path:
+    return Path(os.environ.get("KAGGLE_UTILS_KAGGLE_ROOT", "/kaggle")) / folder
+
+
+def _runs() -> Path:
+    return Path(os.environ.get("KAGGLE_UTILS_RUNS", "runs"))
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _with_folds(parent: Path, name: str) -> list[Path]:
+    return [p for p in parent.glob(name + "*") if p.is_dir() and re.fullmatch(r"(-fold\d+)?", p.name[len(name) :])]
+
+
+def _fold_number(folder: Path) -> tuple[int, str]:
+    fold = re.search(r"-fold(\d+)$", folder.name)
+    return int(fold.group(1)) if fold else -1, str(folder)
+
+
+def _missing(what: str, key: str) -> str:
+    there = ", ".join(attached()) or "nothing"
+    return f"{what} is not attached; attached: {there}. Add it in the notebook's Input pane or as {key} in its metadata"
