@@ -107,11 +107,11 @@ def load(folder: str | os.PathLike, table: str = "train.csv") -> ReefData:
     Raises FileNotFoundError when the table is missing, ValueError when it is not a reef table.
 
     >>> import tempfile
-    >>> row = "0,40258,16,16,0-16,\"[{'x': 559, 'y': 213, 'width': 50, 'height': 32}]\""
+    >>> text = ",".join(FRAME_COLUMNS) + "\\n0,40258,5,5,0-5,[]\\n"
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "train.csv").write_text(",".join(FRAME_COLUMNS) + "\\n" + row)
+    ...     _ = Path(folder, "train.csv").write_text(text)
     ...     print(load(folder))
-    1 frames, 1 with 1 boxes; 1 of their images are missing
+    1 frames, 0 with 0 boxes; 1 of their images are missing
     """
     frames = read_frames(Path(folder) / table)
     images = Path(folder) / "train_images"
