@@ -1,0 +1,176 @@
+"""The time-series API of the reef competition, emulated: one loop at home and on Kaggle.
+
+*TensorFlow: Help Protect the Great Barrier Reef* hands out its hidden frames one by one through a
+compiled module, ``greatbarrierreef``, built for CPython 3.7 alone. :class:`GreatBarrierReef` behaves
+like that module as its public mock was seen to behave (its refusals word for word, its printed
+complaint, the moment at which it writes ``submission.csv``) over any frames: a folder, a list of
+files or of arrays. :func:`reef_environment` gives the real environment where it can be imported and
+the emulated one elsewhere, so a submission notebook has a single loop.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["GreatBarrierReef", "ReefEnvironment", "SAMPLE_TEXT", "frame_paths", "reef_environment"]
+
+SAMPLE_TEXT = "0.99 123 456 1 1"  # what the API's sample prediction holds for every frame
+SUFFIXES = (".jpg", ".jpeg", ".png", ".npy")
+
+
+class GreatBarrierReef:
+    """Stands for the module ``greatbarrierreef``: an object with :meth:`make_env`.
+
+    frames: a folder (see :func:`frame_paths`), or a sequence of image files, ``.npy`` files or
+        arrays, uint8 (H, W, 3) RGB, in the order in which they are to be served
+    folder: where ``submission.csv`` is written; None: the working directory at that moment
+
+    >>> reef = GreatBarrierReef([np.zeros((720, 1280, 3), np.uint8)])
+    >>> image, sample = next(reef.make_env().iter_test())
+    >>> image.shape, sample["annotations"].tolist()
+    ((720, 1280, 3), ['0.99 123 456 1 1'])
+    >>> reef.make_env()
+    Traceback (most recent call last):
+        ...
+    Exception: You can only call `make_env()` once.
+    """
+
+    def __init__(
+        self, frames: str | os.PathLike | Sequence[str | os.PathLike | np.ndarray], folder: str | os.PathLike | None = None
+    ) -> None:
+        self._frames = frame_paths(frames) if isinstance(frames, (str, os.PathLike)) else frames
+        self._folder = folder
+        self._made = False
+
+    def make_env(self) -> ReefEnvironment:
+        """The environment; raises Exception when asked a second time, as the real module does."""
+        if self._made:
+            raise Exception("You can only call `make_env()` once.")
+        self._made = True
+        return ReefEnvironment(self._frames, self._folder)
+
+
+class ReefEnvironment:
+    """What ``make_env()`` returns: frames come out of :meth:`iter_test`, answers go into :meth:`predict`."""
+
+    def __init__(
+        self, frames: Sequence[str | os.PathLike | np.ndarray], folder: str | os.PathLike | None = None
+    ) -> None:
+        self._frames = frames
+        self._folder = folder
+        self._state = "unopened"  # -> asked <-> answered -> done
+        self._answers: list = []
+
+    def iter_test(self) -> Iterator[tuple[np.ndarray, object] | None]:
+        """Yields (frame, sample prediction) for each frame, in order; only one iterator may run.
+
+        The frame is uint8 (H, W, 3) RGB, (720, 1280, 3) in the competition, and may be written to.
+        The sample is a pandas.DataFrame of one row with columns ``index`` (the number of the frame)
+        and ``annotations`` (:data:`SAMPLE_TEXT`), to be filled in and given to :meth:`predict`.
+        Asked for the next frame before that, it prints a complaint and yields None. Asked once more
+        after the last prediction, it writes ``submission.csv`` and ends.
+        """
+        if self._state != "unopened":
+            raise Exception("You can only iterate over `iter_test()` once.")
+        for number, frame in enumerate(self._frames):
+            self._state = "asked"
+            yield _pixels(frame), _sample(number)
+            while self._state != "answered":
+                print("You must call `predict()` successfully before you can continue with `iter_test()`", flush=True)
+                yield None
+        self._write()
+        self._state = "done"
+
+    def predict(self, prediction) -> None:
+        """Takes the answer for the frame handed out last: a pandas.DataFrame shaped as the sample.
+
+        Raises Exception when no frame is waiting for an answer, when all have been answered, or when
+        it is no DataFrame. Like the real API it checks nothing else.
+        """
+        import pandas as pd
+
+        if self._state == "done":
+            raise Exception("You have already made predictions for the full test set.")
+        if self._state != "asked":
+            raise Exception("You must get the next test sample from `iter_test()` first.")
+        if not isinstance(prediction, pd.DataFrame):
+            raise Exception("You must provide a DataFrame.")
+        self._answers.append(prediction.copy())
+        self._state = "answered"
+
+    def _write(self) -> None:
+        import pandas as pd
+
+        columns = ["index", "annotations"]
+        table = pd.concat(self._answers) if self._answers else pd.DataFrame(columns=columns)
+        path = Path(self._folder or ".", "submission.csv")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+        table[columns].to_csv(temporary, index=False)
+        os.replace(temporary, path)
+
+
+def reef_environment(
+    frames: str | os.PathLike | Sequence[str | os.PathLike | np.ndarray], folder: str | os.PathLike | None = None
+) -> object:
+    """The competition's own environment where its module can be imported, else the emulated one.
+
+    The module exists for CPython 3.7 on Kaggle only; elsewhere the arguments are those of
+    :class:`GreatBarrierReef`. The real one serves its hidden frames and looks at neither argument.
+
+    >>> reef_environment([np.zeros((4, 4, 3), np.uint8)])  # doctest: +ELLIPSIS
+    <kaggle_utils.platform.timeseries.ReefEnvironment object at ...>
+    """
+    try:
+        import greatbarrierreef
+    except ImportError:
+        return GreatBarrierReef(frames, folder).make_env()
+    return greatbarrierreef.make_env()
+
+
+def frame_paths(folder: str | os.PathLike) -> list[Path]:
+    """The frames below a folder (.jpg, .jpeg, .png, .npy), numbers in names in numeric order.
+
+    So ``video_0/9.jpg`` comes before ``video_0/10.jpg`` and both before ``video_1``. Raises ValueError
+    when there are none.
+    """
+    paths = [path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES]
+    if not paths:
+        raise ValueError(f"{os.fspath(folder)!r} has no frames, expected files ending in {', '.join(SUFFIXES)}")
+    return sorted(paths, key=lambda path: [_natural(part) for part in path.relative_to(folder).parts])
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """'f9.jpg' -> [(1, 0, 'f'), (0, 9, ''), (1, 0, '.jpg')]: digits compare as numbers, before letters."""
+    parts: Iterable[str] = filter(None, re.split(r"(\d+)", name))
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def _pixels(frame: str | os.PathLike | np.ndarray) -> np.ndarray:
+    if isinstance(frame, np.ndarray):
+        image = frame.copy()
+    else:
+        image = np.load(frame) if os.fspath(frame).endswith(".npy") else _decoded(frame)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        name = "a frame" if isinstance(frame, np.ndarray) else f"frame {os.fspath(frame)!r}"
+        raise ValueError(f"{name} has shape {image.shape} and dtype {image.dtype}, expected (H, W, 3) uint8")
+    return image
+
+
+def _decoded(path: str | os.PathLike) -> np.ndarray:
+    import cv2
+
+    image = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f"frame {os.fspath(path)!r} cannot be read, expected an image file")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _sample(number: int):
+    import pandas as pd
+
+    return pd.DataFrame({"index": [number], "annotations": [SAMPLE_TEXT]})
