@@ -1,0 +1,88 @@
+"""Every switch of the detector's training, with its default and its reason.
+
+The defaults are for the competition on one 16 GB card. The built-in sample, which is for seeing the
+whole chain work on two CPU cores, replaces those in ``SAMPLE``. A notebook's own choice beats both;
+None in a notebook means "as here". The diary records what differs from the defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+__all__ = ["DetectorParameters", "SAMPLE", "SMOKE"]
+
+
+@dataclass(frozen=True)
+class DetectorParameters:
+    """What one training of a fold needs to know."""
+
+    # the model
+    model: str = "yolov5s"  # family and size, '+p2' for a stride-4 head, or a YAML file
+    start: str = ""  # weights to start from: a local file; empty: random
+    imgsz: int = 1280  # longer side in training, pixels; the competition's teams went up to 3648
+    # the schedule
+    epochs: int = 20  # passes over the training frames
+    batch: int = 8  # frames a step; -1 measures what fits the GPU's memory
+    optimizer: str = "AdamW"  # SGD, Adam, AdamW, ...
+    lr: float = 1e-3  # first learning rate, falls to 1 % of it in a cosine
+    warmup_epochs: float = 1.0  # rate rises from 0 over these
+    freeze: int = 0  # first layers kept as they are; the backbone has 10
+    patience: int = 10  # epochs without a better F2 before it stops
+    validate_every: int = 1  # epochs between two F2 measurements
+    chain: tuple[dict[str, Any], ...] = ({},)  # stages, each overrides the above and starts from the one before
+    # the frames
+    empties: float = 1.0  # frames without boxes, as a share of those with boxes; 0: frames with boxes only
+    # augmentation
+    mosaic: float = 0.5  # probability of four frames in one
+    scale: float = 0.5  # zoom by 1 +- this
+    translate: float = 0.1  # shift, fraction of the frame
+    fliplr: float = 0.5
+    flipud: float = 0.5  # a camera that looks down has no up
+    rotate90: float = 0.5  # probability of a quarter turn; 2nd place: +.02
+    hsv: tuple[float, float, float] = (0.015, 0.5, 0.4)  # hue, saturation, value, as fractions
+    augmentations: str = "none"  # a named set of kaggle_utils.augment
+    paste: float = 0.0  # probability of starfish pasted into an empty frame; 5th place: Poisson paste
+    # validation and out-of-fold predictions
+    min_score: float = 0.01  # the decision is made later, so keep nearly everything
+    nms_iou: float = 0.6  # of two boxes that overlap more, the lower is dropped
+    # the machine
+    seed: int = 0  # covers the data order, augmentation and initial weights on one device
+    workers: int = 2  # decoding processes; on a CPU ultralytics uses none
+    cache: bool = False  # keep decoded frames in memory
+    hours: float = 0.0  # stop a fold's stage after this long; 0: never
+
+    @classmethod
+    def chosen(cls, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> DetectorParameters:
+        """Parameters from a notebook's variables: those named here that are set and not None.
+
+        names: for instance a notebook's ``globals()``; preset: replaces defaults, not choices
+
+        >>> from kaggle_utils.detector.parameters import DetectorParameters
+        >>> DetectorParameters.chosen({"imgsz": 640, "lr": None, "other": 1}, {"lr": 0.1}).changed()
+        {'imgsz': 640, 'lr': 0.1}
+        """
+        known = [f.name for f in fields(cls)]
+        given = {n: names[n] for n in known if names.get(n) is not None}
+        return cls(**(dict(preset or {}) | given))
+
+    def changed(self) -> dict[str, Any]:
+        """Names and values that differ from the defaults."""
+        defaults = asdict(type(self)())
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+
+
+# Two CPU cores, a few minutes: a tiny network on a coarse image, many passes over few frames.
+SAMPLE = {
+    "model": "yolov5t",
+    "imgsz": 448,
+    "epochs": 30,
+    "lr": 2e-3,
+    "validate_every": 5,
+    "cache": True,
+    "patience": 100,
+}
+
+# One short pass, for tests: everything runs, nothing is learnt.
+SMOKE = SAMPLE | {"imgsz": 160, "epochs": 1, "validate_every": 1}

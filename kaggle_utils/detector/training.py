@@ -1,0 +1,225 @@
+"""Train a detector on one fold, its best epoch chosen by the competition's own F2.
+
+ultralytics' loop does the stepping. What differs here: validation is the kit's own inference scored
+by the kit's own F2 (not mAP), checkpoints hold tensors only, a killed training goes on from its last
+epoch, several stages can follow one another (low resolution to high, frozen to free), and nothing
+reaches for the network.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ultralytics.engine import trainer as engine
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils import LOGGER
+from ultralytics.utils.torch_utils import ModelEMA
+
+from kaggle_utils.boxes import Boxes
+from kaggle_utils.detector.architecture import architecture, build, load_weights, save_weights, start_from, write_checkpoint
+from kaggle_utils.detector.dataset import FrameAugmentation, FrameDataset
+from kaggle_utils.detector.inference import Detector
+from kaggle_utils.detector.parameters import DetectorParameters
+from kaggle_utils.images import decode
+from kaggle_utils.metrics import f2_curve
+
+__all__ = ["Validation", "train_fold", "predict_paths"]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The frames a training is judged on.
+
+    rows: (V,) frame numbers; paths: their V image files; truth: boxes by frame number
+    """
+
+    rows: np.ndarray
+    paths: Sequence[str]
+    truth: Boxes
+
+
+def predict_paths(
+    detector: Detector, rows: np.ndarray, paths: Sequence[str], progress: str | None = None, **options: Any
+) -> Boxes:
+    """Boxes of image files; row i of ``rows`` is the frame number of ``paths[i]``.
+
+    progress: a bar's title, None for no bar. options: as :meth:`Detector.predict` takes them.
+    """
+    images = zip(np.asarray(rows).tolist(), decode(paths, progress=progress), strict=True)
+    return detector.predict_frames(images, **options)
+
+
+def train_fold(
+    data_yaml: Path,
+    validation: Validation,
+    folder: Path,
+    parameters: DetectorParameters,
+    donors: Sequence = (),
+    device: str = "cpu",
+) -> Path:
+    """Run every stage of ``parameters.chain`` on one fold; a stage that is done is not run again.
+
+    data_yaml: a YOLO dataset file with train and val
+    folder: gets ``best.pth`` (the last stage's best epoch), ``progress.json`` (a line of figures an epoch)
+    Returns the path of best.pth. Earlier stages' weights are deleted once the next stage is done.
+    """
+    start, made = parameters.start, []
+    for number, changes in enumerate(parameters.chain):
+        stage = replace(parameters, chain=({},), start=start, **changes)
+        place = folder / f"stage{number}"
+        if not _is_done(place, stage):
+            _train_stage(data_yaml, validation, place, stage, donors, device)
+        made.append(place / "best.pth")
+        start = str(made[-1])
+    os.replace(_copy(made[-1], folder / "best.pth.partial"), folder / "best.pth")
+    for earlier in made[:-1]:
+        earlier.unlink(missing_ok=True)
+    return folder / "best.pth"
+
+
+def _copy(source: Path, target: Path) -> Path:
+    target.write_bytes(source.read_bytes())
+    return target
+
+
+def _is_done(place: Path, stage: DetectorParameters) -> bool:
+    marker = place / "done.json"
+    return marker.is_file() and json.loads(marker.read_text()) == json.loads(json.dumps(asdict(stage)))
+
+
+def _train_stage(data_yaml, validation, place: Path, stage: DetectorParameters, donors, device: str) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    trainer = _F2Trainer(data_yaml, validation, place, stage, donors, device)
+    trainer.train()
+    (place / "resume.pth").unlink(missing_ok=True)
+    marker = place / "done.json.partial"
+    marker.write_text(json.dumps(asdict(stage)))
+    os.replace(marker, place / "done.json")
+
+
+def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str) -> dict[str, Any]:
+    """The kit's parameters in ultralytics' words."""
+    hue, saturation, value = p.hsv
+    return {
+        "task": "detect", "mode": "train", "model": "kaggle_utils.yaml", "data": str(data_yaml), "pretrained": False,
+        "project": str(place), "name": "log", "exist_ok": True, "save_dir": str(place / "log"),
+        "epochs": p.epochs, "batch": p.batch, "nbs": max(p.batch, 1), "imgsz": p.imgsz, "optimizer": p.optimizer,
+        "lr0": p.lr, "cos_lr": True, "warmup_epochs": p.warmup_epochs, "warmup_bias_lr": 0.0, "freeze": p.freeze or None,
+        "patience": p.patience, "time": p.hours or None, "mosaic": p.mosaic, "close_mosaic": max(1, p.epochs // 5),
+        "scale": p.scale, "translate": p.translate, "fliplr": p.fliplr, "flipud": p.flipud,
+        "hsv_h": hue, "hsv_s": saturation, "hsv_v": value, "augmentations": [],
+        "seed": p.seed, "workers": p.workers, "cache": p.cache, "device": device, "amp": _gains_from_amp(device),
+        "plots": False, "val": True, "verbose": False,
+    }  # fmt: skip
+
+
+def _gains_from_amp(device: str) -> bool:
+    """Mixed precision pays on cards with tensor cores (compute capability 7.0 and up), not on a P100."""
+    return device != "cpu" and torch.cuda.is_available() and torch.cuda.get_device_capability(device)[0] >= 7
+
+
+class _F2Trainer(DetectionTrainer):
+    """ultralytics' trainer with F2 validation, safe checkpoints and the kit's frames."""
+
+    def __init__(self, data_yaml, validation: Validation, place: Path, stage: DetectorParameters, donors, device: str):
+        self.stage, self.judge, self.place, self.donors, self.began = stage, validation, place, tuple(donors), time.time()
+        engine.check_amp = lambda model: True  # ours is decided above; ultralytics' downloads a model to find out
+        LOGGER.setLevel("ERROR")
+        super().__init__(overrides=_overrides(data_yaml, place, stage, device))
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> torch.nn.Module:
+        """The stage's architecture with its start weights."""
+        model = build(architecture(self.stage.model), self.data["nc"])
+        if self.stage.start:
+            start_from(model, Path(self.stage.start))
+        return model
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> torch.utils.data.Dataset:
+        """Training frames with the kit's augmentations; validation frames are ultralytics' own."""
+        if mode != "train":
+            return super().build_dataset(img_path, mode, batch)
+        from kaggle_utils.augment import pixel_augmentation
+
+        p = self.stage
+        pixels = pixel_augmentation(p.augmentations, seed=p.seed)
+        augmentation = FrameAugmentation(self.donors, p.paste, p.rotate90, pixels)
+        return FrameDataset(
+            img_path=img_path, imgsz=self.args.imgsz, batch_size=batch, augment=True, hyp=self.args, rect=False,
+            cache=self.args.cache or None, stride=32, task="detect", data=self.data,
+            augmentation=augmentation, seed=p.seed,
+        )  # fmt: skip
+
+    def validate(self) -> tuple[dict[str, float], float | None]:
+        """Best F2 over all cuts on the validation frames, every few epochs and at the end."""
+        last = self.epoch + 1 >= self.epochs or self.stop
+        if (self.epoch + 1) % self.stage.validate_every and not last:
+            return {}, None
+        detector = Detector(deepcopy(self.ema.ema).float(), self.args.imgsz, str(self.device))
+        options = {"min_score": self.stage.min_score, "nms_iou": self.stage.nms_iou}
+        boxes = predict_paths(detector, self.judge.rows, self.judge.paths, **options)
+        cut, f2 = f2_curve(self.judge.truth, boxes).best if len(boxes) else (math.nan, 0.0)
+        self.best_fitness = f2 if self.best_fitness is None else max(self.best_fitness, f2)
+        self._report({"epoch": self.epoch + 1, "f2": f2, "cut": cut, "boxes": len(boxes)})
+        return {"f2": f2}, f2
+
+    def _report(self, figures: dict[str, float]) -> None:
+        figures |= {"loss": float(sum(self.tloss.values())), "minutes": (time.time() - self.began) / 60}
+        with open(self.place / "progress.jsonl", "a") as log:
+            log.write(json.dumps({k: round(v, 4) for k, v in figures.items()}) + "\n")
+
+    def save_metrics(self, metrics: dict[str, float]) -> None:
+        """ultralytics' results.csv is not written: progress.jsonl is."""
+
+    def save_model(self) -> bool:
+        """Weights of the best epoch, and all that is needed to go on from this one; tensors and numbers only."""
+        if self.fitness is not None and self.fitness == self.best_fitness:
+            facts = {"imgsz": self.args.imgsz, "f2": self.fitness, "epoch": self.epoch + 1, "parameters": asdict(self.stage)}
+            save_weights(self.place / "best.pth", self.ema.ema, **facts)
+        state = {
+            "epoch": self.epoch,
+            "ema": self.ema.ema.state_dict(),
+            "model": self.model.state_dict(),
+            "updates": self.ema.updates,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "best_fitness": self.best_fitness,
+            "stopper": {"best_fitness": self.stopper.best_fitness, "best_epoch": self.stopper.best_epoch},
+            "rng": torch.get_rng_state(),
+        }
+        write_checkpoint(self.place / "resume.pth", state)
+        return True
+
+    def resume_training(self, ckpt: Any) -> None:
+        """Go on behind the last finished epoch, when a killed run left one."""
+        path = self.place / "resume.pth"
+        if not path.is_file():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.ema = ModelEMA(self.model)
+        self.ema.ema.load_state_dict(state["ema"])
+        self.ema.updates = state["updates"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.best_fitness = state["best_fitness"]
+        self.stopper.__dict__.update(state["stopper"])
+        torch.set_rng_state(state["rng"].cpu())
+        self.start_epoch = state["epoch"] + 1
+
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        if self.loss is not None and not self.loss.isfinite():
+            raise FloatingPointError(f"the loss is {self.loss.item()} in epoch {epoch + 1}; lower lr={self.stage.lr}")
+        return False
+
+    def final_eval(self) -> None:
+        """Nothing: the best epoch is chosen and written already."""
