@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kaggle_utils.files import replacing
+
 __all__ = ["GreatBarrierReef", "ReefEnvironment", "SAMPLE_TEXT", "frame_paths", "reef_environment"]
 
 SAMPLE_TEXT = "0.99 123 456 1 1"  # what the API's sample prediction holds for every frame
@@ -108,10 +110,8 @@ class ReefEnvironment:
 
         columns = ["index", "annotations"]
         table = pd.concat(self._answers) if self._answers else pd.DataFrame(columns=columns)
-        path = Path(self._folder or ".", "submission.csv")
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-        table[columns].to_csv(temporary, index=False)
-        os.replace(temporary, path)
+        with replacing(Path(self._folder or ".", "submission.csv")) as part:
+            table[columns].to_csv(part, index=False)
 
 
 def reef_environment(
