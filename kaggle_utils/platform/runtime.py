@@ -34,12 +34,14 @@ __all__ = [
     "competition_dir",
     "deadline",
     "describe",
+    "diary_file",
     "gpus",
     "input_root",
     "is_rerun",
     "kernel_slug",
     "output_dir",
     "place",
+    "sample_dir",
     "seconds_left",
     "stage_dir",
     "stage_dirs",
@@ -158,6 +160,16 @@ def output_dir(competition: str, stage: str) -> Path:
 def temp_dir() -> Path:
     """A folder for what need not be kept: Kaggle's temp folder, or ``runs/temp`` at home; created."""
     return _made(_runs() / "temp" if place() == "home" else _kaggle("temp"))
+
+
+def sample_dir(competition: str) -> Path:
+    """Where a competition's built-in sample is made, at home: ``runs/samples/<competition>``."""
+    return _runs() / "samples" / competition
+
+
+def diary_file() -> Path:
+    """The diary of experiments: ``runs/diary.jsonl`` at home, in the working folder on Kaggle."""
+    return (_runs() if place() == "home" else _kaggle("working")) / "diary.jsonl"
 
 
 def deadline() -> float:

@@ -1,0 +1,52 @@
+"""Where a competition's files come from: Kaggle's mount, a folder of yours, or the built-in sample.
+
+Off Kaggle a notebook whose data is not there goes on with the synthetic sample, and says so loudly,
+so that the whole chain can be seen to work anywhere. On Kaggle missing data is an error.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from kaggle_utils.platform import runtime
+
+__all__ = ["Source", "find"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """folder: in Kaggle's layout; sample: is it the built-in one; hidden: the sample's hidden test, else None."""
+
+    folder: Path
+    sample: bool = False
+    hidden: Path | None = None
+
+    def __str__(self) -> str:
+        if not self.sample:
+            return f"data: {self.folder}"
+        line = "*" * 78
+        return (
+            f"{line}\nTHE BUILT-IN SAMPLE, NOT THE COMPETITION: synthetic frames, to see the chain work.\n"
+            f"For real data set KAGGLE_UTILS_INPUT or give `kaggle-utils run --input DIR`.\n{line}"
+        )
+
+
+def find(competition: str) -> Source:
+    """The files of ``reef`` (or another module of kaggle_utils.competitions).
+
+    In order: what runtime.competition_dir finds; off Kaggle the sample, made on first use under the
+    folder of runs. Raises NotAttached on Kaggle when the competition is not attached.
+    """
+    facts = importlib.import_module(f"kaggle_utils.competitions.{competition}")
+    folder = runtime.competition_dir(facts.SLUG)
+    if folder is not None:
+        return Source(folder)
+    if os.environ.get("KAGGLE_UTILS_INPUT"):
+        given = os.environ["KAGGLE_UTILS_INPUT"]
+        raise runtime.NotAttached(f"KAGGLE_UTILS_INPUT is {given!r}, expected to find {facts.SLUG} there")
+    samples = importlib.import_module(f"kaggle_utils.competitions.samples.{competition}")
+    made = samples.make_sample(runtime.sample_dir(competition))
+    return Source(made, sample=True, hidden=made.with_name(made.name + "-hidden"))
