@@ -1,6 +1,6 @@
 """Benchmarks: what this kit's fast paths are worth beside their peers, as ratios.
 
-``python -m tests.benchmarks`` runs every job, ``--only F2`` those whose title holds that text,
+``python -m tests.benchmarks`` runs every job, ``--only f2`` those whose function or file name holds that text,
 ``--json`` prints numbers instead of a Markdown table, ``--rounds 9`` measures longer. A missed target
 is said in the table; it is no error, because the same code on a busy machine may miss it.
 
@@ -79,6 +79,6 @@ JOBS: list[Callable[[], Job]] = []
 
 
 def job(make: Callable[[], Job]) -> Callable[[], Job]:
-    """Registers a function that makes a :class:`Job`; its name is what ``--only`` looks for, too."""
+    """Registers a function that makes a :class:`Job`; its name is what ``--only`` looks for."""
     JOBS.append(make)
     return make

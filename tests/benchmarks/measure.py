@@ -34,7 +34,8 @@ def rows_of(job: Job, rounds: int) -> Iterator[dict]:
 
 def _against(run: Callable[[], object], answer: object, peer: Peer, rounds: int) -> dict:
     theirs = peer.make()
-    same = None if peer.same is None else bool(peer.same(answer, theirs()))
+    other_answer = theirs()
+    same = None if peer.same is None else bool(peer.same(answer, other_answer))
     times = [(_seconds(run), _seconds(theirs)) for _ in range(peer.rounds or rounds)]
     ratio = median(other / our for our, other in times)
     return {
