@@ -1,0 +1,214 @@
+"""A small synthetic reef competition in Kaggle's own layout, so that everything runs without the data.
+
+Three training videos and a hidden fourth, painted by :mod:`reef_scene`, written as the competition
+"TensorFlow - Help Protect the Great Barrier Reef" lays out its files: train.csv, train_images/,
+test.csv, example_test.npy and example_sample_submission.csv. What Kaggle keeps to itself lies in a
+folder beside, ``<folder>-hidden``: the whole test video and its truth, for the API's emulator and the
+scorer alone. Scores on this sample say whether the code works and which technique moves what; they
+say nothing about starfish.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kaggle_utils.competitions.samples.reef_bottom import reef_texture
+from kaggle_utils.competitions.samples.reef_scene import Look, Scene, make_scene
+
+__all__ = ["make_reef_sample", "hidden_folder", "VIDEOS"]
+
+MARKER = "sample.json"  # written last: a folder with it is finished, one without it is not ours
+VERSION = 1  # raised when the same parameters paint other frames
+JPEG_QUALITY = 90
+EXAMPLE_FRAMES = 3  # of the test video that Kaggle shows in test.csv and example_test.npy
+SAMPLE_TEXT = "0.99 123 456 1 1"
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A run of frames: its id, its length as a share of frames_per_sequence, the frames missing before it
+    (as a share too), and when starfish visit (first and last moment, shares of its length; None: never)."""
+
+    number: int
+    length: float
+    gap: float
+    visit: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video: its id, its water and camera, its sequences in order."""
+
+    number: int
+    look: Look
+    sequences: tuple[Sequence, ...]
+
+
+# Lengths are irregular and average 1; about a fifth of all frames has starfish.
+VIDEOS = (
+    Video(
+        0,
+        Look(water=(0.02, 0.47, 0.86), clear=(1.5, 5.0, 6.0), exposure=1.55, blur=0.55, noise=4.0),
+        (
+            Sequence(41207, 1.25, 0.0, (0.05, 0.45)),
+            Sequence(8813, 0.60, 1.8, None),
+            Sequence(52960, 1.00, 0.9, (0.55, 0.95)),
+        ),
+    ),
+    Video(
+        1,
+        Look(water=(0.20, 0.54, 0.86), clear=(1.2, 2.0, 2.6), exposure=1.25, blur=0.95, noise=2.5),
+        (
+            Sequence(60422, 1.50, 0.0, (0.60, 0.85)),
+            Sequence(17359, 0.75, 1.2, None),
+            Sequence(29018, 1.05, 0.4, (0.0, 0.35)),
+        ),
+    ),
+    Video(
+        2,
+        Look(water=(0.10, 0.40, 0.46), clear=(2.6, 5.0, 4.0), exposure=1.50, blur=0.60, noise=5.0),
+        (
+            Sequence(26745, 0.55, 0.0, (0.35, 0.95)),
+            Sequence(37590, 1.30, 2.5, (0.70, 0.95)),
+        ),
+    ),
+)
+HIDDEN = Video(
+    3,
+    Look(water=(0.14, 0.50, 0.66), clear=(1.9, 4.0, 4.4), exposure=1.45, blur=0.70, noise=4.0),
+    (
+        Sequence(17063, 1.15, 0.0, (0.25, 0.55)),
+        Sequence(50891, 0.85, 1.1, (0.50, 0.80)),
+    ),
+)
+
+
+def hidden_folder(folder: Path) -> Path:
+    """Where the sample in folder keeps what notebooks must not see.
+
+    >>> hidden_folder(Path("input/reef-sample")).name
+    'reef-sample-hidden'
+    """
+    return folder.with_name(folder.name + "-hidden")
+
+
+def make_reef_sample(
+    folder: Path,
+    *,
+    seed: int = 0,
+    frames_per_sequence: int = 40,
+    size: tuple[int, int] = (1280, 720),
+    workers: int = 2,
+    progress: bool | None = None,
+) -> Path:
+    """Paint the sample into folder, or find it there made with the same parameters; returns folder.
+
+    frames_per_sequence: mean; 8 sequences make train.csv, 2 the hidden video
+    size: (width, height) of the frames in pixels
+    workers: threads; the files do not depend on it
+    progress: show a bar; None shows it where a person looks on
+    Also writes ``hidden_folder(folder)``: test_images/video_3/, test.csv and truth.csv. A sample made
+    with other parameters is replaced; a folder that is no sample raises ValueError and stays.
+    """
+    parameters = {"version": VERSION, "seed": seed, "frames_per_sequence": frames_per_sequence, "size": list(size)}
+    folder = Path(folder)
+    if _finished(folder) == parameters and hidden_folder(folder).is_dir():
+        return folder
+    _refuse_strangers(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
+        shown, hidden = Path(work) / "shown", Path(work) / "hidden"
+        _write(shown, hidden, seed, frames_per_sequence, size, workers, progress)
+        (shown / MARKER).write_text(json.dumps(parameters, indent=1) + "\n")
+        _move(hidden, hidden_folder(folder))
+        _move(shown, folder)
+    return folder
+
+
+def _finished(folder: Path) -> dict | None:
+    marker = folder / MARKER
+    return json.loads(marker.read_text()) if marker.is_file() else None
+
+
+def _refuse_strangers(folder: Path) -> None:
+    if folder.exists() and _finished(folder) is None and (folder.is_file() or any(folder.iterdir())):
+        raise ValueError(f"{folder} exists and holds no {MARKER}, expected a new folder or an earlier sample")
+
+
+def _move(made: Path, folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(made, folder)
+
+
+def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple, workers: int, progress: bool | None) -> None:
+    from tqdm import tqdm
+
+    rows: dict[int, list[dict]] = {}
+    total = sum(_lengths(v, frames).sum() for v in (*VIDEOS, HIDDEN))
+    bar = tqdm(total=int(total), desc="painting the reef sample", unit="frame", disable=None if progress is None else not progress)
+    with ThreadPoolExecutor(workers) as pool, bar:
+        for video in (*VIDEOS, HIDDEN):
+            images = hidden / "test_images" if video is HIDDEN else shown / "train_images"
+            rows[video.number] = list(_film(video, images / f"video_{video.number}", seed, frames, size, pool, bar))
+    _write_tables(shown, hidden, [r for v in VIDEOS for r in rows[v.number]], rows[HIDDEN.number])
+
+
+def _lengths(video: Video, frames: int) -> np.ndarray:
+    return np.array([max(1, round(s.length * frames)) for s in video.sequences])
+
+
+def _film(video: Video, images: Path, seed: int, frames: int, size: tuple, pool: ThreadPoolExecutor, bar) -> Iterator[dict]:
+    images.mkdir(parents=True)
+    texture = reef_texture(np.random.default_rng([seed, video.number]), round(2048 * size[0] / 1280))
+    first = 0
+    for sequence, length in zip(video.sequences, _lengths(video, frames), strict=True):
+        first += round(sequence.gap * frames)
+        scene = make_scene(texture, video.look, (seed, video.number, sequence.number), int(length), sequence.visit, size)
+        paths = [images / f"{first + t}.jpg" for t in range(length)]
+        for t, boxes in enumerate(pool.map(_save, [scene] * length, range(length), paths)):
+            bar.update()
+            yield {
+                "video_id": video.number,
+                "sequence": sequence.number,
+                "video_frame": first + t,
+                "sequence_frame": t,
+                "image_id": f"{video.number}-{first + t}",
+                "annotations": str([dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]),
+            }
+        first += int(length)
+
+
+def _save(scene: Scene, t: int, path: Path) -> list[tuple[int, int, int, int]]:
+    import cv2
+
+    image, boxes = scene.frame(t)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    path.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1].tobytes())
+    return boxes
+
+
+def _write_tables(shown: Path, hidden: Path, train: list[dict], test: list[dict]) -> None:
+    import cv2
+    import pandas as pd
+
+    truth = pd.DataFrame(test)
+    seen = truth.drop(columns="annotations")
+    example = seen[:EXAMPLE_FRAMES]
+    pd.DataFrame(train).to_csv(shown / "train.csv", index=False)
+    example.to_csv(shown / "test.csv", index=False)
+    texts = pd.DataFrame({"row_num": range(len(example)), "annotations": SAMPLE_TEXT})
+    texts.to_csv(shown / "example_sample_submission.csv", index=False)
+    seen.to_csv(hidden / "test.csv", index=False)
+    truth.to_csv(hidden / "truth.csv", index=False)
+    paths = [hidden / "test_images" / f"video_{HIDDEN.number}" / f"{n}.jpg" for n in example["video_frame"]]
+    np.save(shown / "example_test.npy", np.stack([cv2.imread(str(p))[..., ::-1] for p in paths]))

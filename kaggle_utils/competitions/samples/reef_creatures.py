@@ -1,0 +1,190 @@
+"""What lives on the sample's reef: crown-of-thorns starfish and all that looks like them.
+
+Each creature is a sprite: colours and opacity on a square canvas, drawn once from a random generator
+and placed by :mod:`reef_scene` with its own size, turn and tilt. Starfish have a dark disc, 8 to 20
+thick tapering arms and a fuzz of pale spines. The look-alikes share two of these three: feather
+stars have arms and no disc, urchins a dark disc and thin needles, anemones the fuzz, branching corals
+the radial pattern. Plates are overhanging table corals: they hide whatever lies beneath.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Sprite", "draw", "STARFISH", "LOOK_ALIKES", "PLATE"]
+
+CANVAS = 224  # pixels a side; twice the largest starfish in a frame
+REACH = 0.46 * CANVAS  # longest radius: leaves a margin for spines
+
+STARFISH = "starfish"
+LOOK_ALIKES = ("feather star", "urchin", "anemone", "branching coral")
+PLATE = "plate"
+
+# Dark bodies and pale spines, RGB: purple grey, brown red, blue grey, olive.
+BODIES = ((78, 62, 84), (104, 58, 46), (56, 78, 92), (74, 76, 50), (60, 50, 52))
+SPINES = ((196, 204, 190), (214, 170, 140), (176, 206, 208), (190, 186, 160), (206, 150, 150))
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """rgb: (S, S, 3) uint8; alpha: (S, S) uint8, 255 is opaque; kind: one of the names above."""
+
+    kind: str
+    rgb: np.ndarray
+    alpha: np.ndarray
+
+
+def draw(kind: str, rng: np.random.Generator) -> Sprite:
+    """One creature. Raises KeyError for a kind this module does not know.
+
+    >>> draw(STARFISH, np.random.default_rng(0)).rgb.shape
+    (224, 224, 3)
+    """
+    rgb = np.zeros((CANVAS, CANVAS, 3), np.uint8)
+    alpha = np.zeros((CANVAS, CANVAS), np.uint8)
+    _PAINTERS[kind](_Brush(rgb, alpha), rng)
+    light = np.linspace(1.14, 0.82, CANVAS, dtype=np.float32)[:, None, None]  # the sun is above
+    shaded = np.clip(rgb * light, 0, 255).astype(np.uint8)
+    return Sprite(kind, shaded, alpha)
+
+
+@dataclass
+class _Brush:
+    """Draws the same shape into colour and opacity; points are in canvas pixels, from the middle."""
+
+    rgb: np.ndarray
+    alpha: np.ndarray
+
+    def line(self, points: np.ndarray, colour: tuple, width: float, opacity: int = 255) -> None:
+        import cv2
+
+        fixed = np.round((np.asarray(points) + CANVAS / 2) * 16).astype(np.int32).reshape(-1, 1, 2)
+        for image, value in ((self.rgb, colour), (self.alpha, opacity)):
+            cv2.polylines(image, [fixed], False, value, max(1, round(width)), cv2.LINE_AA, shift=4)
+
+    def disc(self, centre: np.ndarray, radius: float, colour: tuple, opacity: int = 255) -> None:
+        import cv2
+
+        fixed = tuple(int(v) for v in np.round((np.asarray(centre) + CANVAS / 2) * 16))
+        for image, value in ((self.rgb, colour), (self.alpha, opacity)):
+            cv2.circle(image, fixed, max(8, round(radius * 16)), value, -1, cv2.LINE_AA, shift=4)
+
+
+def _tinted(rng: np.random.Generator, colour: tuple, brightness: float = 0.2, hue: float = 0.06) -> tuple:
+    scale = rng.uniform(1 - brightness, 1 + brightness) * rng.uniform(1 - hue, 1 + hue, 3)
+    return tuple(float(v) for v in np.clip(np.array(colour) * scale, 0, 255))
+
+
+def _directions(angles: np.ndarray) -> np.ndarray:
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+
+
+def _arm(rng: np.random.Generator, angle: float, length: float, bend: float, steps: int = 9) -> np.ndarray:
+    """(steps, 2) points of an arm that leaves the middle at an angle and bends on its way."""
+    along = np.linspace(0, 1, steps)
+    curve = angle + bend * along**1.5
+    return _directions(curve) * (along * length)[:, None]
+
+
+def _starfish(brush: _Brush, rng: np.random.Generator) -> None:
+    choice = rng.integers(len(BODIES))
+    body, spine = _tinted(rng, BODIES[choice]), _tinted(rng, SPINES[choice])
+    ridge = tuple(0.72 * b + 0.28 * s for b, s in zip(body, spine, strict=True))
+    n = int(rng.integers(9, 20))
+    angles = 2 * np.pi * np.arange(n) / n + rng.normal(0, 0.07, n)
+    width = 2 * np.pi * 0.5 * REACH / n * rng.uniform(0.62, 0.85)
+    arms = [_arm(rng, a, REACH * rng.uniform(0.72, 0.98), rng.normal(0, 0.22)) for a in angles]
+    for arm in arms:
+        _spines(brush, rng, arm, width, spine)
+    for arm in arms:
+        for k in range(len(arm) - 1):
+            brush.line(arm[k : k + 2], body, width * (1.05 - 0.75 * k / len(arm)))
+    brush.disc(np.zeros(2), 0.40 * REACH, body)
+    for arm in arms:
+        brush.line(arm[1:], ridge, max(2.0, 0.28 * width))
+        for point in arm[1:]:
+            brush.disc(point + rng.normal(0, 1.5, 2), rng.uniform(1.5, 2.8), spine)
+    for _ in range(26):
+        brush.disc(rng.normal(0, 0.17 * REACH, 2), rng.uniform(1.4, 2.6), spine)
+
+
+def _spines(brush: _Brush, rng: np.random.Generator, arm: np.ndarray, width: float, colour: tuple) -> None:
+    step = np.diff(arm, axis=0)
+    side = np.stack([-step[:, 1], step[:, 0]], 1) / np.linalg.norm(step, axis=1, keepdims=True)
+    for k in range(2, len(step)):
+        for sign in (-1, 1):
+            out = sign * side[k] + 0.5 * step[k] / np.linalg.norm(step[k])
+            start = arm[k] + rng.normal(0, 1.5, 2)
+            brush.line([start, start + out * (0.5 * width + rng.uniform(4, 9))], colour, 2, 235)
+    brush.line([arm[-1], arm[-1] + 0.5 * step[-1]], colour, 2, 235)
+
+
+def _feather_star(brush: _Brush, rng: np.random.Generator) -> None:
+    colour = _tinted(rng, ((60, 50, 44), (150, 130, 60), (120, 60, 50), (170, 168, 150))[rng.integers(4)])
+    pale = tuple(0.6 * c + 90 for c in colour)
+    for angle in rng.uniform(0, 2 * np.pi, int(rng.integers(14, 30))):
+        arm = _arm(rng, angle, REACH * rng.uniform(0.6, 1.0), rng.normal(0, 1.0), 12)
+        brush.line(arm, colour, 5)
+        brush.line(arm[4:], pale, 2)
+        for point in arm[3:]:
+            brush.disc(point, 3.2, colour, 200)
+
+
+def _urchin(brush: _Brush, rng: np.random.Generator) -> None:
+    colour = _tinted(rng, (48, 40, 52))
+    for angle in rng.uniform(0, 2 * np.pi, 80):
+        tip = _directions(np.array(angle)) * REACH * rng.uniform(0.55, 0.95)
+        brush.line([np.zeros(2), tip], _tinted(rng, colour, 0.5), 2, 230)
+    brush.disc(np.zeros(2), 0.42 * REACH, colour)
+
+
+def _anemone(brush: _Brush, rng: np.random.Generator) -> None:
+    base = _tinted(rng, ((120, 96, 80), (150, 130, 96), (110, 100, 120))[rng.integers(3)])
+    tip = tuple(min(255.0, 1.45 * c) for c in base)
+    brush.disc(np.zeros(2), 0.66 * REACH, tuple(0.6 * c for c in base))
+    for radius, angle in zip(np.sqrt(rng.random(110)), rng.uniform(0, 2 * np.pi, 110), strict=True):
+        start = _directions(np.array(angle)) * REACH * 0.66 * radius
+        end = start * 1.12 + rng.normal(0, 6, 2)
+        brush.line([start, end], base, 6)
+        brush.disc(end, 3.0, tip)
+
+
+def _branching_coral(brush: _Brush, rng: np.random.Generator) -> None:
+    base = _tinted(rng, ((130, 112, 80), (112, 104, 128), (104, 116, 92), (90, 104, 124))[rng.integers(4)])
+    tip = tuple(min(255.0, 1.5 * c + 20) for c in base)
+    brush.disc(np.zeros(2), 0.6 * REACH, tuple(0.45 * c for c in base))
+    for radius in np.linspace(0.95, 0.1, 70):
+        out = _directions(np.array(rng.uniform(0, 2 * np.pi))) * REACH * radius
+        brush.line([0.45 * out, out * rng.uniform(0.75, 0.98)], base, 11)
+        brush.disc(out * 0.9, 4.5, tip)
+
+
+def _plate(brush: _Brush, rng: np.random.Generator) -> None:
+    import cv2
+
+    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    rim = 0.82 + 0.12 * np.sin(angles * rng.integers(2, 5) + rng.uniform(0, 6)) + rng.normal(0, 0.035, 40)
+    outline = _directions(angles) * (REACH * np.clip(rim, 0.5, 1))[:, None] * [1.0, rng.uniform(0.6, 0.9)]
+    base = _tinted(rng, ((128, 112, 86), (150, 140, 112), (104, 98, 84), (98, 112, 108))[rng.integers(4)])
+    pale = tuple(1.25 * c for c in base)
+    polygon = np.round(outline + CANVAS / 2).astype(np.int32)
+    cv2.fillPoly(brush.alpha, [polygon], 255, cv2.LINE_AA)
+    cv2.fillPoly(brush.rgb, [polygon], base, cv2.LINE_AA)
+    for _ in range(420):
+        point = outline[rng.integers(40)] * np.sqrt(rng.random()) * 0.95
+        brush.disc(point, rng.uniform(1.5, 4.0), _tinted(rng, base, 0.35))
+    for a, b in zip(outline, np.roll(outline, -1, 0), strict=True):
+        brush.line([0.97 * a, 0.97 * b], _tinted(rng, pale, 0.2), 5)
+
+
+_PAINTERS: dict[str, Callable[[_Brush, np.random.Generator], None]] = {
+    "starfish": _starfish,
+    "feather star": _feather_star,
+    "urchin": _urchin,
+    "anemone": _anemone,
+    "branching coral": _branching_coral,
+    "plate": _plate,
+}
