@@ -69,7 +69,7 @@ def leakage(frames: pd.DataFrame, side_a: np.ndarray, side_b: np.ndarray, reach:
     """
     a, b = (_mask(side, len(frames)) for side in (side_a, side_b))
     pairs = _neighbours(frames, a, b, reach)
-    names = [f"{video}-{frame}" for video, frame in frames.iloc[pairs[:3].reshape(-1)][["video_id", "video_frame"]].to_numpy()]
+    names = (frames["video_id"].astype(str) + "-" + frames["video_frame"].astype(str)).to_numpy()
     sequences = ("video " + frames["video_id"].astype(str) + " sequence " + frames["sequence"].astype(str)).to_numpy()
     videos = ("video " + frames["video_id"].astype(str)).to_numpy()
     return Leakage(
@@ -80,7 +80,7 @@ def leakage(frames: pd.DataFrame, side_a: np.ndarray, side_b: np.ndarray, reach:
         n_sequences=len(set(sequences[a | b])),
         videos=_shared(videos, a, b),
         n_videos=len(set(videos[a | b])),
-        examples=tuple(f"{one} | {other}" for one, other in zip(names[::2], names[1::2], strict=True)),
+        examples=tuple(f"{names[one]} | {names[other]}" for one, other in pairs[:3]),
     )
 
 

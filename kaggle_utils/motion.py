@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kaggle_utils.boxes import Boxes
+from kaggle_utils.overlap import iou
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,13 +54,13 @@ def neighbours(boxes: Boxes, clip_of_frame: np.ndarray) -> Neighbours:
     (array([0.333]), array([5.]))
     """
     one, other = _pairs(boxes.frame, np.asarray(clip_of_frame))
-    iou = _iou(boxes.xyxy[one], boxes.xyxy[other])
-    order = np.lexsort((-iou, one))
+    overlap = iou(boxes.xyxy[one], boxes.xyxy[other])
+    order = np.lexsort((-overlap, one))
     first = order[np.unique(one[order], return_index=True)[1]]
-    best = first[iou[first] > 0]
+    best = first[overlap[first] > 0]
     centre = (boxes.xyxy[:, :2] + boxes.xyxy[:, 2:]) / 2
     one, other = one[best], other[best]
-    return Neighbours(one, other, iou[best], centre[other] - centre[one])
+    return Neighbours(one, other, overlap[best], centre[other] - centre[one])
 
 
 def _pairs(frame: np.ndarray, clip_of_frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,14 +74,6 @@ def _pairs(frame: np.ndarray, clip_of_frame: np.ndarray) -> tuple[np.ndarray, np
     within = np.arange(after.sum()) - np.repeat(np.cumsum(after) - after, after)
     other = np.repeat(np.roll(start, -1)[frame], after) + within
     return np.repeat(np.arange(len(frame)), after), by_frame[other]
-
-
-def _iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(M,) IoU of rows of two (M, 4) xyxy arrays; 0 where both are empty."""
-    width, height = (np.minimum(one, other)[:, 2:] - np.maximum(one, other)[:, :2]).clip(min=0).T
-    area = [(b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (one, other)]
-    union = area[0] + area[1] - width * height
-    return np.divide(width * height, union, out=np.zeros(len(one)), where=union > 0)
 
 
 def sequence_table(frames: pd.DataFrame, truth: Boxes) -> pd.DataFrame:

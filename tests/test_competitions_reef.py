@@ -127,7 +127,7 @@ def test_a_submission_comes_back_and_has_the_api_s_header(tmp_path):
         ([0, 1], ["", ""], "1 index missing: '2'"),
         ([0, 1, 1], ["", "", ""], "1 index missing: '2'; 1 index doubled: '1'"),
         ([0, 1, 3], ["", "", ""], "1 index missing: '2'; 1 index unknown: '3'"),
-        ([1, 0, 2], ["", "", ""], "not in order"),
+        ([1, 0, 2], ["", "", ""], "row 0 has index '1', expected '0'"),
         ([0, 1, 2], ["", "sure 1 2 3 4", ""], "index 1: 'sure 1 2 3 4' is not groups of five numbers"),
         ([0, 1, 2], ["", "", "NaN 1 2 3 4"], "index 2: 'NaN 1 2 3 4'"),
         ([0, 1, 2], ["", "", "0.9 1 2 3"], "index 2: '0.9 1 2 3'"),
@@ -166,6 +166,18 @@ def test_boxes_cut_at_the_border_make_a_submission_without_faults(corners):
 
     table = pd.DataFrame({"index": range(len(x)), "annotations": texts_from_boxes(boxes, len(x))})
     assert reef.submission_faults(table, len(x)) == []
+
+
+def test_a_copy_of_the_truth_scores_one_and_each_empty_frame_s_false_box_costs(folder, tmp_path):
+    data, path = reef.load(folder), tmp_path / "p.csv"
+    reef.write_predictions(path, data.frames, data.truth)
+    assert reef.score_files(folder / "train.csv", path).f2 == 1
+    extra = Boxes([0, 3], [[900, 600, 950, 650]] * 2, [0.3, 0.3])
+    reef.write_predictions(path, data.frames, Boxes.concat([data.truth, extra]))
+    card = reef.score_files(folder / "train.csv", path)
+    assert card.f2 == pytest.approx(5 * 3 / (4 * 3 + 5))  # at every threshold: 3 hits, 3 true, 5 predicted
+    assert (card.best_f2, card.best_cut) == (1, 1)
+    assert card.by_group == {0: pytest.approx(10 / (8 + 3)), 1: pytest.approx(5 / (4 + 2))}
 
 
 def test_the_real_table_has_the_numbers_of_the_competition(real_data, tmp_path):

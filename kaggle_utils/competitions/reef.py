@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kaggle_utils.boxes import Boxes, boxes_from_annotations, boxes_from_texts, texts_from_boxes
+from kaggle_utils.competitions.faults import column_faults, name_faults, order_faults, refuse
 from kaggle_utils.files import replacing
+from kaggle_utils.scorecard import Scorecard, scorecard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +44,8 @@ __all__ = [
     "submission_faults",
     "read_submission",
     "write_submission",
+    "score",
+    "score_files",
 ]
 
 SLUG = "tensorflow-great-barrier-reef"
@@ -130,9 +134,9 @@ def read_frames(path: str | os.PathLike) -> pd.DataFrame:
     import pandas as pd
 
     frames = pd.read_csv(path)
-    _refuse([f"the table lacks the column {name!r}" for name in FRAME_COLUMNS if name not in frames], path)
+    refuse([f"the table lacks the column {name!r}" for name in FRAME_COLUMNS if name not in frames], path)
     twice = frames["image_id"][frames["image_id"].duplicated()]
-    _refuse([f"image_id {name!r} stands more than once" for name in twice[:1]], path)
+    refuse([f"image_id {name!r} stands more than once" for name in twice[:1]], path)
     return frames.sort_values(["video_id", "video_frame"], kind="stable", ignore_index=True)
 
 
@@ -157,8 +161,8 @@ def prediction_faults(table: pd.DataFrame, frames: pd.DataFrame) -> list[str]:
     >>> prediction_faults(pd.DataFrame({"image_id": ["0-1", "0-9"], "annotations": ["", "0.9 1 2 3 4"]}), frames)
     ["1 image_id missing: '0-2'", "1 image_id unknown: '0-9'"]
     """
-    return _column_faults(table, PREDICTION_COLUMNS) or [
-        *_name_faults("image_id", table["image_id"], frames["image_id"]),
+    return column_faults(table, PREDICTION_COLUMNS) or [
+        *name_faults("image_id", table["image_id"], frames["image_id"]),
         *_text_faults(table["annotations"], table["image_id"]),
     ]
 
@@ -171,7 +175,7 @@ def read_predictions(path: str | os.PathLike, frames: pd.DataFrame) -> Boxes:
     import pandas as pd
 
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    _refuse(prediction_faults(table, frames), path)
+    refuse(prediction_faults(table, frames), path)
     texts = table.set_index("image_id")["annotations"].reindex(frames["image_id"].astype(str))
     return boxes_from_texts(texts.tolist())
 
@@ -193,16 +197,14 @@ def submission_faults(table: pd.DataFrame, n_frames: int) -> list[str]:
     >>> submission_faults(pd.DataFrame({"index": [0, 1], "annotations": ["", "0.9 1270 0 30 40"]}), 2)
     ['index 1: the box 1270 0 30 40 leaves the frame of 1280 x 720 pixels']
     """
-    faults = _column_faults(table, SUBMISSION_COLUMNS, exactly=True)
+    faults = column_faults(table, SUBMISSION_COLUMNS, exactly=True)
     if faults:
         return faults
-    index = table["index"].astype(str).tolist()
-    expected = [str(i) for i in range(n_frames)]
-    names = _name_faults("index", index, expected)
-    order = [] if names or index == expected else [f"the rows are not in order: index {index[:3]} comes first"]
+    rows = (table["index"], range(n_frames))
+    names = name_faults("index", *rows) or order_faults("index", *rows)
     unreadable = _text_faults(table["annotations"], table["index"])
     borders = unreadable or _border_faults(boxes_from_texts(table["annotations"].tolist()))
-    return [*names, *order, *borders]
+    return [*names, *borders]
 
 
 def read_submission(path: str | os.PathLike, n_frames: int) -> Boxes:
@@ -210,7 +212,7 @@ def read_submission(path: str | os.PathLike, n_frames: int) -> Boxes:
     import pandas as pd
 
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    _refuse(submission_faults(table, n_frames), path)
+    refuse(submission_faults(table, n_frames), path)
     return boxes_from_texts(table["annotations"].tolist())
 
 
@@ -222,41 +224,13 @@ def write_submission(path: str | os.PathLike, boxes: Boxes, n_frames: int) -> No
     import pandas as pd
 
     table = pd.DataFrame({"index": range(n_frames), "annotations": texts_from_boxes(boxes, n_frames)})
-    _refuse(submission_faults(table, n_frames), path)
+    refuse(submission_faults(table, n_frames), path)
     _write(path, table)
 
 
 def _write(path: str | os.PathLike, table: pd.DataFrame) -> None:
     with replacing(path) as part:
         table.to_csv(part, index=False)
-
-
-def _refuse(faults: list[str], path: str | os.PathLike) -> None:
-    if faults:
-        raise ValueError(f"{path}: " + "; ".join(faults))
-
-
-def _column_faults(table: pd.DataFrame, expected: tuple[str, ...], exactly: bool = False) -> list[str]:
-    columns = list(table.columns)
-    wrong = columns != list(expected) if exactly else not set(expected) <= set(columns)
-    return [f"the columns are {columns}, expected {list(expected)}"] if wrong else []
-
-
-def _name_faults(what: str, names: object, expected: object) -> list[str]:
-    """Missing, unknown and doubled names, a sentence a kind with the first three."""
-    import pandas as pd
-
-    given, wanted = pd.Index(names).astype(str), pd.Index(expected).astype(str)
-    kinds = {
-        "missing": wanted.difference(given, sort=False),
-        "unknown": given.difference(wanted, sort=False),
-        "doubled": given[given.duplicated()].unique(),
-    }
-    return [
-        f"{len(found)} {what} {kind}: " + ", ".join(repr(str(name)) for name in found[:3]) + ", ..." * (len(found) > 3)
-        for kind, found in kinds.items()
-        if len(found)
-    ]
 
 
 def _text_faults(texts: pd.Series, names: pd.Series) -> list[str]:
@@ -287,3 +261,28 @@ def _border_faults(boxes: Boxes) -> list[str]:
     box = f"{x:g} {y:g} {right - x:g} {bottom - y:g}"
     where = f"index {boxes.frame[first]}: the box {box} leaves the frame of {WIDTH} x {HEIGHT} pixels"
     return [where + (f", and so do {outside.sum() - 1} more" if outside.sum() > 1 else "")]
+
+
+def score(frames: pd.DataFrame, truth: Boxes, predictions: Boxes, plus_one: bool = False) -> Scorecard:
+    """F2 over IoU 0.30 to 0.80 as the competition counts it, in all and by video.
+
+    frames: column video_id; both tables of boxes number its rows
+    plus_one: whether a box of width w covers w + 1 pixels; the organisers' convention is not public
+
+    >>> import pandas as pd
+    >>> frames, box = pd.DataFrame({"video_id": [5, 5]}), [[0, 0, 9, 9]]
+    >>> score(frames, Boxes([0], box), Boxes([0, 1], box * 2, [0.9, 0.2])).by_group
+    {5: 0.8333333333333334}
+    """
+    return scorecard(truth, predictions, frames["video_id"].to_numpy(), plus_one)
+
+
+def score_files(truth: str | os.PathLike, predictions: str | os.PathLike, plus_one: bool = False) -> Scorecard:
+    """:func:`score` of two CSVs: one like ``train.csv``, and a table of image_id, annotations.
+
+    Raises ValueError naming each fault of the predictions: columns, missing, unknown or doubled
+    image_id, a text that cannot be read.
+    """
+    frames = read_frames(truth)
+    annotated = boxes_from_annotations(frames["annotations"].tolist())
+    return score(frames, annotated, read_predictions(predictions, frames), plus_one)
