@@ -198,7 +198,8 @@ class KaggleServer:
             raise Refusal(400, "Submission not allowed: your team has used its submissions for today")
         self.allowed_today -= 1
         self.submissions.append(request)
-        return {"message": f"Successfully submitted to {request['competitionName']}", "ref": 4000 + len(self.submissions)}
+        message = f"Successfully submitted to {request['competitionName']}"
+        return {"message": message, "ref": 4000 + len(self.submissions)}
 
     def _GetSubmissionLimits(self, request: dict) -> dict:
         done = len(self.submissions)
@@ -293,7 +294,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, content: dict | bytes) -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/octet-stream" if isinstance(content, bytes) else "application/json")
+        kind = "application/octet-stream" if isinstance(content, bytes) else "application/json"
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

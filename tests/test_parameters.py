@@ -81,7 +81,11 @@ def test_a_notebook_without_a_parameters_cell_is_refused(tags):
         inject(notebook(tags=tags), {"fold": 3})
 
 
-@given(st.dictionaries(st.sampled_from(["fold", "model"]), st.one_of(st.integers(), st.text(), st.floats(allow_nan=False, allow_infinity=False), st.none(), st.lists(st.booleans()))))
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+LITERALS = NUMBERS | st.text() | st.none() | st.lists(st.booleans())
+
+
+@given(st.dictionaries(st.sampled_from(["fold", "model"]), LITERALS))
 def test_any_literal_arrives_as_it_was_and_the_notebook_stays_valid(values):
     book = inject(notebook(), values)
     nbformat.validate(book)

@@ -1,0 +1,102 @@
+"""Calls to Kaggle through the official client, with a time limit and with failures that say what to do.
+
+Each call runs the client in a process of its own (:mod:`kaggle_utils.platform.client_process`): it
+can neither print, nor end this process, nor wait for ever, and credentials stay over there. About
+half a second a call, which is nothing beside what is waited for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["KaggleFailure", "ask", "owner_name"]
+
+_PROCESS = "kaggle_utils.platform.client_process"
+_ROOT = Path(__file__).resolve().parents[2]
+_TALKATIVE = ("VERBOSE", "VERBOSE_OUTPUT")  # with these the client writes its credentials out
+
+
+class KaggleFailure(RuntimeError):
+    """A call that did not succeed.
+
+    kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``unreachable``
+    (no answer, so it may or may not have arrived), ``sources`` (pushed, but without some of its
+    sources), ``run`` (a kernel ended badly), ``client`` (the client itself gave up)
+    status: HTTP status, 0 where there is none
+    """
+
+    def __init__(self, kind: str, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.kind, self.status = kind, status
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same call may well succeed a little later."""
+        return self.kind == "unreachable" or self.status == 429 or self.status >= 500
+
+
+def ask(call: str, limit_s: float = 120.0, **arguments: Any) -> Any:
+    """The answer to one of the calls of :data:`client_process.CALLS`.
+
+    limit_s: seconds after which the client is stopped. Raises KaggleFailure.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", _PROCESS],
+            input=json.dumps({"call": call, "arguments": arguments}),
+            env=_environment(),
+            timeout=limit_s,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise KaggleFailure("unreachable", f"Kaggle did not answer the call {call!r} in {limit_s:g} s") from None
+    return _read(call, done.stdout, done.returncode)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _TALKATIVE}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
+
+
+def _read(call: str, text: str, code: int) -> Any:
+    try:
+        outcome = json.loads(text)
+    except ValueError:
+        raise KaggleFailure("client", f"the kaggle client ended with code {code} during the call {call!r}") from None
+    if "failure" in outcome:
+        raise _worded(**outcome["failure"])
+    return outcome["answer"]
+
+
+def _worded(kind: str, status: int, text: str) -> KaggleFailure:
+    if kind == "missing":
+        return KaggleFailure(kind, f'the kaggle client cannot be loaded ({text}): pip install "kaggle-utils[kaggle]"')
+    if kind == "credentials" or status == 401:
+        advice = "make an API token in your Kaggle settings and put it where the kaggle client looks for it"
+        return KaggleFailure("credentials", f"Kaggle does not know you ({text}): {advice}", status)
+    if kind == "unreachable":
+        return KaggleFailure(kind, f"no answer from Kaggle: {text}")
+    if kind == "refused":
+        return KaggleFailure(kind, f"Kaggle refuses (HTTP {status}): {text}", status)
+    return KaggleFailure(kind, f"the kaggle client gave up: {text}")
+
+
+def owner_name(given: str | None = None) -> str:
+    """Whose kernels: the given name, else ``KAGGLE_USERNAME``, else whom the client's credentials name.
+
+    Raises KaggleFailure when there are none.
+
+    >>> owner_name("me")
+    'me'
+    """
+    found = given or os.environ.get("KAGGLE_USERNAME") or ask("owner")
+    if not found:
+        raise KaggleFailure("credentials", "the credentials carry no user name: give it with --owner")
+    return found

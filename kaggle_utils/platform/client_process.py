@@ -1,0 +1,126 @@
+"""The official kaggle client in a process of its own: one call in on stdin, one answer out on stdout.
+
+The client authenticates at import, prints as it works, ends the process when it finds no
+credentials and waits for the service without limit. Here none of that reaches the caller: what it
+prints goes to stderr, and whatever happens, one JSON object is written: ``{"answer": ...}`` or
+``{"failure": {"kind", "status", "text"}}``. Its Python methods are used rather than its command line,
+since they give the whole answer (rejected models are never printed and a refused push exits with 0).
+Run by :mod:`kaggle_utils.platform.client` as ``python -m kaggle_utils.platform.client_process``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Reads ``{"call": name, "arguments": {...}}`` from stdin and writes the outcome to stdout."""
+    reply = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    order = json.load(sys.stdin)
+    json.dump(_outcome(order["call"], order["arguments"]), reply)
+    reply.close()
+
+
+def _outcome(call: str, arguments: dict) -> dict:
+    try:
+        return {"answer": CALLS[call](_authenticated(), **arguments)}
+    except ImportError as error:
+        return _failure("missing", 0, str(error))
+    except SystemExit:
+        return _failure("credentials", 0, "no credentials found")
+    except Exception as error:
+        return _classified(error)
+
+
+def _authenticated():
+    from kaggle import api
+
+    if not getattr(api, "_authenticated", False):
+        api.authenticate()
+    return api
+
+
+def _classified(error: Exception) -> dict:
+    """The client turns some HTTP errors into ValueError; their cause still has the status."""
+    import requests
+
+    http = next((e for e in (error, error.__context__) if isinstance(e, requests.exceptions.HTTPError)), None)
+    if http is not None:
+        return _failure("refused", http.response.status_code, str(http))
+    if isinstance(error, (requests.exceptions.RequestException, ConnectionError)):
+        return _failure("unreachable", 0, _without_secrets(str(error)))
+    return _failure("client", 0, f"{type(error).__name__}: {error}")
+
+
+def _failure(kind: str, status: int, text: str) -> dict:
+    return {"failure": {"kind": kind, "status": status, "text": _without_secrets(text)}}
+
+
+def _without_secrets(text: str) -> str:
+    api = getattr(sys.modules.get("kaggle"), "api", None)
+    values = getattr(api, "config_values", {})
+    for secret in (values.get("key"), values.get("token"), os.environ.get("KAGGLE_API_TOKEN")):
+        text = text.replace(secret, "***") if secret else text
+    return text
+
+
+def _owner(api) -> str | None:
+    return api.config_values.get("username")
+
+
+def _push(api, folder: str) -> dict:
+    return api.kernels_push(folder).to_dict()
+
+
+def _status(api, kernels: list[str]) -> dict[str, list[str]]:
+    """kernel -> its status and failure message."""
+    answers = {kernel: api.kernels_status(kernel) for kernel in kernels}
+    return {kernel: [answer.status.name, answer.failure_message] for kernel, answer in answers.items()}
+
+
+def _log(api, kernel: str) -> str:
+    return api.kernels_logs(kernel)
+
+
+def _outputs(api, kernel: str, folder: str, pattern: str | None) -> None:
+    """Downloads into the folder; the client would save an error page as the file it stands for."""
+    import requests
+
+    fetch = requests.get
+    requests.get = lambda *given, **named: _checked(fetch(*given, **named))
+    api.kernels_output(kernel, folder, file_pattern=pattern, force=True)
+
+
+def _checked(response):
+    response.raise_for_status()
+    return response
+
+
+def _submit(api, competition: str, kernel: str, version: int, file: str, message: str) -> dict:
+    return api.competition_submit_code(file, message, competition, kernel, version, quiet=True).to_dict()
+
+
+def _allowance(api, competition: str) -> int | None:
+    """Submissions left today; None where the client is too old to ask."""
+    ask = getattr(api, "competition_get_submission_limits", None)
+    return ask(competition).num_allowed_now if ask else None
+
+
+CALLS: dict[str, Callable] = {
+    "owner": _owner,
+    "push": _push,
+    "status": _status,
+    "log": _log,
+    "outputs": _outputs,
+    "submit": _submit,
+    "allowance": _allowance,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""One kernel on Kaggle: sent, waited for, its log and its outputs brought home.
+
+What the service says is read from its answer, not from an exit code: a push may be refused with a
+200, and it is accepted and run even when some of its sources were rejected.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from kaggle_utils.platform import metadata
+from kaggle_utils.platform.client import KaggleFailure, ask
+from kaggle_utils.platform.stamping import Stamp, stamped
+
+__all__ = ["Pushed", "fetch", "log_tail", "send", "wait"]
+
+_REJECTED = {
+    "datasets": "invalidDatasetSources",
+    "kernels": "invalidKernelSources",
+    "competitions": "invalidCompetitionSources",
+    "models": "invalidModelSources",
+}
+_OVER = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
+_LONGEST_PAUSE_S = 60.0
+_PATIENCE = 8  # polls in a row without an answer
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A kernel version that Kaggle took: ``owner/slug``, its version number, its page."""
+
+    kernel: str
+    version: int
+    url: str
+
+
+def send(folder: Path, stamp: Stamp) -> Pushed:
+    """Pushes a kernel's folder, stamped; Kaggle starts to run it.
+
+    Raises ValueError for metadata that cannot be pushed and KaggleFailure when Kaggle refuses, does
+    not answer, or took the kernel without some of its sources.
+    """
+    with stamped(folder, stamp) as copy:
+        wanted = metadata.read(copy)["id"]
+        try:
+            answer = ask("push", folder=str(copy))
+        except KaggleFailure as failure:
+            raise _explained(wanted, failure) from None
+    return _pushed(wanted, answer)
+
+
+def _explained(wanted: str, failure: KaggleFailure) -> KaggleFailure:
+    advice = ""
+    if failure.status == 409:
+        advice = "; another notebook of yours has this title, perhaps under an older slug: rename or delete it"
+    if failure.kind == "unreachable":
+        advice = f"; the push may have arrived all the same: look at https://www.kaggle.com/code/{wanted} first"
+    return KaggleFailure(failure.kind, f"{wanted} was not pushed: {failure}{advice}", failure.status)
+
+
+def _pushed(wanted: str, answer: dict) -> Pushed:
+    if answer.get("error"):
+        raise KaggleFailure("refused", f"{wanted} was not pushed: Kaggle says {answer['error']!r}")
+    url = answer.get("url", "")
+    kernel = "/".join(answer.get("ref", wanted).strip("/").split("/")[-2:])
+    pushed = Pushed(kernel, answer.get("versionNumber", 0), url)
+    rejected = [f"{kind} {', '.join(answer[key])}" for kind, key in _REJECTED.items() if answer.get(key)]
+    if rejected:
+        what = f"{kernel} version {pushed.version} runs without some of its sources. Rejected: {'; '.join(rejected)}"
+        raise KaggleFailure("sources", f"{what}. Stop it at {url}, make them or correct {metadata.FILE}, push again")
+    if kernel.lower() != wanted.lower():
+        raise KaggleFailure("refused", f"Kaggle keeps {wanted} as {kernel}, where the next stage would not look: {url}")
+    return pushed
+
+
+def wait(
+    kernels: Sequence[str], poll_s: float = 5.0, limit_hours: float = 24.0, progress: bool = False
+) -> dict[str, str]:
+    """Waits until all kernels (owner/slug) have ended; kernel -> COMPLETE.
+
+    poll_s: first pause between looks, growing by half each time up to a minute
+    limit_hours: how long to wait in all, a queue included
+    progress: show a line with what each is doing
+    Short losses of the connection are sat out. Raises KaggleFailure when a kernel did not complete,
+    with the tail of its log, once all have ended, or when the time is over (they run on).
+    """
+    end = time.monotonic() + 3600 * limit_hours
+    with tqdm(total=len(kernels), disable=not progress, unit="kernel") as bar:
+        states = _poll(list(kernels), lambda now: _show(bar, now), poll_s, end)
+    bad = [kernel for kernel, (state, _) in states.items() if state != "COMPLETE"]
+    if bad:
+        raise KaggleFailure("run", "\n".join(_account(kernel, *states[kernel]) for kernel in bad))
+    return {kernel: state for kernel, (state, _) in states.items()}
+
+
+def _poll(kernels: list[str], show: Callable, pause: float, end: float) -> dict[str, list]:
+    silent = 0
+    while True:
+        try:
+            states = ask("status", kernels=kernels)
+            silent = 0
+        except KaggleFailure as failure:
+            silent += 1
+            if not failure.passing or silent >= _PATIENCE:
+                raise
+        else:
+            show(states)
+            if all(state in _OVER for state, _ in states.values()):
+                return states
+        if time.monotonic() + pause > end:
+            raise KaggleFailure("run", f"{', '.join(kernels)}: not over yet, they go on running; wait again later")
+        time.sleep(pause)
+        pause = min(pause * 1.5, max(pause, _LONGEST_PAUSE_S))
+
+
+def _show(bar: tqdm, states: dict[str, list]) -> None:
+    bar.n = sum(state in _OVER for state, _ in states.values())
+    bar.set_postfix_str(", ".join(f"{kernel.split('/')[1]} {state}" for kernel, (state, _) in states.items()))
+
+
+def _account(kernel: str, state: str, message: str) -> str:
+    try:
+        tail = log_tail(kernel)
+    except KaggleFailure as failure:
+        tail = f"(no log: {failure})"
+    return f"{kernel} ended with {state}{': ' + message if message else ''}. The end of its log:\n{tail}"
+
+
+def log_tail(kernel: str, lines: int = 30) -> str:
+    """The last lines of a kernel's log; KaggleFailure when it cannot be had."""
+    return "\n".join(_log_text(ask("log", kernel=kernel)).splitlines()[-lines:])
+
+
+def _log_text(log: str) -> str:
+    """The service keeps a log as a JSON list of pieces, ``{"stream_name", "time", "data"}``."""
+    try:
+        return "".join(piece["data"] for piece in json.loads(log))
+    except (ValueError, KeyError, TypeError):
+        return log
+
+
+def fetch(kernel: str, folder: Path, pattern: str | None = None, limit_hours: float = 6.0) -> list[Path]:
+    """Downloads a kernel's outputs and its log into a folder, in place of what it held; the files.
+
+    pattern: a regular expression that the wanted names match, all without one.
+    Raises KaggleFailure when a file does not come whole; the folder is then as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
+        new, old = Path(name, "new"), Path(name, "old")
+        new.mkdir()
+        ask("outputs", limit_s=3600 * limit_hours, kernel=kernel, folder=str(new), pattern=pattern)
+        if folder.exists():
+            folder.rename(old)
+        shutil.move(new, folder)
+    return sorted(path for path in folder.rglob("*") if path.is_file())
