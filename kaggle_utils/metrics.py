@@ -100,7 +100,7 @@ def f2_counts(truth: Boxes, predictions: Boxes, **how: Any) -> F2Counts:
 def f2(counts: F2Counts) -> float | np.ndarray:
     """The competition's score: the mean over the thresholds of F2; (G,) for the counts of G groups.
 
-    >>> round(f2(F2Counts(np.array([3, 2]), truths=4, predictions=5)), 4)  # (15/21 + 10/21) / 2
+    >>> round(f2(F2Counts(np.array([3, 2]), truths=4, predictions=5)), 4)  # (15 / 21 + 10 / 21) / 2
     0.5952
     """
     tp, n = counts.tp.sum(-1), counts.tp.shape[-1]
