@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-__all__ = ["clip_of_frame", "clip_lengths", "similarity", "is_cut"]
+__all__ = ["clip_of_frame", "clip_lengths", "frame_pairs", "similarity", "is_cut"]
 
 WIDTH, HEIGHT = 160, 90  # frames are compared at an eighth of 1280x720
 
@@ -57,6 +57,32 @@ def clip_lengths(clip_of_frame: np.ndarray) -> np.ndarray:
     if (counts > 1).any():
         raise ValueError(f"clip {ids[counts > 1][0]} is in several places, expected its frames in consecutive rows")
     return np.diff(np.append(starts, len(clip)))
+
+
+def frame_pairs(frame: np.ndarray, clip_of_frame: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of rows that lie ``step`` frames apart within one clip, by ascending first row.
+
+    frame: (N,) the frame of each row, as in a table of boxes, in any order
+    clip_of_frame: (n_frames,); step: later frames 1, 2, ..., earlier ones -1, -2, ...
+    Returns (M,) and (M,) row numbers, frame[second] = frame[first] + step.
+
+    >>> first, second = frame_pairs(np.array([0, 1, 1, 2]), np.array([0, 0, 5]), step=1)
+    >>> first, second  # frame 2 is another clip's
+    (array([0, 0]), array([1, 2]))
+    """
+    clip, frame = np.asarray(clip_of_frame), np.asarray(frame)
+    if len(frame) and frame.max() >= len(clip):
+        raise ValueError(f"a row lies in frame {frame.max()}, expected frames below {len(clip)} (clip_of_frame)")
+    order = np.argsort(frame, kind="stable")
+    count = np.bincount(frame, minlength=len(clip))
+    start = np.cumsum(count) - count
+    other = frame + step
+    inside = (other >= 0) & (other < len(clip))
+    other = np.where(inside, other, 0)
+    inside &= clip[other] == clip[frame]
+    partners = np.where(inside, count[other], 0)
+    nth = np.arange(partners.sum()) - np.repeat(np.cumsum(partners) - partners, partners)
+    return np.repeat(np.arange(len(frame)), partners), order[np.repeat(start[other], partners) + nth]
 
 
 def similarity(previous: np.ndarray, frame: np.ndarray) -> float:

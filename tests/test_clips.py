@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaggle_utils.clips import clip_lengths, clip_of_frame, is_cut, similarity
+from kaggle_utils.clips import clip_lengths, clip_of_frame, frame_pairs, is_cut, similarity
 
 
 def test_a_gap_a_new_video_and_a_new_sequence_are_cuts():
@@ -53,6 +53,24 @@ def test_clips_of_the_real_table_lie_within_its_sequences(real_data):
     steps = frames["video_frame"].diff()[1:][np.diff(clip) == 0]
     assert (steps == 1).all()
     assert len(frames["sequence"].unique()) == 20 <= clip[-1] + 1
+
+
+@pytest.mark.parametrize("step", [-3, -1, 0, 1, 2, 40])
+def test_pairs_of_rows_are_those_a_double_loop_finds(step):
+    rng = np.random.default_rng(step + 10)
+    frame, clip = rng.integers(0, 12, 40), np.sort(rng.integers(0, 3, 12))
+    expected = [
+        (i, j) for i in range(40) for j in range(40) if frame[j] == frame[i] + step and clip[frame[i]] == clip[frame[j]]
+    ]
+    assert list(zip(*map(np.ndarray.tolist, frame_pairs(frame, clip, step)), strict=True)) == expected
+
+
+def test_no_rows_have_no_pairs_and_frames_beyond_the_clips_are_refused():
+    none = np.zeros(0, int)
+    assert [len(rows) for rows in frame_pairs(none, np.zeros(3, int), 1)] == [0, 0]
+    assert [len(rows) for rows in frame_pairs(none, none, 1)] == [0, 0]
+    with pytest.raises(ValueError, match="a row lies in frame 3, expected frames below 3"):
+        frame_pairs(np.array([3]), np.zeros(3, int), 1)
 
 
 def reef(rng: np.random.Generator) -> np.ndarray:
