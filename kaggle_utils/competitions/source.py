@@ -48,5 +48,6 @@ def find(competition: str) -> Source:
         given = os.environ["KAGGLE_UTILS_INPUT"]
         raise runtime.NotAttached(f"KAGGLE_UTILS_INPUT is {given!r}, expected to find {facts.SLUG} there")
     samples = importlib.import_module(f"kaggle_utils.competitions.samples.{competition}")
-    made = samples.make_sample(runtime.sample_dir(competition))
-    return Source(made, sample=True, hidden=made.with_name(made.name + "-hidden"))
+    make = getattr(samples, f"make_{competition}_sample")
+    made = make(runtime.sample_dir(competition))
+    return Source(made, sample=True, hidden=samples.hidden_folder(made))

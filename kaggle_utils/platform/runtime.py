@@ -9,6 +9,7 @@ the hidden test is scored; a session lasts 12 hours, a rerun 9.
 
 Environment variables of the kit (all optional):
 ``KAGGLE_UTILS_INPUT`` at home, a folder laid out like ``/kaggle/input``, or one competition's folder;
+``KAGGLE_UTILS_HIDDEN`` frames that the emulated time-series API serves as the hidden test;
 ``KAGGLE_UTILS_RUNS`` at home, where stages write and read, default ``runs``;
 ``KAGGLE_UTILS_DEADLINE`` Unix time in seconds at which the session ends;
 ``KAGGLE_UTILS_KAGGLE_ROOT`` in place of ``/kaggle``.
@@ -36,6 +37,7 @@ __all__ = [
     "describe",
     "diary_file",
     "gpus",
+    "hidden_dir",
     "input_root",
     "is_rerun",
     "kernel_slug",
@@ -165,6 +167,14 @@ def temp_dir() -> Path:
 def sample_dir(competition: str) -> Path:
     """Where a competition's built-in sample is made, at home: ``runs/samples/<competition>``."""
     return _runs() / "samples" / competition
+
+
+def hidden_dir() -> Path | None:
+    """A folder of frames to serve as the hidden test, named by ``KAGGLE_UTILS_HIDDEN``; None without."""
+    given = os.environ.get("KAGGLE_UTILS_HIDDEN")
+    if given and not Path(given).is_dir():
+        raise NotAttached(f"KAGGLE_UTILS_HIDDEN is {given!r}, expected a folder of frames")
+    return Path(given) if given else None
 
 
 def diary_file() -> Path:

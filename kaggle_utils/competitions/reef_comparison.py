@@ -1,0 +1,71 @@
+"""Which technique is worth what: candidate decisions side by side on out-of-fold predictions.
+
+Each candidate is cut where the *other* folds have their best cut, so no figure here was fitted on the
+frames it is measured on, and each is compared with the baseline on the same resampled sequences.
+"They all looked the same" becomes a number with an interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from kaggle_utils.boxes import Boxes
+from kaggle_utils.intervals import f2_table
+from kaggle_utils.metrics import f2, f2_counts_by_group
+from kaggle_utils.thresholds import best_cut, cross_fitted_f2
+
+__all__ = ["compare", "cut_by_the_others", "choose", "fold_scores"]
+
+
+def cut_by_the_others(truth: Boxes, boxes: Boxes, fold_of_frame: np.ndarray) -> Boxes:
+    """The boxes that survive where each fold is cut at the best cut of all the other folds.
+
+    fold_of_frame: (n_frames,) fold of each frame, two folds at least
+    """
+    cuts = cross_fitted_f2(truth, boxes, fold_of_frame).decisions
+    cut_of_box = np.array([cuts[fold] for fold in fold_of_frame[boxes.frame].tolist()], dtype=np.float64)
+    return boxes[boxes.score >= cut_of_box]
+
+
+def compare(
+    truth: Boxes,
+    candidates: Mapping[str, Boxes],
+    fold_of_frame: np.ndarray,
+    group_of_frame: np.ndarray,
+    baseline: str,
+):
+    """A pandas.DataFrame, one row a candidate in the given order.
+
+    candidates: name -> boxes before any cut; group_of_frame: (n_frames,) sequence of each frame
+    Columns: name, cut (fitted on all), fitted (F2 on the frames it was fitted on), f2 (cross-fitted)
+    with low and high, gain over the baseline with gain_low and gain_high (paired, 95 %).
+    """
+    survivors = {name: (cut_by_the_others(truth, boxes, fold_of_frame), -np.inf) for name, boxes in candidates.items()}
+    table = f2_table(truth, survivors, group_of_frame, baseline)
+    fits = [best_cut(truth, boxes) for boxes in candidates.values()]
+    table.insert(1, "cut", [cut for cut, _ in fits])
+    table.insert(2, "fitted", [value for _, value in fits])
+    return table
+
+
+def choose(table, allowed: list[str], baseline: str, certain: bool = False) -> str:
+    """The name of the candidate with the highest cross-fitted F2 among the allowed.
+
+    certain: only candidates whose gain is above 0 over the whole interval count; none: the baseline
+
+    >>> import pandas as pd
+    >>> rows = {"name": ["plain", "wbf"], "f2": [0.6, 0.7], "gain_low": [0.0, -0.1]}
+    >>> choose(pd.DataFrame(rows), ["plain", "wbf"], "plain"), choose(pd.DataFrame(rows), ["plain", "wbf"], "plain", True)
+    ('wbf', 'plain')
+    """
+    rows = table[table["name"].isin(allowed)]
+    rows = rows[(rows["gain_low"] > 0) | (rows["name"] == baseline)] if certain else rows
+    return str(rows.loc[rows["f2"].idxmax(), "name"])
+
+
+def fold_scores(truth: Boxes, boxes: Boxes, fold_of_frame: np.ndarray) -> dict[int, float]:
+    """F2 of each fold's boxes as they are (after a cut)."""
+    folds, counts = f2_counts_by_group(truth, boxes, fold_of_frame)
+    return dict(zip(folds.tolist(), np.atleast_1d(f2(counts)).tolist(), strict=True))

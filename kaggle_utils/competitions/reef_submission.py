@@ -1,0 +1,102 @@
+"""From a frame of the time-series API to the text that is answered, and which frames are served.
+
+Used by ``4_submit`` at home, in a rehearsal and in the scored rerun alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from kaggle_utils.boxes import Boxes, texts_from_boxes
+from kaggle_utils.competitions import reef
+from kaggle_utils.competitions.reef_decision import Decision, Stream
+from kaggle_utils.competitions.reef_runs import trained_folds
+from kaggle_utils.competitions.source import Source
+from kaggle_utils.files import replacing
+from kaggle_utils.metrics import f2, f2_counts
+from kaggle_utils.platform import runtime
+from kaggle_utils.platform.timeseries import frame_paths
+
+__all__ = ["Predictor", "Served", "served_frames", "report"]
+
+
+class Predictor:
+    """Trained detectors and a decision, asked frame by frame.
+
+    stage_folders: outputs of the training stage
+    models: "first": the first fold's model, the set-up that stage 3 measured; "all": every fold's,
+        all their prediction sets fused
+    """
+
+    def __init__(self, stage_folders: Iterable[Path], decision: Decision, models: str = "first", device: str = "cpu"):
+        from kaggle_utils.detector.crossval import PredictionSet
+        from kaggle_utils.detector.inference import Detector
+
+        if models not in ("first", "all"):
+            raise ValueError(f"models is {models!r}, expected 'first' or 'all'")
+        folds = trained_folds(stage_folders)
+        used = list(folds) if models == "all" else list(folds)[:1]
+        self.detectors = [Detector.load(folds[fold][0], device) for fold in used]
+        self.judged_on = folds[used[0]][1]  # image_ids the first model has not seen
+        self.sets = [PredictionSet.parse(name, self.detectors[0].imgsz) for name in decision.sets]
+        self.stream, self.answered = Stream(decision), 0
+
+    def reset(self) -> None:
+        """Call before the first frame of another clip."""
+        self.stream.reset()
+
+    def answer(self, frame: np.ndarray) -> str:
+        """``conf x y w h ...`` for one (H, W, 3) uint8 RGB frame; empty for no starfish."""
+        found = [d.predict([frame], imgsz=s.imgsz, view_name=s.view) for d in self.detectors for s in self.sets]
+        boxes = self.stream.update(found)
+        self.answered += 1
+        return texts_from_boxes(boxes.replace(frame=np.zeros(len(boxes), np.int64)), n_frames=1)[0]
+
+
+@dataclass(frozen=True)
+class Served:
+    """Frames for the emulated API and, for validation frames only, their truth.
+
+    what: in words; paths: in the order of serving; truth: boxes by number in that order, None if not known here
+    """
+
+    what: str
+    paths: list[str] = field(default_factory=list)
+    truth: Boxes | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __str__(self) -> str:
+        return f"{len(self.paths)} frames: {self.what}"
+
+
+def served_frames(files: Source, predictor: Predictor, validate: bool | None, at_most: int | None) -> Served:
+    """Which frames the emulated API hands out (the real one, in a scored rerun, has its own).
+
+    validate: True: the frames that the first model has not seen; None: those, unless a hidden test is there
+    at_most: of validation frames, the first so many
+    A folder named by KAGGLE_UTILS_HIDDEN comes first of all: a rehearsal puts its hidden test there.
+    """
+    hidden = runtime.hidden_dir() or (files.hidden and files.hidden / "test_images")
+    if hidden is not None and not validate:
+        return Served("the hidden test", [str(p) for p in frame_paths(hidden)])
+    data = reef.load(files.folder).present()
+    rows = np.flatnonzero(data.frames["image_id"].isin(set(predictor.judged_on)))[:at_most]
+    judged = data.take(rows)
+    return Served("validation frames the model has not seen", judged.frames["path"].tolist(), judged.truth)
+
+
+def report(folder: Path, submission: Boxes, served: Served) -> float | None:
+    """F2 of a submission on validation frames, also written to ``validation.json``; None without truth."""
+    if served.truth is None:
+        return None
+    score = f2(f2_counts(served.truth, submission))
+    with replacing(Path(folder) / "validation.json") as partial:
+        partial.write_text(json.dumps({"f2": score, "frames": len(served)}) + "\n")
+    return score

@@ -1,0 +1,153 @@
+"""Train a detector on each fold and predict what it has not seen.
+
+A prediction set is one way of asking the models, written ``view@imgsz``: ``identity@1280``,
+``hflip@1280``, ``identity@1920``. Every set is predicted on the frames each fold left out, so that
+decisions about resolution and test-time augmentation can be made later from files alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kaggle_utils.boxes import Boxes
+from kaggle_utils.competitions.reef import ReefData, read_predictions, write_predictions
+from kaggle_utils.detector.inference import Detector
+from kaggle_utils.detector.parameters import DetectorParameters
+from kaggle_utils.files import replacing
+from kaggle_utils.images import decode
+from kaggle_utils.metrics import f2_curve
+from kaggle_utils.paste import donors_from_frames
+from kaggle_utils.tta import VIEWS
+from kaggle_utils.yolo_dataset import write_yolo_dataset
+
+__all__ = ["PredictionSet", "FoldResult", "train_and_predict"]
+
+
+@dataclass(frozen=True)
+class PredictionSet:
+    """One way of asking: a view of the frame at a resolution.
+
+    view: a name of kaggle_utils.tta.VIEWS; imgsz: longer side in pixels
+    """
+
+    view: str
+    imgsz: int
+
+    @classmethod
+    def parse(cls, text: str, imgsz: int) -> PredictionSet:
+        """From ``view@size`` or ``view`` (at imgsz).
+
+        >>> from kaggle_utils.detector.crossval import PredictionSet
+        >>> str(PredictionSet.parse("hflip", imgsz=640))
+        'hflip@640'
+        """
+        view, _, size = text.partition("@")
+        if view not in VIEWS or (size and not size.isdigit()):
+            raise ValueError(f"prediction set is {text!r}, expected view@pixels with a view of {', '.join(VIEWS)}")
+        return cls(view, int(size or imgsz))
+
+    def __str__(self) -> str:
+        return f"{self.view}@{self.imgsz}"
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one fold left behind.
+
+    fold: its number; weights: path of best.pth; rows: (V,) frame numbers it was judged on
+    predictions: set name -> boxes on those frames; f2: of the first set at its best cut; minutes: of training
+    """
+
+    fold: int
+    weights: Path
+    rows: np.ndarray
+    predictions: dict[str, Boxes]
+    f2: float
+    minutes: float
+
+
+def train_and_predict(
+    data: ReefData,
+    fold_of_frame: np.ndarray,
+    fold: int,
+    folder: Path,
+    parameters: DetectorParameters,
+    sets: Sequence[PredictionSet],
+    device: str = "cpu",
+) -> FoldResult:
+    """One fold: train on the others' frames, predict its own in every set; what is there is not redone.
+
+    data: frames whose images are there; fold_of_frame: (n_frames,) int
+    folder: this fold's own, gets the weights, progress and ``<set>.csv`` files
+    Raises ValueError when a side of the split has no frame.
+    """
+    from kaggle_utils.detector.training import Validation, train_fold
+
+    valid = np.flatnonzero(fold_of_frame == fold)
+    train = np.flatnonzero(fold_of_frame != fold)
+    if not len(valid) or not len(train):
+        raise ValueError(f"fold {fold} has {len(valid)} frames to judge and {len(train)} to train on, expected both")
+    began = time.time()
+    yaml = write_yolo_dataset(
+        folder / "yolo", data.frames, data.truth, train, valid, empties=parameters.empties, seed=parameters.seed
+    )
+    paths = data.frames["path"].to_numpy()[valid].tolist()
+    truth = data.truth[np.isin(data.truth.frame, valid)]
+    donors = _donors(data, train, parameters) if parameters.paste else ()
+    weights = train_fold(yaml, Validation(valid, paths, truth), folder, parameters, donors, device)
+    minutes = (time.time() - began) / 60
+    detector = Detector.load(weights, device)
+    predictions = {str(s): _predict_set(detector, data, valid, folder, s, parameters) for s in sets}
+    first = predictions[str(sets[0])]
+    f2 = f2_curve(truth, first).best[1] if len(first) else 0.0
+    return FoldResult(fold, weights, valid, predictions, f2, minutes)
+
+
+def _predict_set(
+    detector: Detector, data: ReefData, rows: np.ndarray, folder: Path, which: PredictionSet, p: DetectorParameters
+) -> Boxes:
+    from kaggle_utils.detector.training import predict_paths
+
+    path = folder / f"{which}.csv"
+    frames = data.frames.iloc[rows].reset_index(drop=True)
+    marker = json.dumps([str(which), p.changed(), _stamp(folder / "best.pth")], default=str)
+    note = path.with_suffix(".json")
+    if not (path.is_file() and note.is_file() and note.read_text() == marker):
+        paths = frames["path"].tolist()
+        options = {"imgsz": which.imgsz, "view_name": which.view, "min_score": p.min_score, "nms_iou": p.nms_iou}
+        found = predict_paths(detector, np.arange(len(rows)), paths, progress=f"predict {which}", **options)
+        write_predictions(path, frames, found)
+        with replacing(note) as partial:
+            partial.write_text(marker)
+    boxes = read_predictions(path, frames)
+    return boxes.replace(frame=rows[boxes.frame])
+
+
+def _stamp(path: Path) -> list[float]:
+    return [path.stat().st_mtime, path.stat().st_size]
+
+
+def _donors(data: ReefData, rows: Iterable[int], p: DetectorParameters) -> tuple:
+    """Patches of the training frames' starfish at the size of training."""
+    filled = np.intersect1d(np.asarray(list(rows)), data.truth.frame)
+    donors: list = []
+    images = decode(data.frames["path"].to_numpy()[filled].tolist())
+    for row, image in zip(filled.tolist(), images, strict=True):
+        boxes = data.truth[data.truth.frame == row].xyxy
+        small, scale = _at_size(image, p.imgsz)
+        donors += donors_from_frames([small], [boxes * scale])
+    return tuple(donors)
+
+
+def _at_size(image: np.ndarray, imgsz: int) -> tuple[np.ndarray, float]:
+    import cv2
+
+    scale = imgsz / max(image.shape[:2])
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), scale
