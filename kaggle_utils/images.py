@@ -1,0 +1,131 @@
+"""Images from files: decoded in threads, in order, small where small will do.
+
+OpenCV decodes a 1280x720 JPEG about as fast as anything and releases the interpreter's lock, so
+threads scale. A JPEG can be decoded straight to a half, a quarter or an eighth of its size, which is
+used wherever the wanted size allows it. Files that cannot be read are named; a JPEG that was cut off
+during a download, which OpenCV would fill up with grey, counts as unreadable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+import numpy as np
+
+__all__ = ["read_image", "decode", "image_statistics"]
+
+
+def read_image(path: str | os.PathLike, size: tuple[int, int] | None = None) -> np.ndarray:
+    """One image, (H, W, 3) uint8 RGB, as it is or resized to ``size`` = (width, height) in pixels.
+
+    Raises FileNotFoundError, and ValueError naming a file that is no image or is cut off.
+
+    >>> import cv2, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = cv2.imwrite(f"{folder}/a.png", np.full((90, 160, 3), (0, 0, 255), np.uint8))  # cv2 writes BGR
+    ...     read_image(f"{folder}/a.png", size=(16, 9))[0, 0]
+    array([255,   0,   0], dtype=uint8)
+    """
+    import cv2
+
+    data = np.fromfile(path, dtype=np.uint8)
+    image = cv2.imdecode(data, _flag(path, size)) if len(data) and not _cut_off(data) else None
+    if image is None:
+        raise ValueError(f"{path} ({len(data)} bytes) cannot be read, expected a whole image file")
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    if size is None or image.shape[1::-1] == tuple(size):
+        return image
+    shrinks = image.shape[1] > size[0]
+    return cv2.resize(image, tuple(size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def decode(
+    paths: Sequence[str | os.PathLike],
+    size: tuple[int, int] | None = None,
+    threads: int | None = None,
+    progress: str | None = None,
+) -> Iterator[np.ndarray]:
+    """The images of many files in the order of ``paths``; arguments and errors as for :func:`read_image`.
+
+    threads: how many decode at once, by default one a core; at most twice as many images wait in memory
+    progress: the title of a bar, None for no bar
+
+    >>> next(decode(["no/such.jpg"]))
+    Traceback (most recent call last):
+    FileNotFoundError: [Errno 2] No such file or directory: 'no/such.jpg'
+    """
+    from tqdm.auto import tqdm
+
+    threads = threads or os.cpu_count() or 1
+    bar = tqdm(desc=progress, total=len(paths), disable=progress is None, unit="image")
+    with bar, ThreadPoolExecutor(threads) as pool:
+        rest = iter(paths)
+        waiting = deque(pool.submit(read_image, path, size) for path in islice(rest, 2 * threads))
+        try:
+            while waiting:
+                image = waiting.popleft().result()
+                waiting.extend(pool.submit(read_image, path, size) for path in islice(rest, 1))
+                bar.update()
+                yield image
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _flag(path: str | os.PathLike, size: tuple[int, int] | None) -> int:
+    """How OpenCV should decode: to the smallest size that is not below the wanted one."""
+    import cv2
+
+    if size is None:
+        return cv2.IMREAD_COLOR
+    width, height = _size(path)
+    factor = min(width / size[0], height / size[1])
+    flags = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+    return next((flag for times, flag in flags.items() if factor >= times), cv2.IMREAD_COLOR)
+
+
+def _size(path: str | os.PathLike) -> tuple[int, int]:
+    """(width, height) from the file's header; (0, 0) where there is none to read."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except UnidentifiedImageError:
+        return 0, 0
+
+
+def _cut_off(data: np.ndarray) -> bool:
+    """Whether a JPEG lacks its end marker; one in the first half of the file is a thumbnail's."""
+    text = data.tobytes()
+    return text.startswith(b"\xff\xd8") and b"\xff\xd9" not in text[len(text) // 2 :]
+
+
+def image_statistics(image: np.ndarray) -> dict[str, float]:
+    """Numbers that tell images apart at a glance, for a table with one row an image.
+
+    image: (H, W, 3) uint8 RGB. Returns red, green, blue (channel means), brightness and contrast
+    (mean and standard deviation of grey), saturation (mean, 0 to 255) and sharpness (variance of the
+    Laplacian; falls with blur and haze).
+
+    >>> image_statistics(np.full((9, 9, 3), (10, 20, 30), np.uint8))["blue"]
+    30.0
+    """
+    import cv2
+
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(grey))
+    red, green, blue = (float(value) for value in image.mean(axis=(0, 1)))
+    return {
+        "red": red,
+        "green": green,
+        "blue": blue,
+        "brightness": mean,
+        "contrast": deviation,
+        "saturation": float(cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1].mean()),
+        "sharpness": float(cv2.Laplacian(grey, cv2.CV_64F).var()),
+    }
