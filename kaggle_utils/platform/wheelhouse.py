@@ -1,0 +1,166 @@
+"""The dataset of wheels: the kit, and whatever it needs that Kaggle's image lacks.
+
+Nobody keeps a list of companions by hand. From the kit's own wheel the requirements are followed,
+marker by marker, for each of Kaggle's Pythons; what the image holds is left to the image, the rest is
+fetched, so a new release of ultralytics that asks for one package more brings it along. Then the folder
+is judged as it lies there: every requirement met by a wheel or by the image (or excused, with a
+reason, in the image's table), nothing that would replace a package of the image, names that survive
+Kaggle's upload. ``gpu="p100"`` adds the last torch on the index that has kernels for sm_60.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaggle_utils.platform import wheel_sources
+from kaggle_utils.platform.attached_wheels import carries_torch
+from kaggle_utils.platform.image import PYTHONS, image
+from kaggle_utils.platform.wheels import Wheel, read_wheel
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+__all__ = ["DATASET", "GPUS", "Incomplete", "build", "describe_dataset", "faults", "read_wheelhouse"]
+
+DATASET = "kaggle-utils-wheels"
+METADATA = "dataset-metadata.json"
+NOTEBOOKS_USE = ("segmentation-models-pytorch",)  # what notebooks import and the kit itself does not require
+GPUS = {"p100": ("torch==2.7.1", "torchvision==0.22.1")}  # CUDA 12.6 builds; 2.8 and later start at sm_70
+
+Fetch = Callable[[str, str, Path], Path]  # requirement, python, folder -> the wheel, now in the folder
+
+
+class Incomplete(ValueError):
+    """The folder of wheels would fail on Kaggle; the text lists every fault."""
+
+
+def build(
+    folder: Path,
+    owner: str,
+    pythons: Sequence[str] = PYTHONS,
+    gpu: str | None = None,
+    also: Iterable[str] = NOTEBOOKS_USE,
+    fetch: Fetch = wheel_sources.download,
+    kit: Callable[[Path], Path] = wheel_sources.kit_wheel,
+) -> list[Wheel]:
+    """Makes the dataset's folder anew and returns its wheels by name; nothing is replaced on a failure.
+
+    owner: the Kaggle user the dataset belongs to. pythons: of :data:`image.PYTHONS`. gpu: a key of
+    :data:`GPUS` or None. also: requirements beyond the kit's. fetch, kit: where wheels come from, to
+    be given in tests. Raises Incomplete with the faults, NoWheel for a wheel that is nowhere.
+    """
+    part = folder.with_name(f".{folder.name}-part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        start = read_wheel(kit(part))
+        for python in pythons:
+            _gather(part, start, python, [*also, *(GPUS[gpu] if gpu else ())], fetch)
+        wheels = read_wheelhouse(part)
+        wrong = faults(wheels, pythons)
+        if wrong:
+            raise Incomplete("\n".join(wrong))
+        (part / METADATA).write_text(json.dumps(describe_dataset(owner, pythons), indent=2) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return read_wheelhouse(folder)
+
+
+def read_wheelhouse(folder: Path) -> list[Wheel]:
+    """The wheels of a folder by name; ValueError for a file that is none (the metadata apart)."""
+    return [read_wheel(path) for path in sorted(folder.iterdir()) if path.name != METADATA]
+
+
+def describe_dataset(owner: str, pythons: Sequence[str]) -> dict:
+    """What ``dataset-metadata.json`` says; title, slug and subtitle keep Kaggle's limits.
+
+    >>> describe_dataset("me", ["3.13"])["subtitle"]
+    "What Kaggle's image lacks, as wheels for Python 3.13"
+    """
+    return {
+        "title": "kaggle-utils wheels",
+        "id": f"{owner}/{DATASET}",
+        "subtitle": f"What Kaggle's image lacks, as wheels for Python {' and '.join(pythons)}",
+        "licenses": [{"name": "other"}],  # each wheel carries its own
+    }
+
+
+def faults(wheels: Sequence[Wheel], pythons: Sequence[str]) -> list[str]:
+    """What would go wrong with these wheels on Kaggle, a sentence each; empty when nothing would."""
+    found = [f"{w.path.name} would be renamed by the upload" for w in wheels if not _survives(w.path.name)]
+    for python in pythons:
+        found += _replacements(wheels, python) + _misfits(wheels, python) + _unmet(wheels, python)
+    return list(dict.fromkeys(found))
+
+
+def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], fetch: Fetch) -> None:
+    """Fetches into the folder what the kit and the asked requirements need beyond the image."""
+    from packaging.requirements import Requirement
+
+    have = {wheel.name for wheel in read_wheelhouse(folder) if wheel.fits(python)}
+    there = have | image(python).versions.keys()
+    queue = deque([*map(Requirement, asked), *kit.needs(python)])
+    pinned = {_canonical(Requirement(text)) for text in asked}
+    while queue:
+        wanted = queue.popleft()
+        name = _canonical(wanted)
+        if name in have or (name in there and name not in pinned):
+            continue
+        wheel = read_wheel(fetch(f"{wanted.name}{wanted.specifier}", python, folder))
+        have.add(wheel.name)
+        queue.extend(wheel.needs(python, wanted.extras))
+
+
+def _replacements(wheels: Sequence[Wheel], python: str) -> list[str]:
+    held = image(python).versions
+    return [
+        f"{w.path.name} would replace {w.name} {held[w.name] or ''}".rstrip() + f" of the image (Python {python})"
+        for w in wheels
+        if w.name in held and not carries_torch(w.name)
+    ]
+
+
+def _misfits(wheels: Sequence[Wheel], python: str) -> list[str]:
+    fitting = {w.name for w in wheels if w.fits(python)}
+    return [f"{w.path.name} does not fit Python {python}" for w in wheels if w.name not in fitting]
+
+
+def _unmet(wheels: Sequence[Wheel], python: str) -> list[str]:
+    ours = [wheel for wheel in wheels if wheel.fits(python)]
+    return [
+        f"{wheel.name} {wheel.version} requires {wanted}, {_what_is_there(wanted, ours, python)} (Python {python})"
+        for wheel in ours
+        for wanted in wheel.needs(python)
+        if not _met(wanted, ours, python) and not image(python).excuses(wheel.name, _canonical(wanted))
+    ]
+
+
+def _met(wanted: Requirement, ours: Sequence[Wheel], python: str) -> bool:
+    """By a wheel or by the image; where the image's version is not known, being there is enough."""
+    held, name = image(python).versions, _canonical(wanted)
+    versions = [w.version for w in ours if w.name == name] + ([held[name]] if name in held else [])
+    return any(v is None or wanted.specifier.contains(v, prereleases=True) for v in versions)
+
+
+def _what_is_there(wanted: Requirement, ours: Sequence[Wheel], python: str) -> str:
+    held, name = image(python).versions, _canonical(wanted)
+    there = [f"the wheels have {w.version}" for w in ours if w.name == name]
+    there += [f"the image has {held[name]}"] if held.get(name) else []
+    return " and ".join(there) or "which neither the wheels nor the image have"
+
+
+def _survives(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_.-]+", name) is not None
+
+
+def _canonical(wanted: Requirement) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(wanted.name)

@@ -1,0 +1,243 @@
+"""The dataset of wheels: complete, harmless to the image, and named so that it survives the upload."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from kaggle_utils.platform import wheel_sources
+from kaggle_utils.platform.image import image
+from kaggle_utils.platform.wheel_sources import NoWheel
+from kaggle_utils.platform.wheelhouse import Incomplete, build, describe_dataset, faults, read_wheelhouse
+from kaggle_utils.platform.wheels import read_wheel
+from wheel_makers import make_wheel
+
+BOTH = ("3.12", "3.13")
+
+
+class Index:
+    """Stands for the package index: wheels by name, and a list of what was asked for."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.asked = folder, []
+
+    def add(self, name: str, *given, **named) -> None:
+        make_wheel(self.folder / name, name, *given, **named)
+
+    def fetch(self, requirement: str, python: str, folder: Path) -> Path:
+        from packaging.requirements import Requirement
+
+        self.asked.append((requirement, python))
+        for path in sorted(self.folder.glob(f"{Requirement(requirement).name}/*.whl"), reverse=True):
+            wheel = read_wheel(path)
+            if wheel.fits(python) and Requirement(requirement).specifier.contains(wheel.version):
+                return Path(shutil.copy(path, folder))
+        raise NoWheel(f"no wheel of {requirement}")
+
+
+@pytest.fixture
+def index(tmp_path) -> Index:
+    return Index(tmp_path / "index")
+
+
+def kit(*requires: str):
+    return lambda folder: make_wheel(folder, "kaggle-utils", "0.1", requires)
+
+
+def made(tmp_path, index, *requires, **named) -> list[str]:
+    given = {"also": ()} | named
+    wheels = build(tmp_path / "house", "me", fetch=index.fetch, kit=kit(*requires), **given)
+    return [f"{w.name} {w.version}" for w in wheels]
+
+
+def wheels_of(folder: Path, *makings) -> list:
+    for making in makings:
+        make_wheel(folder, **making)
+    return read_wheelhouse(folder)
+
+
+def test_what_the_image_holds_is_left_to_the_image(tmp_path, index):
+    assert made(tmp_path, index, "numpy>=2.0", "torch", "opencv-python", "PyYAML") == ["kaggle-utils 0.1"]
+    assert index.asked == []
+
+
+def test_companions_are_found_by_following_requirements(tmp_path, index):
+    index.add("ultralytics", "8.4.190", ("ultralytics-thop>=2.2.3", "torch>=1.8.0", "nvidia-ml-py>=12"))
+    index.add("ultralytics-thop", "2.2.3", ("numpy",))
+    index.add("nvidia-ml-py", "13.0")
+    found = made(tmp_path, index, "ultralytics>=8.3")
+    assert found == ["kaggle-utils 0.1", "nvidia-ml-py 13.0", "ultralytics 8.4.190", "ultralytics-thop 2.2.3"]
+
+
+def test_a_pure_wheel_is_fetched_once_for_both_pythons(tmp_path, index):
+    index.add("norfair")
+    made(tmp_path, index, "norfair")
+    assert index.asked == [("norfair", "3.12")]
+
+
+def test_a_compiled_wheel_is_fetched_for_each_python(tmp_path, index):
+    for tag in ("cp312-cp312-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_28_x86_64"):
+        index.add("fast", tag=tag)
+    made(tmp_path, index, "fast")
+    assert [p.name for p in sorted((tmp_path / "house").glob("fast*"))] == [
+        "fast-1.0-cp312-cp312-manylinux_2_28_x86_64.whl",
+        "fast-1.0-cp313-cp313-manylinux_2_28_x86_64.whl",
+    ]
+
+
+def test_markers_are_judged_for_kaggle_and_not_for_this_machine(tmp_path, index):
+    index.add("new", requires=())
+    made(tmp_path, index, "new; python_version >= '3.13'", "pywin32; sys_platform == 'win32'", "old; python_version < '3.12'")
+    assert index.asked == [("new", "3.13")]
+
+
+def test_extras_that_are_asked_for_bring_their_requirements(tmp_path, index):
+    index.add("httpx", requires=("h2; extra == 'http2'", "brotli; extra == 'brotli'"))
+    index.add("h2")
+    assert made(tmp_path, index, "httpx[http2]") == ["h2 1.0", "httpx 1.0", "kaggle-utils 0.1"]
+
+
+def test_a_version_the_wheels_do_not_have_is_a_fault(tmp_path, index):
+    index.add("filterpy", "2.0.0")
+    index.add("norfair", "2.3.0", ("filterpy<2.0.0,>=1.4.5",))
+    with pytest.raises(Incomplete, match=r"norfair 2.3.0 requires filterpy<2.0.0,>=1.4.5, the wheels have 2.0.0"):
+        made(tmp_path, index, "filterpy", "norfair")
+    assert not (tmp_path / "house").exists() and not list(tmp_path.glob(".house*"))
+
+
+def test_a_version_the_image_does_not_have_is_a_fault(tmp_path, index):
+    with pytest.raises(Incomplete, match=r"kaggle-utils 0.1 requires numpy>=2.4, the image has 2.0.2 \(Python 3.12\)"):
+        made(tmp_path, index, "numpy>=2.4")
+
+
+def test_an_excused_requirement_is_no_fault(tmp_path, index):
+    index.add("norfair", "2.3.0", ("numpy<2.0.0,>=1.23.0", "rich<15.0.0,>=9.10.0"))
+    assert "norfair 2.3.0" in made(tmp_path, index, "norfair")
+
+
+def test_the_excuse_holds_for_that_package_alone(tmp_path, index):
+    index.add("other", requires=("numpy<2",))
+    with pytest.raises(Incomplete, match="other 1.0 requires numpy<2"):
+        made(tmp_path, index, "other")
+
+
+def test_a_wheel_of_a_package_of_the_image_is_refused(tmp_path):
+    found = faults(wheels_of(tmp_path, {"name": "numpy", "version": "2.4.0"}), ["3.13"])
+    assert found == ["numpy-2.4.0-py3-none-any.whl would replace numpy 2.1.3 of the image (Python 3.13)"]
+
+
+def test_a_wheel_for_another_python_is_named(tmp_path):
+    makings = {"name": "fast", "tag": "cp312-cp312-manylinux_2_28_x86_64"}
+    found = faults(wheels_of(tmp_path, makings), BOTH)
+    assert found == ["fast-1.0-cp312-cp312-manylinux_2_28_x86_64.whl does not fit Python 3.13"]
+
+
+def test_a_wheel_that_declares_another_python_does_not_fit(tmp_path):
+    found = faults(wheels_of(tmp_path, {"name": "young", "head": "Requires-Python: >=3.13"}), BOTH)
+    assert found == ["young-1.0-py3-none-any.whl does not fit Python 3.12"]
+
+
+def test_a_local_version_would_be_renamed_by_the_upload(tmp_path):
+    found = faults(wheels_of(tmp_path, {"name": "kit", "version": "1.0+gabc"}), ["3.13"])
+    assert found == ["kit-1.0+gabc-py3-none-any.whl would be renamed by the upload"]
+
+
+def test_anything_but_a_wheel_is_refused(tmp_path):
+    (tmp_path / "filterpy-1.4.5.zip").write_text("")
+    with pytest.raises(ValueError, match="filterpy-1.4.5.zip is not a wheel"):
+        read_wheelhouse(tmp_path)
+
+
+def test_a_broken_wheel_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "hollow-1.0-py3-none-any.whl", "w"):
+        pass
+    with pytest.raises(ValueError, match="hollow-1.0-py3-none-any.whl is not a wheel: it has no METADATA"):
+        read_wheelhouse(tmp_path)
+
+
+def test_the_torch_for_a_p100_comes_with_all_it_requires_and_for_both_pythons(tmp_path, index):
+    for tag in ("cp312-cp312-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_28_x86_64"):
+        index.add("torch", "2.7.1", ("nvidia-cublas-cu12==12.6.4.1", "triton==3.3.1", "sympy>=1.13.3"), tag=tag)
+        index.add("torch", "2.8.0", tag=tag)
+        index.add("torchvision", "0.22.1", ("torch (==2.7.1)", "numpy"), tag=tag)
+        index.add("triton", "3.3.1", ("setuptools>=40.8.0",), tag=tag)
+    index.add("nvidia-cublas-cu12", "12.6.4.1", tag="py3-none-manylinux2014_x86_64")
+    found = made(tmp_path, index, "torch", gpu="p100")
+    assert found == (
+        ["kaggle-utils 0.1", "nvidia-cublas-cu12 12.6.4.1"]
+        + ["torch 2.7.1"] * 2
+        + ["torchvision 0.22.1"] * 2
+        + ["triton 3.3.1"] * 2
+    )
+
+
+def test_a_failure_leaves_the_folder_of_last_time(tmp_path, index):
+    made(tmp_path, index)
+    with pytest.raises(NoWheel, match="no wheel of nowhere"):
+        made(tmp_path, index, "nowhere")
+    assert [w.name for w in read_wheelhouse(tmp_path / "house")] == ["kaggle-utils"]
+
+
+def test_the_metadata_keep_kaggles_limits(tmp_path, index):
+    made(tmp_path, index)
+    written = json.loads((tmp_path / "house" / "dataset-metadata.json").read_text())
+    assert written == describe_dataset("me", BOTH)
+    assert written["id"] == "me/kaggle-utils-wheels" and len(written["licenses"]) == 1
+    assert 6 <= len(written["title"]) <= 50 and 20 <= len(written["subtitle"]) <= 80
+
+
+def test_the_image_table_has_a_date_and_knows_both_pythons():
+    assert image("3.12").seen == "2026-10"
+    assert image("3.12").versions["torch"] == "2.10.0" and image("3.13").versions["torch"] == "2.11.0+cu128"
+    with pytest.raises(ValueError, match="'3.11', expected one of Kaggle's: 3.12, 3.13"):
+        image("3.11")
+
+
+@pytest.fixture
+def offline_pip(tmp_path, monkeypatch) -> Path:
+    """pip sees nothing but one folder."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "links"))
+    return tmp_path / "links"
+
+
+def test_pip_downloads_for_kaggles_python_and_not_for_this_one(offline_pip, tmp_path):
+    for tag in ("cp312-cp312-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_28_x86_64", "cp313-cp313-win_amd64"):
+        make_wheel(offline_pip, "torch", "2.7.1", tag=tag)
+    found = wheel_sources.download("torch==2.7.1", "3.13", tmp_path / "house")
+    assert found == tmp_path / "house" / "torch-2.7.1-cp313-cp313-manylinux_2_28_x86_64.whl"
+
+
+def test_a_package_that_is_nowhere_is_told_in_pips_words(offline_pip, tmp_path):
+    offline_pip.mkdir()
+    with pytest.raises(NoWheel, match="no wheel of nowhere: ERROR: .*nowhere"):
+        wheel_sources.download("nowhere", "3.13", tmp_path / "house")
+
+
+def test_the_kits_wheel_has_what_the_checkout_has_and_nothing_stale(tmp_path, monkeypatch):
+    pytest.importorskip("setuptools")
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip reads this as: do not isolate
+    checkout = tmp_path / "checkout"
+    (checkout / "kaggle_utils" / "__pycache__").mkdir(parents=True)
+    (checkout / "build" / "lib" / "kaggle_utils").mkdir(parents=True)
+    (checkout / "build" / "lib" / "kaggle_utils" / "deleted.py").write_text("")
+    (checkout / "kaggle_utils" / "__init__.py").write_text("")
+    (checkout / "setup.py").write_text(
+        "from setuptools import setup; setup(name='kaggle-utils', version='7', packages=['kaggle_utils'])"
+    )
+    built = wheel_sources.kit_wheel(tmp_path / "house", checkout)
+    names = zipfile.ZipFile(built).namelist()
+    assert built.name == "kaggle_utils-7-py3-none-any.whl" and read_wheel(built).fits("3.13")
+    assert [name for name in names if name.endswith(".py")] == ["kaggle_utils/__init__.py"]
+
+
+def test_without_a_checkout_there_is_no_kit_to_build(tmp_path):
+    with pytest.raises(NoWheel, match="holds no setup.py"):
+        wheel_sources.kit_wheel(tmp_path / "house", tmp_path)
+
+
