@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kaggle_utils.platform import metadata
 
-__all__ = ["Stage", "check", "kernels_root", "stage", "stages"]
+__all__ = ["Stage", "check", "every_stage", "kernels_root", "stage", "stages"]
 
 _NAME = re.compile(r"(?P<competition>[a-z0-9-]+)-(?P<number>\d+)-(?P<title>[a-z][a-z0-9-]*)")
 
@@ -52,7 +52,7 @@ def kernels_root(given: Path | None = None) -> Path:
 
 def stages(competition: str, root: Path) -> list[Stage]:
     """The chain of a competition by stage number; ValueError naming the competitions there are."""
-    every = _every_stage(root)
+    every = every_stage(root)
     chain = [found for found in every if found.competition == competition]
     if not chain:
         there = ", ".join(sorted({found.competition for found in every})) or "none"
@@ -62,13 +62,14 @@ def stages(competition: str, root: Path) -> list[Stage]:
 
 def stage(name: str, root: Path) -> Stage:
     """The stage of a kernel's name, e.g. ``reef-2-train``; ValueError naming the kernels there are."""
-    every = {found.name: found for found in _every_stage(root)}
+    every = {found.name: found for found in every_stage(root)}
     if name not in every:
         raise ValueError(f"no kernel {name!r} in {root}, there are: {', '.join(every) or 'none'}")
     return every[name]
 
 
-def _every_stage(root: Path) -> list[Stage]:
+def every_stage(root: Path) -> list[Stage]:
+    """All stages of all competitions in the folder of kernels, by competition and number."""
     folders = [path.parent for path in root.glob(f"*/{metadata.FILE}")]
     found = [(folder, _NAME.fullmatch(folder.name)) for folder in folders]
     parsed = [Stage(f, m["competition"], int(m["number"]), m["title"]) for f, m in found if m]
@@ -81,7 +82,7 @@ def check(found: Stage, root: Path) -> dict:
     Beside the checks of :func:`metadata.problems`: the slug is the folder's name, a stage takes the
     one before it and none after, and one competition's files.
     """
-    others = [other.name for other in _every_stage(root)]
+    others = [other.name for other in every_stage(root)]
     wrong = metadata.problems(found.folder, others)
     content = metadata.read(found.folder)
     wrong += list(_links(found, content, stages(found.competition, root))) if not wrong else []

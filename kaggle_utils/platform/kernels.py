@@ -93,7 +93,7 @@ def wait(
     with the tail of its log, once all have ended, or when the time is over (they run on).
     """
     end = time.monotonic() + 3600 * limit_hours
-    with tqdm(total=len(kernels), disable=not progress, unit="kernel") as bar:
+    with tqdm(total=len(kernels), disable=None if progress else True, unit="kernel") as bar:
         states = _poll(list(kernels), lambda now: _show(bar, now), poll_s, end)
     bad = [kernel for kernel, (state, _) in states.items() if state != "COMPLETE"]
     if bad:

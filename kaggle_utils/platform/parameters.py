@@ -15,7 +15,7 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 
-__all__ = ["parse_set", "fan_out", "defaults", "inject"]
+__all__ = ["defaults", "fan_out", "inject", "parse_set", "ranges"]
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -67,12 +67,17 @@ def fan_out(texts: Iterable[str]) -> list[dict[str, object]]:
     """
     texts = list(texts)
     values = parse_set(texts)
-    ranges = _ranges(texts)
-    choices = [[(name, v) for v in value] if name in ranges else [(name, value)] for name, value in values.items()]
+    wide = ranges(texts)
+    choices = [[(name, v) for v in value] if name in wide else [(name, value)] for name, value in values.items()]
     return [dict(chosen) for chosen in itertools.product(*choices)]
 
 
-def _ranges(texts: Iterable[str]) -> set[str]:
+def ranges(texts: Iterable[str]) -> set[str]:
+    """The names that a ``first..last`` is given for, ``3..3`` included.
+
+    >>> ranges(["fold=0..4", "sizes=[1, 2]"])
+    {'fold'}
+    """
     parts = (text.partition("=") for text in texts)
     return {name.strip() for name, _, value in parts if _RANGE.fullmatch(value.strip())}
 

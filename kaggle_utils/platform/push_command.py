@@ -1,0 +1,73 @@
+"""``kaggle-utils push``: its arguments, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from kaggle_utils.platform import chain
+from kaggle_utils.platform.client import KaggleFailure
+from kaggle_utils.platform.metadata import ACCELERATORS
+from kaggle_utils.platform.push import Order, push
+from kaggle_utils.platform.walk import push_all, walk
+
+__all__ = ["add_push_arguments", "run_push"]
+
+
+def add_push_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what :func:`run_push` reads."""
+    add = parser.add_argument
+    add("name", help="a kernel (reef-2-train), or with --all a competition (reef) or the kernel to begin with")
+    add("--all", action="store_true", help="walk the chain: push, wait, fetch, next stage")
+    add("--check", action="store_true", help="only check the metadata; sends nothing and needs no account")
+    add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")
+    add("--accelerator", metavar="X", help=f"machine in place of the declared one: {', '.join(ACCELERATORS)}, none")
+    add("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", dest="overrides", help=_SET)
+    add("--wait", action="store_true", help="wait for the end; then the outputs, or the end of the log")
+    add("--files", metavar="REGEX", help="fetch only outputs whose names match")
+    add("--submit", action="store_true", help="wait, then submit the finished version to the competition")
+    add("--message", default="", help="description of the submission")
+    add("--resume", action="store_true", help="go on with the last push of this kernel instead of pushing again")
+    add("--kernels", type=Path, metavar="DIR", help="folder of kernels; default: kernels")
+    add("--poll", type=float, default=5.0, metavar="SECONDS", help="first pause between looks, grows to a minute")
+
+
+_SET = "parameters of the notebook; fold=0..4 pushes a kernel per fold"
+
+
+def run_push(args: argparse.Namespace) -> int:
+    """Does what the arguments say; 0, or 1 after a message on stderr."""
+    try:
+        if args.check:
+            _check(args)
+        else:
+            (push_all if args.all else push)(args.name, _order(args))
+    except (ValueError, KaggleFailure) as failure:
+        print(f"kaggle-utils push: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    root = chain.kernels_root(args.kernels)
+    for found in walk(args.name, root) if args.all else [chain.stage(args.name, root)]:
+        content = chain.check(found, root)
+        print(f"{found.name}: {content.get('machine_shape', 'CPU')}, {content['code_file']}")
+
+
+def _order(args: argparse.Namespace) -> Order:
+    return Order(
+        owner=args.owner,
+        accelerator=args.accelerator,
+        overrides=args.overrides,
+        wait=args.wait,
+        files=args.files,
+        submit=args.submit,
+        message=args.message,
+        resume=args.resume,
+        kernels=args.kernels,
+        poll_s=args.poll,
+        report=print,
+        progress=True,
+    )

@@ -1,0 +1,65 @@
+"""A whole chain of kernels pushed one after another, each stage when the one before has ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kaggle_utils.platform import chain, parameters
+from kaggle_utils.platform.chain import Stage
+from kaggle_utils.platform.client import owner_name
+from kaggle_utils.platform.kernels import Pushed
+from kaggle_utils.platform.push import Order, push
+
+__all__ = ["push_all", "walk"]
+
+
+def push_all(start: str, order: Order | None = None) -> list[Pushed]:
+    """Pushes a chain stage by stage, waiting for each; what Kaggle took, in order.
+
+    start: a competition (``reef``) or the kernel to begin with (``reef-3-decide``). An override goes
+    to every stage whose notebook has the parameter, the accelerator to those that declare one;
+    ``resume`` goes on with the first, ``submit`` submits the last. All are checked before the first is
+    sent. Raises as :func:`kaggle_utils.platform.push.push` does.
+    """
+    order = order or Order()
+    root = chain.kernels_root(order.kernels)
+    walked = walk(start, root)
+    contents = [chain.check(found, root) for found in walked]
+    shares = _shares(walked, contents, order.overrides)
+    order = replace(order, owner=owner_name(order.owner), wait=True)
+    pushed: list[Pushed] = []
+    for found, content, overrides in zip(walked, contents, shares, strict=True):
+        part = {
+            "overrides": overrides,
+            "accelerator": order.accelerator if "machine_shape" in content else None,
+            "resume": order.resume and found is walked[0],
+            "submit": order.submit and found is walked[-1],
+        }
+        pushed += push(found.name, replace(order, **part))
+    return pushed
+
+
+def walk(start: str, root: Path) -> list[Stage]:
+    """The stages to push: all of a competition, or those from one kernel on. ValueError for neither."""
+    if all(found.name != start for found in chain.every_stage(root)):
+        return chain.stages(start, root)
+    first = chain.stage(start, root)
+    return [found for found in chain.stages(first.competition, root) if found.number >= first.number]
+
+
+def _shares(walked: list[Stage], contents: list[dict], overrides: Sequence[str]) -> list[list[str]]:
+    """Each stage's part of the overrides: those its notebook has a parameter for."""
+    if not overrides:
+        return [[] for _ in walked]
+    known = [_parameters(found.folder / content["code_file"]) for found, content in zip(walked, contents, strict=True)]
+    for name, value in parameters.parse_set(overrides).items():
+        if not any(name in names for names in known):
+            raise ValueError(f"no stage of {walked[0].competition} has a parameter {name!r} (= {value!r})")
+    return [[text for text in overrides if text.partition("=")[0].strip() in names] for names in known]
+
+
+def _parameters(notebook: Path) -> set[str]:
+    return set(parameters.defaults(json.loads(notebook.read_text(encoding="utf-8"))))

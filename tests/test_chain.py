@@ -1,0 +1,61 @@
+"""Stages found by folder, and the links between them."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from kernel_folders import write_kernel
+
+from kaggle_utils.platform.chain import check, every_stage, kernels_root, stage, stages
+from kaggle_utils.platform.metadata import read
+
+pytest_plugins = ["kaggle_fixtures"]
+
+
+def test_competitions_are_the_folders_there_are(pond):
+    (pond / "rsna-2024-1-eda").mkdir()
+    (pond / "rsna-2024-1-eda/kernel-metadata.json").write_text("{}")
+    (pond / "drafts").mkdir()
+    assert [s.name for s in stages("pond", pond)] == ["pond-1-eda", "pond-2-train", "pond-3-submit"]
+    assert [(s.number, s.runs_as) for s in stages("rsna-2024", pond)] == [(1, "1_eda")]
+
+
+def test_an_unknown_name_is_answered_with_those_that_exist(pond):
+    with pytest.raises(ValueError, match="no kernels of competition 'lake'.*there are: pond"):
+        stages("lake", pond)
+    with pytest.raises(ValueError, match="no kernel 'pond-2-trian'.*pond-2-train"):
+        stage("pond-2-trian", pond)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "said"),
+    [
+        ("pond-3-submit", {"kernel_sources": []}, "kernel_sources lacks the stage before, OWNER/pond-2-train"),
+        ("pond-3-submit", {"kernel_sources": ["OWNER/pond-1-eda"]}, "lacks the stage before, OWNER/pond-2-train"),
+        ("pond-1-eda", {"kernel_sources": ["OWNER/pond-2-train"]}, "pond-2-train, which does not run before pond-1-eda"),
+        ("pond-2-train", {"id": "OWNER/pond-2-fit", "title": "Pond 2 fit"}, "expected the folder's name 'pond-2-train'"),
+        ("pond-1-eda", {"competition_sources": []}, "expected exactly one competition"),
+        ("pond-1-eda", {"competition_sources": None}, "expected exactly one competition"),
+    ],
+)
+def test_a_broken_link_is_named(pond, name, changes, said):
+    write_kernel(pond, name, **changes)
+    with pytest.raises(ValueError, match=said):
+        check(stage(name, pond), pond)
+
+
+def test_every_kernel_of_the_repository_may_be_pushed(tmp_path):
+    root = shutil.copytree(kernels_root(), tmp_path / "kernels")
+    for found in every_stage(root):
+        notebook = found.folder / read(found.folder)["code_file"]
+        notebook.parent.mkdir(parents=True, exist_ok=True)
+        notebook.write_text('{"cells": []}')
+        content = check(found, root)
+        assert content["is_private"] is True
+        assert content["enable_internet"] is False
+
+
+def test_a_missing_folder_of_kernels_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="no folder of kernels: looked for"):
+        kernels_root(tmp_path / "nowhere")
