@@ -5,7 +5,8 @@ competition is imported by its own name (``from kaggle_utils.competitions import
 """
 
 from kaggle_utils.boxes import Boxes
+from kaggle_utils.errors import KitError
 
 __version__ = "0.1.0"
 
-__all__ = ["Boxes", "__version__"]
+__all__ = ["Boxes", "KitError", "__version__"]

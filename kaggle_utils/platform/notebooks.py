@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from kaggle_utils.errors import KitError
 from kaggle_utils.files import replacing
 from kaggle_utils.platform.parameters import defaults, inject
 
-__all__ = ["NotebookFailed", "notebook_folder", "stages_of", "execute"]
+__all__ = ["NotebookFailed", "notebook_folder", "stages_of", "execute", "known_values", "refuse_unknown"]
 
 
-class NotebookFailed(RuntimeError):
+class NotebookFailed(KitError):
     """A cell raised; the text holds its number, its error and where the executed notebook lies."""
 
 
@@ -95,3 +96,11 @@ def known_values(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the values that the notebook has a parameter for."""
     names = defaults(nbformat.read(path, as_version=4))
     return {name: value for name, value in values.items() if name in names}
+
+
+def refuse_unknown(paths: Iterable[Path], values: Mapping[str, Any]) -> None:
+    """Raises ValueError naming a value that none of the notebooks has a parameter for."""
+    names = {name for path in paths for name in defaults(nbformat.read(path, as_version=4))}
+    unknown = [name for name in values if name not in names]
+    if unknown:
+        raise ValueError(f"no notebook has a parameter {unknown[0]!r}, expected one of {', '.join(sorted(names))}")

@@ -1,0 +1,53 @@
+"""The command ``kaggle-utils``: run | score | diary | push | wheels | rehearse.
+
+Each sub-command is one module with ``add_<name>_arguments(parser)`` and ``run_<name>(args) -> exit
+code``, imported only when it is the one that is wanted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import kaggle_utils
+
+__all__ = ["main"]
+
+# name: (module, what it does)
+COMMANDS = {
+    "run": ("kaggle_utils.run_command", "run a competition's notebooks, on your data or on the built-in sample"),
+    "score": ("kaggle_utils.score_command", "score a table of predictions exactly as the competition does"),
+    "diary": ("kaggle_utils.diary_command", "print the experiments as a table, plot home score against leaderboard"),
+    "push": ("kaggle_utils.platform.push_command", "push notebooks to Kaggle, wait for them, submit"),
+    "wheels": ("kaggle_utils.platform.wheels_command", "build the dataset of wheels for offline notebooks"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one sub-command; returns its exit code.
+
+    A mistake of the user's (ValueError, a missing file, a failed notebook) is one line on stderr and
+    exit code 1; any other exception passes through.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(prog="kaggle-utils", description="A kit for image competitions on Kaggle.")
+    parser.add_argument("--version", action="version", version=kaggle_utils.__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    chosen = next((a for a in arguments if not a.startswith("-")), None)
+    for name, (module, what) in COMMANDS.items():
+        sub = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+        if name == chosen:
+            getattr(import_module(module), f"add_{name}_arguments")(sub)
+    args = parser.parse_args(arguments)
+    run = getattr(import_module(COMMANDS[args.command][0]), f"run_{args.command}")
+    try:
+        return run(args)
+    except (ValueError, FileNotFoundError, kaggle_utils.KitError) as error:
+        print(f"kaggle-utils {args.command}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

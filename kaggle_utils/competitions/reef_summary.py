@@ -1,0 +1,43 @@
+"""What a run of the reef notebooks came to: the out-of-fold F2, the hidden test's, and where files lie.
+
+The hidden test's truth is read here, after the submission is written, and by no notebook.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from kaggle_utils.boxes import boxes_from_annotations
+from kaggle_utils.competitions import reef, source
+from kaggle_utils.platform import runtime
+
+__all__ = ["summary", "hidden_score"]
+
+
+def hidden_score(submission: Path, hidden: Path):
+    """The scorecard of a submission on the sample's hidden video, whose truth.csv lies in ``hidden``."""
+    frames = reef.read_frames(Path(hidden) / "truth.csv")
+    truth = boxes_from_annotations(frames["annotations"].tolist())
+    return reef.score(frames, truth, reef.read_submission(submission, len(frames)))
+
+
+def summary() -> list[str]:
+    """Lines about the stages that have run, in order."""
+    lines, decided = [], runtime.output_dir("reef", "3_decide") / "decision.json"
+    if decided.is_file():
+        d = json.loads(decided.read_text())
+        lines.append(
+            f"out-of-fold F2: {d['f2']:.4f} [{d['low']:.4f}, {d['high']:.4f}] cross-fitted ({d['name']}); "
+            f"{d['fitted']:.4f} on the frames its cut was fitted on"
+        )
+    submitted = runtime.output_dir("reef", "4_submit")
+    submission, validation = submitted / "submission.csv", submitted / "validation.json"
+    if not submission.is_file():
+        return lines
+    if validation.is_file():
+        v = json.loads(validation.read_text())
+        lines.append(f"validation F2:  {v['f2']:.4f} of the submission notebook on {v['frames']} frames")
+    elif source.find("reef").sample:
+        lines.append(f"hidden-test F2: {hidden_score(submission, source.find('reef').hidden).f2:.4f}")
+    return [*lines, f"submission:     {submission}"]

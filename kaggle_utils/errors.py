@@ -1,0 +1,9 @@
+"""The one base class of errors that the command line shows as a sentence instead of a traceback."""
+
+from __future__ import annotations
+
+__all__ = ["KitError"]
+
+
+class KitError(RuntimeError):
+    """Something the user can mend: the text says what, its value and what was expected."""

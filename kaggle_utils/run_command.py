@@ -1,0 +1,55 @@
+"""``kaggle-utils run reef``: every stage of a competition in order, and what came out of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from importlib import import_module
+from pathlib import Path
+
+from kaggle_utils.platform import runtime
+from kaggle_utils.platform.parameters import parse_set
+
+__all__ = ["add_run_arguments", "run_run"]
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the sub-command."""
+    parser.add_argument("competition", choices=["reef"], help="whose notebooks")
+    parser.add_argument("--input", type=Path, help="the competition's data in Kaggle's layout; without: the built-in sample")
+    parser.add_argument("--output", type=Path, default=Path("runs"), help="where results go (default: runs)")
+    parser.add_argument("--stage", help="only this one: 1, eda, 2_train, ...")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="override a notebook's parameter")
+
+
+def run_run(args: argparse.Namespace) -> int:
+    """Run the notebooks; raises NotebookFailed (exit code 1) at the first that fails."""
+    from kaggle_utils.platform import notebooks
+
+    values = parse_set(args.set)
+    stages = notebooks.stages_of(args.competition, args.stage)
+    paths = [notebooks.notebook_folder(args.competition) / f"{stage}.ipynb" for stage in stages]
+    notebooks.refuse_unknown(paths, values)
+    _environment(args)
+    began, pages = time.time(), []
+    for number, (stage, path) in enumerate(zip(stages, paths, strict=True), start=1):
+        print(f"=== {args.competition} {stage} ({number} of {len(stages)})", flush=True)
+        folder = runtime.output_dir(args.competition, stage)
+        pages.append(notebooks.execute(path, folder, notebooks.known_values(path, values)))
+    print(f"\n{args.competition}: {len(stages)} stage(s) in {(time.time() - began) / 60:.1f} minutes")
+    for line in import_module(f"kaggle_utils.competitions.{args.competition}_summary").summary():
+        print("  " + line)
+    print("  notebooks:     " + "\n                 ".join(map(str, pages)))
+    return 0
+
+
+def _environment(args: argparse.Namespace) -> None:
+    """What the notebooks' kernels must know; they run in processes of their own."""
+    os.environ["KAGGLE_UTILS_RUNS"] = str(args.output.absolute())
+    if args.input is None:
+        os.environ.pop("KAGGLE_UTILS_INPUT", None)
+    elif args.input.is_dir():
+        os.environ["KAGGLE_UTILS_INPUT"] = str(args.input.absolute())
+    else:
+        raise ValueError(f"--input is {str(args.input)!r}, expected a folder")
