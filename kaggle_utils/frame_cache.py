@@ -11,13 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from kaggle_utils.files import replacing
+from kaggle_utils.files import locked, replacing
 from kaggle_utils.images import decode
 
 __all__ = ["cached_frames"]
@@ -49,7 +48,7 @@ def cached_frames(
     path = Path(folder) / f"frames_{size[0]}x{size[1]}_{key}.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(path.with_suffix(".lock")):
+        with open(path.with_suffix(".lock"), "w") as lock, locked(lock):
             if not path.exists():  # another process made it while this one waited
                 _note(path.with_suffix(".json"), {"size": size, "sources": sources})
                 _fill(path, paths, size, threads, progress)
@@ -79,13 +78,3 @@ def _fill(path: Path, paths: Sequence, size: tuple[int, int], threads: int | Non
 def _note(path: Path, value: object) -> None:
     with replacing(path) as part:
         part.write_text(json.dumps(value))
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One process at a time; the system lifts the lock of one that is killed."""
-    import fcntl
-
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

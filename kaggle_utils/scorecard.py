@@ -7,13 +7,13 @@ these rows is no promise for others, so the two figures stand side by side.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
 from kaggle_utils.boxes import Boxes
 from kaggle_utils.metrics import f2, f2_by_group, f2_by_iou, f2_by_size, f2_counts, f2_curve
+from kaggle_utils.plain_json import json_text
 
 __all__ = ["Scorecard", "scorecard"]
 
@@ -41,7 +41,7 @@ class Scorecard:
     def to_json(self) -> str:
         """All numbers as one line of JSON; a size is named ``32-48``, NaN is null."""
         by_size = {f"{low:g}-{high:g}": value for (low, high), value in self.by_size.items()}
-        return json.dumps(_null_for_nan(vars(self) | {"by_size": by_size}))
+        return json_text(vars(self) | {"by_size": by_size})
 
     def __str__(self) -> str:
         counts = f"{self.frames} frames, {self.truths} true boxes, {self.predictions} predicted"
@@ -71,9 +71,3 @@ def scorecard(truth: Boxes, predictions: Boxes, group_of_frame: np.ndarray, plus
         by_group=f2_by_group(*pair, group_of_frame, **how),
         by_size=f2_by_size(*pair, **how),
     )
-
-
-def _null_for_nan(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _null_for_nan(part) for key, part in value.items()}
-    return None if isinstance(value, float) and np.isnan(value) else value
