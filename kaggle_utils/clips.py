@@ -35,7 +35,8 @@ def clip_of_frame(frames: Mapping) -> np.ndarray:
         if column in frames:
             values = np.asarray(frames[column])
             if len(values) != len(frames["video_frame"]):
-                raise ValueError(f"{column} has {len(values)} rows, expected {len(frames['video_frame'])} as video_frame")
+                expected = len(frames["video_frame"])
+                raise ValueError(f"{column} has {len(values)} rows, expected {expected} as video_frame")
             same &= values[1:] == values[:-1]
         elif column == "video_id":
             raise ValueError(f"the table has columns {list(frames.keys())}, it lacks 'video_id'")

@@ -109,7 +109,7 @@ def rescore(
         unconfirmed tracks lift nothing
     lift: the share, 0 to 1, of the way from its score to its track's highest that a box is lifted
     decay: the score of a predicted box is the lifted score of its track times decay ** missed
-    longest: boxes predicted more than this many frames after the last given one are left out; 0: all
+    longest: boxes predicted more than this many frames after the last given one are left out; 0 keeps none
     min_length: tracks of fewer given boxes are dropped (boxes never linked stay); not when causal
     tails: False leaves out boxes predicted after the track's very last given one; not when causal
     Raises ValueError for settings out of range.
@@ -179,8 +179,8 @@ class CausalTracker:
         new = _joined(boxes, number, confirmed, [(self._frame, guess) for guess in guesses])
         for life, score in zip(new.track, new.boxes.score, strict=True):
             self._peak[life] = max(self._peak[life], score)
-        peak = [self._peak[life] if sure else score for life, sure, score in zip(new.track, new.confirmed, new.boxes.score)]
-        score = _ruled(new.boxes.score, np.array(peak), new.missed, self._lift, self._decay)
+        peak = np.where(new.confirmed, [self._peak[life] for life in new.track], new.boxes.score)
+        score = _ruled(new.boxes.score, peak, new.missed, self._lift, self._decay)
         return new.boxes.replace(score=score)[new.missed <= self._longest]
 
 

@@ -102,6 +102,15 @@ def test_pixels_outside_the_patches_are_untouched(blend):
 
 
 @pytest.mark.parametrize("blend", BLENDS)
+def test_pixels_under_no_mask_are_untouched(blend):
+    before, donor = ground(), bright_square()  # 32x32, the same in all views, its box 6 pixels from each edge
+    assert np.array_equal(donor.alpha, donor.alpha[::-1].T) and donor.xyxy.tolist() == [6, 6, 26, 26]
+    image, boxes = paste_objects(before, NONE, [donor], np.random.default_rng(8), blend=blend, scale=(1, 1))
+    x, y = boxes[0, :2].astype(int) - 6
+    assert not changed(before, image)[y : y + 32, x : x + 32][donor.alpha == 0].any()
+
+
+@pytest.mark.parametrize("blend", BLENDS)
 def test_the_object_arrives_in_its_box(blend):
     before = np.full((200, 200, 3), 90, np.uint8)
     image, boxes = paste_objects(before, NONE, [bright_square()], np.random.default_rng(1), blend=blend)
@@ -182,7 +191,8 @@ def test_real_starfish_land_on_a_real_reef(real_data, blend):
     paths = [folder / "train_images" / f"video_{r.video_id}" / f"{r.video_frame}.jpg" for r in frames.itertuples()]
     truth = boxes_from_annotations(frames["annotations"])
     filled = [i for i in np.unique(truth.frame) if paths[i].exists()]
-    donors = donors_from_frames([cv2.imread(str(paths[i])) for i in filled], [truth[truth.frame == i].xyxy for i in filled])
+    images = [cv2.imread(str(paths[i])) for i in filled]
+    donors = donors_from_frames(images, [truth[truth.frame == i].xyxy for i in filled])
     empty = next(p for i, p in enumerate(paths) if p.exists() and i not in filled)
     before = cv2.imread(str(empty))
     image, boxes = paste_objects(before, NONE, donors, np.random.default_rng(0), count=3, blend=blend)

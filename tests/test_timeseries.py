@@ -152,7 +152,7 @@ def test_wrong_frames_are_named(working):
     with pytest.raises(ValueError, match="has no frames"):
         frame_paths(working)
     (working / "0.jpg").write_text("no image")
-    with pytest.raises(ValueError, match=r"0\.jpg' cannot be read"):
+    with pytest.raises(ValueError, match=r"0\.jpg.* cannot be read"):
         next(GreatBarrierReef(working).make_env().iter_test())
     with pytest.raises(ValueError, match=r"shape \(4, 4\) and dtype float64"):
         next(GreatBarrierReef([np.zeros((4, 4))]).make_env().iter_test())

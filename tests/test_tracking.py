@@ -17,7 +17,9 @@ from kaggle_utils.tracking import CausalTracker, rescore, track
 SIDE = 40.0
 
 
-def starfish(frames: list[int], scores: list[float] | None = None, x: float = 100, y: float = 100, step: float = 5) -> Boxes:
+def starfish(
+    frames: list[int], scores: list[float] | None = None, x: float = 100, y: float = 100, step: float = 5
+) -> Boxes:
     """One starfish that drifts to the right by ``step`` pixels a frame, seen in the given frames."""
     left = x + step * np.array(frames)
     corners = np.column_stack([left, np.full(len(left), y), left + SIDE, np.full(len(left), y + SIDE)])
@@ -277,7 +279,8 @@ def test_norfair_is_quiet_and_loaded_only_when_it_is_used(capfd, caplog):
     with caplog.at_level(logging.DEBUG):
         track(starfish([0, 1, 2]), one_clip(3))
     assert capfd.readouterr() == ("", "") and not [r for r in caplog.records if "norfair" in r.pathname]
-    code = "import sys, kaggle_utils.tracking; print([m for m in ('norfair', 'torch', 'ultralytics') if m in sys.modules])"
+    heavy = ("norfair", "torch", "ultralytics")
+    code = f"import sys, kaggle_utils.tracking; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

@@ -18,10 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from kaggle_utils.files import replacing
+from kaggle_utils.images import read_image
 
 __all__ = ["GreatBarrierReef", "ReefEnvironment", "SAMPLE_TEXT", "frame_paths", "reef_environment"]
 
 SAMPLE_TEXT = "0.99 123 456 1 1"  # what the API's sample prediction holds for every frame
+Frames = Sequence[str | os.PathLike | np.ndarray]
 SUFFIXES = (".jpg", ".jpeg", ".png", ".npy")
 
 
@@ -42,9 +44,7 @@ class GreatBarrierReef:
     Exception: You can only call `make_env()` once.
     """
 
-    def __init__(
-        self, frames: str | os.PathLike | Sequence[str | os.PathLike | np.ndarray], folder: str | os.PathLike | None = None
-    ) -> None:
+    def __init__(self, frames: str | os.PathLike | Frames, folder: str | os.PathLike | None = None) -> None:
         self._frames = frame_paths(frames) if isinstance(frames, (str, os.PathLike)) else frames
         self._folder = folder
         self._made = False
@@ -60,9 +60,7 @@ class GreatBarrierReef:
 class ReefEnvironment:
     """What ``make_env()`` returns: frames come out of :meth:`iter_test`, answers go into :meth:`predict`."""
 
-    def __init__(
-        self, frames: Sequence[str | os.PathLike | np.ndarray], folder: str | os.PathLike | None = None
-    ) -> None:
+    def __init__(self, frames: Frames, folder: str | os.PathLike | None = None) -> None:
         self._frames = frames
         self._folder = folder
         self._state = "unopened"  # -> asked <-> answered -> done
@@ -114,9 +112,7 @@ class ReefEnvironment:
             table[columns].to_csv(part, index=False)
 
 
-def reef_environment(
-    frames: str | os.PathLike | Sequence[str | os.PathLike | np.ndarray], folder: str | os.PathLike | None = None
-) -> object:
+def reef_environment(frames: str | os.PathLike | Frames, folder: str | os.PathLike | None = None) -> object:
     """The competition's own environment where its module can be imported, else the emulated one.
 
     The module exists for CPython 3.7 on Kaggle only; elsewhere the arguments are those of
@@ -154,20 +150,11 @@ def _pixels(frame: str | os.PathLike | np.ndarray) -> np.ndarray:
     if isinstance(frame, np.ndarray):
         image = frame.copy()
     else:
-        image = np.load(frame) if os.fspath(frame).endswith(".npy") else _decoded(frame)
+        image = np.load(frame) if os.fspath(frame).endswith(".npy") else read_image(frame)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         name = "a frame" if isinstance(frame, np.ndarray) else f"frame {os.fspath(frame)!r}"
         raise ValueError(f"{name} has shape {image.shape} and dtype {image.dtype}, expected (H, W, 3) uint8")
     return image
-
-
-def _decoded(path: str | os.PathLike) -> np.ndarray:
-    import cv2
-
-    image = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"frame {os.fspath(path)!r} cannot be read, expected an image file")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _sample(number: int):
