@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from kaggle_utils.competitions.samples.reef_bottom import reef_texture
-from kaggle_utils.competitions.samples.reef_scene import Look, Scene, make_scene
+from kaggle_utils.competitions.samples.reef_film import Look
+from kaggle_utils.competitions.samples.reef_scene import Scene, make_scene
 
 __all__ = ["make_reef_sample", "hidden_folder", "VIDEOS"]
 
@@ -59,26 +60,26 @@ VIDEOS = (
         0,
         Look(water=(0.02, 0.47, 0.86), clear=(1.5, 5.0, 6.0), exposure=1.55, blur=0.55, noise=4.0),
         (
-            Sequence(41207, 1.25, 0.0, (0.05, 0.45)),
+            Sequence(41207, 1.25, 0.0, (0.0, 0.25)),
             Sequence(8813, 0.60, 1.8, None),
-            Sequence(52960, 1.00, 0.9, (0.55, 0.95)),
+            Sequence(52960, 1.00, 0.9, (0.65, 1.0)),
         ),
     ),
     Video(
         1,
-        Look(water=(0.20, 0.54, 0.86), clear=(1.2, 2.0, 2.6), exposure=1.25, blur=0.95, noise=2.5),
+        Look(water=(0.20, 0.54, 0.86), clear=(1.6, 3.0, 3.8), exposure=1.3, blur=0.95, noise=2.5),
         (
-            Sequence(60422, 1.50, 0.0, (0.60, 0.85)),
+            Sequence(60422, 1.50, 0.0, (0.75, 1.0)),
             Sequence(17359, 0.75, 1.2, None),
-            Sequence(29018, 1.05, 0.4, (0.0, 0.35)),
+            Sequence(29018, 1.05, 0.4, (0.0, 0.25)),
         ),
     ),
     Video(
         2,
         Look(water=(0.10, 0.40, 0.46), clear=(2.6, 5.0, 4.0), exposure=1.50, blur=0.60, noise=5.0),
         (
-            Sequence(26745, 0.55, 0.0, (0.35, 0.95)),
-            Sequence(37590, 1.30, 2.5, (0.70, 0.95)),
+            Sequence(26745, 0.55, 0.0, (0.30, 0.75)),
+            Sequence(37590, 1.30, 2.5, (0.70, 0.90)),
         ),
     ),
 )
@@ -86,8 +87,8 @@ HIDDEN = Video(
     3,
     Look(water=(0.14, 0.50, 0.66), clear=(1.9, 4.0, 4.4), exposure=1.45, blur=0.70, noise=4.0),
     (
-        Sequence(17063, 1.15, 0.0, (0.25, 0.55)),
-        Sequence(50891, 0.85, 1.1, (0.50, 0.80)),
+        Sequence(17063, 1.15, 0.0, (0.40, 0.60)),
+        Sequence(50891, 0.85, 1.1, (0.70, 0.95)),
     ),
 )
 

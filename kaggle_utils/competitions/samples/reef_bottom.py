@@ -12,9 +12,12 @@ import numpy as np
 
 __all__ = ["reef_texture", "fractal_noise"]
 
-STAMPS = 48  # different stamps in a heap; fewer and the eye finds repeats
-DROPS = 6500  # stamps dropped on a heap: about four layers, hardly any bare ground
-SAND_SHARE = 0.12  # of the area where the heap is thin and the ground shows
+STAMPS = 64  # different stamps in a heap; fewer and the eye finds repeats
+DROPS = 7000  # stamps dropped on a heap: about three layers
+BARE_SHARE = 0.12  # of the area, its lowest: fewer corals, more stones
+STAMP_SIZES = (18, 26, 38, 54, 80, 130)  # texels: corals across, in a texture 2048 texels wide
+STAMP_SHARES = (0.20, 0.28, 0.26, 0.16, 0.08, 0.02)
+KIND_SHARES = (0.14, 0.42, 0.10, 0.34)  # dome, thicket, table, rubble
 
 # Albedo of living and dead coral in air, RGB 0..1; the water's colour comes on top, by distance.
 CORAL_COLOURS = np.array(
@@ -24,10 +27,10 @@ CORAL_COLOURS = np.array(
         [0.84, 0.80, 0.68],
         [0.52, 0.52, 0.38],
         [0.66, 0.52, 0.44],
-        [0.60, 0.56, 0.64],
-        [0.60, 0.64, 0.60],
-        [0.76, 0.70, 0.44],
-        [0.46, 0.40, 0.34],
+        [0.66, 0.60, 0.60],
+        [0.62, 0.64, 0.55],
+        [0.72, 0.66, 0.48],
+        [0.48, 0.43, 0.36],
     ],
     np.float32,
 )
@@ -60,68 +63,63 @@ def reef_texture(rng: np.random.Generator, side: int) -> np.ndarray:
     (64, 64, 3)
     """
     unit = side / 2048
-    ground = fractal_noise(rng, side, 1.9)
-    stones = fractal_noise(rng, side, 1.15)
-    height = unit * (40 * ground + 7 * np.abs(stones)).astype(np.float32)
-    albedo = np.broadcast_to(GROUND_COLOUR, (side, side, 3)).copy()
-    albedo *= (1 + 0.10 * fractal_noise(rng, side, 1.0))[..., None]
+    hills, stones = fractal_noise(rng, side, 1.7), fractal_noise(rng, side, 1.15)
+    height = unit * (34 * hills - 22 * np.abs(fractal_noise(rng, side, 1.6)) + 6 * stones).astype(np.float32)
+    albedo = GROUND_COLOUR * (1 + 0.12 * stones)[..., None].astype(np.float32)
     stamps = [_stamp(rng, unit) for _ in range(STAMPS)]
-    bare = np.quantile(ground[::8, ::8], SAND_SHARE)
+    bare = np.quantile(hills[::8, ::8], BARE_SHARE)
     for _ in range(DROPS):
         y, x = rng.integers(0, side, 2)
-        if ground[y, x] > bare or rng.random() < 0.15:
+        if hills[y, x] > bare or rng.random() < 0.3:
             _drop(height, albedo, stamps[rng.integers(STAMPS)], y, x, rng)
     return _lit(rng, height, albedo, unit)
 
 
 def _drop(height: np.ndarray, albedo: np.ndarray, stamp: tuple, y: int, x: int, rng: np.random.Generator) -> None:
-    relief, colour = stamp
-    side, size = len(height), len(relief)
+    """Lay a stamp on the heap, on a base that follows the heap's height only in part; the higher wins."""
+    side, size = len(height), len(stamp[0])
     rows, cols = np.ix_((y + np.arange(size)) % side, (x + np.arange(size)) % side)
-    base = height[(y + size // 2) % side, (x + size // 2) % side]
-    here = relief + (0.6 * base + 0.4 * height[y, x])
-    turned = rng.integers(4)
-    here, tint = np.rot90(here, turned), np.rot90(colour, turned) * np.float32(rng.uniform(0.8, 1.2))
-    wins = here > height[rows, cols]
-    height[rows, cols] = np.where(wins, here, height[rows, cols])
-    albedo[rows, cols] = np.where(wins[..., None], tint, albedo[rows, cols])
+    turn = rng.integers(4)
+    relief, colour = (np.rot90(part, turn) for part in stamp)
+    base = 0.6 * height[(y + size // 2) % side, (x + size // 2) % side] + 0.4 * height[y, x]
+    wins = relief + base > height[rows, cols]
+    height[rows, cols] = np.where(wins, relief + base, height[rows, cols])
+    albedo[rows, cols] = np.where(wins[..., None], colour * np.float32(rng.uniform(0.75, 1.25)), albedo[rows, cols])
 
 
 def _stamp(rng: np.random.Generator, unit: float) -> tuple[np.ndarray, np.ndarray]:
     """A coral's relief (S, S) in texels, very low outside its outline, and its colour (S, S, 3)."""
-    size = max(8, int(unit * rng.choice([20, 28, 40, 56, 80, 120], p=[0.22, 0.26, 0.24, 0.16, 0.09, 0.03])))
+    size = max(8, int(unit * rng.choice(STAMP_SIZES, p=STAMP_SHARES)))
     axis = np.linspace(-1, 1, size, dtype=np.float32)
-    x, y = np.meshgrid(axis, axis * rng.uniform(1.0, 1.4))
-    angle = np.arctan2(y, x)
-    waves = rng.integers(3, 9, 3)
-    outline = 0.88 + 0.04 * sum(np.sin(k * angle + p) for k, p in zip(waves, rng.uniform(0, 6.3, 3), strict=True))
-    radius = np.hypot(x, y) / outline
-    kind = rng.choice(["dome", "thicket", "table", "rubble"], p=[0.25, 0.35, 0.15, 0.25])
-    shape, light = _RELIEFS[kind](rng, size, radius, angle)
-    relief = np.where(radius < 1, size * shape, -1e6).astype(np.float32)
-    colour = CORAL_COLOURS[rng.integers(len(CORAL_COLOURS))] * rng.uniform(0.75, 1.2)
+    x, y = np.meshgrid(axis, axis * rng.uniform(1.0, 1.5))
+    radius = np.hypot(x, y) + 0.16 * np.clip(fractal_noise(rng, size, 1.5), -2, 2) + 0.2
+    relief, light = _RELIEFS[rng.choice(list(_RELIEFS), p=KIND_SHARES)](rng, size, radius, np.arctan2(y, x))
+    relief = np.where(radius < 1, size * relief, -1e6).astype(np.float32)
+    colour = CORAL_COLOURS[rng.integers(len(CORAL_COLOURS))] * rng.uniform(0.8, 1.15)
     return relief, (light[..., None] * colour).astype(np.float32)
 
 
 def _dome(rng: np.random.Generator, size: int, radius: np.ndarray, angle: np.ndarray) -> tuple:
-    folds = np.sin(fractal_noise(rng, size, 1.3) * 5)
-    return 0.32 * np.sqrt(np.clip(1 - radius**2, 0, 1)) + 0.012 * folds, 1 + 0.10 * folds
+    folds = np.sin(fractal_noise(rng, size, 1.3) * 6)
+    return 0.36 * np.sqrt(np.clip(1 - radius**2, 0, 1)) + 0.012 * folds, 1 + 0.12 * folds
 
 
 def _thicket(rng: np.random.Generator, size: int, radius: np.ndarray, angle: np.ndarray) -> tuple:
-    fingers = np.sin(np.linspace(0, size * rng.uniform(0.7, 1.0), size))
-    bumps = np.clip(fingers[:, None] * fingers + 0.5 * fractal_noise(rng, size, 0.6), -1.2, 1.6)
-    return 0.28 * np.sqrt(np.clip(1 - radius**2, 0, 1)) + 0.045 * bumps, 0.9 + 0.22 * bumps
+    fingers = _smooth(rng.normal(0, 1, (size, size)).astype(np.float32), rng.uniform(0.9, 1.8))
+    fingers = np.clip(fingers / fingers.std(), -0.7, 2.2)
+    dome = np.sqrt(np.clip(1 - radius**2, 0, 1))
+    return 0.26 * dome + 2.4 / size * fingers, 0.85 + 0.20 * fingers
 
 
 def _table(rng: np.random.Generator, size: int, radius: np.ndarray, angle: np.ndarray) -> tuple:
-    ribs = np.sin(angle * rng.integers(14, 30) + 5 * radius) * radius
-    return 0.20 + 0.03 * radius + 0.01 * ribs, 0.85 + 0.10 * ribs + 0.35 * np.clip(radius - 0.85, 0, 1) / 0.15
+    grain = fractal_noise(rng, size, 0.5)
+    ribs = np.sin(angle * rng.integers(14, 30) + 2 * grain) * radius
+    return 0.24 + 0.05 * radius + 1.6 / size * grain, 0.85 + 0.10 * ribs + 0.15 * grain + 0.35 * (radius > 0.92)
 
 
 def _rubble(rng: np.random.Generator, size: int, radius: np.ndarray, angle: np.ndarray) -> tuple:
-    lumps = fractal_noise(rng, size, 1.4)
-    return 0.10 * (1 - radius) + 0.05 * lumps, 1 + 0.12 * lumps
+    lumps = fractal_noise(rng, size, 1.2)
+    return 0.16 * (1 - radius) + 0.07 * lumps, 1 + 0.15 * lumps
 
 
 _RELIEFS = {"dome": _dome, "thicket": _thicket, "table": _table, "rubble": _rubble}
@@ -133,11 +131,11 @@ def _lit(rng: np.random.Generator, height: np.ndarray, albedo: np.ndarray, unit:
     padded = np.pad(height, pad, mode="wrap")
     inner = (slice(pad, -pad), slice(pad, -pad))
     dy, dx = np.gradient(padded)
-    sun = np.clip(0.80 - 0.30 * (dx + dy), 0.25, 1.7)
-    hollow = np.exp(-np.clip(_smooth(padded, 5 * unit) - padded, 0, None) / (7 * unit))
-    hollow *= np.exp(-np.clip(_smooth(padded, 26 * unit) - padded, 0, None) / (26 * unit))
+    sun = np.clip(0.85 - 0.28 * (dx + dy), 0.2, 1.9)
+    hollow = np.exp(-np.clip(_smooth(padded, 4 * unit) - padded, 0, None) / (6 * unit))
+    hollow *= np.exp(-np.clip(_smooth(padded, 24 * unit) - padded, 0, None) / (22 * unit))
     grain = 1 + 0.07 * fractal_noise(rng, len(height), 0.4)
-    light = (sun * (0.22 + 0.78 * hollow))[inner] * grain
+    light = (sun * (0.12 + 0.88 * hollow))[inner] * grain
     return (255 * np.clip(albedo * light[..., None], 0, 1)).astype(np.uint8)
 
 

@@ -15,8 +15,10 @@ __all__ = ["Swim", "swim"]
 
 HEIGHT = 480  # of the camera above the reef, texels at 1280 pixels of width
 FOCAL = 0.72  # focal length as a share of the image's width: 70 degrees across
-FORWARD = 11.0  # median texels a frame
-LOOK_ABOUT = 0.011  # standard deviation of the heading's change, radians a frame
+FORWARD = 7.0  # median texels a frame
+SWEEP = (0.10, 0.18)  # the diver searches left and right: how far, radians,
+SWEEP_FRAMES = (40, 64)  # and how long it takes there and back
+LOOK_ABOUT = 0.004  # standard deviation of the heading's further change, radians a frame
 SHAKE = 0.0022  # of pitch and roll, radians a frame: waves
 
 
@@ -52,6 +54,10 @@ class Swim:
         """(3, 3) homography from the reef's x, y in texels to pixels at frame t."""
         return self.matrix(t)[:, [0, 1, 3]]
 
+    def ahead(self, t: int) -> np.ndarray:
+        """(2,) the direction on the reef in which the camera looks at frame t, of length 1."""
+        return np.array(_sin_cos(self.heading[t]))
+
     def project(self, t: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(N, 3) texels -> (N, 2) pixels and (N,) scale, pixels a texel; scale <= 0 is behind."""
         image = np.column_stack([points, np.ones(len(points))]) @ self.matrix(t).T
@@ -70,8 +76,9 @@ def swim(rng: np.random.Generator, frames: int, width: int, height: int) -> Swim
     5
     """
     unit = width / 1280
-    looking = _wander(rng, frames, LOOK_ABOUT, 9)
-    heading = rng.uniform(0, 2 * np.pi) + np.cumsum(looking + rng.choice([-1, 1]) * 0.5 * LOOK_ABOUT)
+    phase = rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(frames) / rng.uniform(*SWEEP_FRAMES)
+    looking = rng.uniform(*SWEEP) * np.sin(phase) + np.cumsum(_wander(rng, frames, LOOK_ABOUT, 9))
+    heading = rng.uniform(0, 2 * np.pi) + looking
     speed = unit * FORWARD * np.exp(_wander(rng, frames, 0.35, 7))
     step = np.stack([np.sin(heading), np.cos(heading)], 1) * speed[:, None]
     rise = unit * HEIGHT * np.exp(np.cumsum(_wander(rng, frames, 0.004, 8)))

@@ -1,7 +1,7 @@
 """What lives on the sample's reef: crown-of-thorns starfish and all that looks like them.
 
 Each creature is a sprite: colours and opacity on a square canvas, drawn once from a random generator
-and placed by :mod:`reef_scene` with its own size, turn and tilt. Starfish have a dark disc, 8 to 20
+and placed by :mod:`reef_scene` with its own size, turn and tilt. Starfish have a dark disc, 9 to 19
 thick tapering arms and a fuzz of pale spines. The look-alikes share two of these three: feather
 stars have arms and no disc, urchins a dark disc and thin needles, anemones the fuzz, branching corals
 the radial pattern. Plates are overhanging table corals: they hide whatever lies beneath.
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Sprite", "draw", "STARFISH", "LOOK_ALIKES", "PLATE"]
+from kaggle_utils.competitions.samples.reef_bottom import fractal_noise
+
+__all__ = ["Sprite", "draw", "CANVAS", "REACH", "STARFISH", "LOOK_ALIKES", "PLATE"]
 
 CANVAS = 224  # pixels a side; twice the largest starfish in a frame
 REACH = 0.46 * CANVAS  # longest radius: leaves a margin for spines
@@ -23,14 +25,19 @@ STARFISH = "starfish"
 LOOK_ALIKES = ("feather star", "urchin", "anemone", "branching coral")
 PLATE = "plate"
 
-# Dark bodies and pale spines, RGB: purple grey, brown red, blue grey, olive.
-BODIES = ((78, 62, 84), (104, 58, 46), (56, 78, 92), (74, 76, 50), (60, 50, 52))
-SPINES = ((196, 204, 190), (214, 170, 140), (176, 206, 208), (190, 186, 160), (206, 150, 150))
+# Dark bodies and pale spines, RGB: purple grey, brown red, blue grey, olive, nearly black.
+BODIES = ((46, 30, 50), (66, 28, 24), (24, 36, 52), (38, 38, 20), (26, 22, 24))
+SPINES = ((196, 204, 190), (222, 170, 140), (176, 206, 208), (196, 192, 160), (206, 150, 150))
 
 
 @dataclass(frozen=True)
 class Sprite:
-    """rgb: (S, S, 3) uint8; alpha: (S, S) uint8, 255 is opaque; kind: one of the names above."""
+    """A creature on a canvas of S x S pixels.
+
+    kind: one of the names above
+    rgb: (S, S, 3) uint8, black where nothing is (so colours come multiplied by opacity)
+    alpha: (S, S) uint8, 255 is opaque
+    """
 
     kind: str
     rgb: np.ndarray
@@ -46,9 +53,8 @@ def draw(kind: str, rng: np.random.Generator) -> Sprite:
     rgb = np.zeros((CANVAS, CANVAS, 3), np.uint8)
     alpha = np.zeros((CANVAS, CANVAS), np.uint8)
     _PAINTERS[kind](_Brush(rgb, alpha), rng)
-    light = np.linspace(1.14, 0.82, CANVAS, dtype=np.float32)[:, None, None]  # the sun is above
-    shaded = np.clip(rgb * light, 0, 255).astype(np.uint8)
-    return Sprite(kind, shaded, alpha)
+    light = np.linspace(1.2, 0.8, CANVAS, dtype=np.float32)[:, None, None]  # the sun is above
+    return Sprite(kind, np.clip(rgb * light, 0, 255).astype(np.uint8), alpha)
 
 
 @dataclass
@@ -92,23 +98,21 @@ def _arm(rng: np.random.Generator, angle: float, length: float, bend: float, ste
 def _starfish(brush: _Brush, rng: np.random.Generator) -> None:
     choice = rng.integers(len(BODIES))
     body, spine = _tinted(rng, BODIES[choice]), _tinted(rng, SPINES[choice])
-    ridge = tuple(0.72 * b + 0.28 * s for b, s in zip(body, spine, strict=True))
+    ridge = tuple(0.8 * b + 0.2 * s for b, s in zip(body, spine, strict=True))
     n = int(rng.integers(9, 20))
     angles = 2 * np.pi * np.arange(n) / n + rng.normal(0, 0.07, n)
-    width = 2 * np.pi * 0.5 * REACH / n * rng.uniform(0.62, 0.85)
-    arms = [_arm(rng, a, REACH * rng.uniform(0.72, 0.98), rng.normal(0, 0.22)) for a in angles]
+    width = 2 * np.pi * 0.5 * REACH / n * rng.uniform(0.75, 1.0)
+    arms = [_arm(rng, a, REACH * rng.uniform(0.78, 0.98), rng.normal(0, 0.22)) for a in angles]
     for arm in arms:
         _spines(brush, rng, arm, width, spine)
     for arm in arms:
         for k in range(len(arm) - 1):
-            brush.line(arm[k : k + 2], body, width * (1.05 - 0.75 * k / len(arm)))
-    brush.disc(np.zeros(2), 0.40 * REACH, body)
+            brush.line(arm[k : k + 2], body, width * (1.05 - 0.6 * k / len(arm)))
+    brush.disc(np.zeros(2), 0.42 * REACH, body)
     for arm in arms:
-        brush.line(arm[1:], ridge, max(2.0, 0.28 * width))
-        for point in arm[1:]:
-            brush.disc(point + rng.normal(0, 1.5, 2), rng.uniform(1.5, 2.8), spine)
-    for _ in range(26):
-        brush.disc(rng.normal(0, 0.17 * REACH, 2), rng.uniform(1.4, 2.6), spine)
+        brush.line(arm[2:], ridge, max(2.0, 0.25 * width))
+        for point in arm[5:]:
+            brush.disc(point + rng.normal(0, 1.5, 2), rng.uniform(1.3, 2.4), spine)
 
 
 def _spines(brush: _Brush, rng: np.random.Generator, arm: np.ndarray, width: float, colour: tuple) -> None:
@@ -163,21 +167,16 @@ def _branching_coral(brush: _Brush, rng: np.random.Generator) -> None:
 
 
 def _plate(brush: _Brush, rng: np.random.Generator) -> None:
-    import cv2
-
-    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    rim = 0.82 + 0.12 * np.sin(angles * rng.integers(2, 5) + rng.uniform(0, 6)) + rng.normal(0, 0.035, 40)
-    outline = _directions(angles) * (REACH * np.clip(rim, 0.5, 1))[:, None] * [1.0, rng.uniform(0.6, 0.9)]
-    base = _tinted(rng, ((128, 112, 86), (150, 140, 112), (104, 98, 84), (98, 112, 108))[rng.integers(4)])
-    pale = tuple(1.25 * c for c in base)
-    polygon = np.round(outline + CANVAS / 2).astype(np.int32)
-    cv2.fillPoly(brush.alpha, [polygon], 255, cv2.LINE_AA)
-    cv2.fillPoly(brush.rgb, [polygon], base, cv2.LINE_AA)
-    for _ in range(420):
-        point = outline[rng.integers(40)] * np.sqrt(rng.random()) * 0.95
-        brush.disc(point, rng.uniform(1.5, 4.0), _tinted(rng, base, 0.35))
-    for a, b in zip(outline, np.roll(outline, -1, 0), strict=True):
-        brush.line([0.97 * a, 0.97 * b], _tinted(rng, pale, 0.2), 5)
+    axis = np.linspace(-1, 1, CANVAS, dtype=np.float32) * CANVAS / 2 / REACH
+    x, y = np.meshgrid(axis, axis * rng.uniform(1.05, 1.5))
+    grain = fractal_noise(rng, CANVAS, 0.7)
+    radius = np.hypot(x, y) + 0.12 * np.clip(fractal_noise(rng, CANVAS, 1.6), -2, 2) + 0.15
+    base = np.array(_tinted(rng, ((128, 112, 86), (150, 136, 108), (104, 98, 80), (92, 84, 70))[rng.integers(4)]))
+    ribs = np.sin(np.arctan2(y, x) * rng.integers(16, 32) + 2 * grain)
+    light = 0.9 + 0.18 * grain + 0.08 * ribs * radius + 0.35 * (radius > 0.92)
+    inside = radius < 1
+    brush.alpha[:] = 255 * inside
+    brush.rgb[:] = np.clip(light[..., None] * base, 0, 255) * inside[..., None]
 
 
 _PAINTERS: dict[str, Callable[[_Brush, np.random.Generator], None]] = {
