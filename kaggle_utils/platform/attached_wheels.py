@@ -16,12 +16,13 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+from kaggle_utils.errors import KitError
 from kaggle_utils.platform import runtime
 
 __all__ = ["WrongPython", "best_wheels", "carries_torch", "folders", "install"]
 
 
-class WrongPython(RuntimeError):
+class WrongPython(KitError):
     """A package has a wheel, but none for this Python."""
 
 

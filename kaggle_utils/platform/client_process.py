@@ -15,6 +15,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from kaggle_utils.platform.client_datasets import put_dataset
+
 __all__ = ["main"]
 
 
@@ -120,6 +122,7 @@ CALLS: dict[str, Callable] = {
     "outputs": _outputs,
     "submit": _submit,
     "allowance": _allowance,
+    "put_dataset": put_dataset,
 }
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass
 from types import ModuleType
 
+from kaggle_utils.errors import KitError
+
 __all__ = ["Gpu", "GpuUnusable", "check_gpu", "gpus", "has_kernels"]
 
 
@@ -31,7 +33,7 @@ class Gpu:
         return f"cuda:{self.number}"
 
 
-class GpuUnusable(RuntimeError):
+class GpuUnusable(KitError):
     """The installed torch cannot compute on a card that is there."""
 
 

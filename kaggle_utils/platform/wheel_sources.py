@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kaggle_utils.errors import KitError
 from kaggle_utils.platform.wheels import platforms
 
 __all__ = ["NoWheel", "download", "kit_wheel"]
@@ -19,7 +20,7 @@ __all__ = ["NoWheel", "download", "kit_wheel"]
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-class NoWheel(RuntimeError):
+class NoWheel(KitError):
     """A wheel could be neither downloaded nor built."""
 
 

@@ -1,0 +1,50 @@
+"""``kaggle-utils wheels``: its arguments, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kaggle_utils.platform.client import KaggleFailure, owner_name
+from kaggle_utils.platform.datasets import push_dataset
+from kaggle_utils.platform.image import PYTHONS, image
+from kaggle_utils.platform.wheel_sources import NoWheel
+from kaggle_utils.platform.wheelhouse import GPUS, build
+from kaggle_utils.platform.wheels import Wheel
+
+__all__ = ["add_wheels_arguments", "run_wheels"]
+
+
+def add_wheels_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what :func:`run_wheels` reads."""
+    add = parser.add_argument
+    add("--python", nargs="+", choices=PYTHONS, default=list(PYTHONS), help="Kaggle's Pythons; default: all of them")
+    add("--gpu", choices=sorted(GPUS), help="add a torch that has kernels for this card (3 GB for one Python)")
+    add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")
+    add("--folder", type=Path, default=Path("runs/wheels"), help="where the dataset is made; default: runs/wheels")
+    add("--push", action="store_true", help="upload it as a private dataset, or as its next version")
+
+
+def run_wheels(args: argparse.Namespace) -> int:
+    """Does what the arguments say; 0, or 1 after a message on stderr."""
+    try:
+        owner = owner_name(args.owner) if args.push else args.owner or "OWNER"
+        wheels = build(args.folder, owner, args.python, args.gpu)
+        _report(wheels, args.folder, args.python)
+        if args.push:
+            url = push_dataset(args.folder, f"wheels for Python {' and '.join(args.python)}")
+            print(f"{url}\nprivate; Kaggle needs a minute or two before a notebook can take it")
+    except (ValueError, NoWheel, KaggleFailure) as failure:
+        print(f"kaggle-utils wheels: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _report(wheels: Sequence[Wheel], folder: Path, pythons: Sequence[str]) -> None:
+    for wheel in wheels:
+        print(f"{wheel.path.stat().st_size / 1e6:9.2f} MB  {wheel.path.name}")
+    total = sum(wheel.path.stat().st_size for wheel in wheels) / 1e6
+    print(f"{total:9.2f} MB  {len(wheels)} wheels in {folder}")
+    print(f"complete against Kaggle's image as seen in {image(pythons[0]).seen}, Python {' and '.join(pythons)}")
