@@ -8,7 +8,7 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from kaggle_utils.platform import runtime
+from kaggle_utils.platform import runtime, source
 from kaggle_utils.platform.parameters import parse_set
 
 __all__ = ["add_run_arguments", "run_run"]
@@ -38,7 +38,10 @@ def run_run(args: argparse.Namespace) -> int:
         folder = runtime.output_dir(args.competition, stage)
         pages.append(notebooks.execute(path, folder, notebooks.known_values(path, values)))
     print(f"\n{args.competition}: {len(stages)} stage(s) in {(time.time() - began) / 60:.1f} minutes")
-    for line in import_module(f"kaggle_utils.competitions.{args.competition}_summary").summary():
+    files = source.find(args.competition)
+    truth = files.hidden.with_name("truth.csv") if files.hidden else None
+    summary = import_module(f"kaggle_utils.competitions.{args.competition}_summary").summary
+    for line in summary(args.output.absolute() / args.competition, truth if truth and truth.is_file() else None):
         print("  " + line)
     print("  notebooks:     " + "\n                 ".join(map(str, pages)))
     return 0

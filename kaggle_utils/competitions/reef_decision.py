@@ -105,7 +105,7 @@ class Stream:
         numbered = [t.replace(frame=np.full(len(t), self._frame)) for t in tables]
         boxes = fuse(numbered, **self.decision.fusion)
         if self._attention is not None:
-            boxes = self._attention.update(boxes, frame=self._frame)
+            boxes = self._attention.update(boxes)
         if self._tracker is not None:
             boxes = self._tracker.update(boxes, frame=self._frame)
         return inside_frame(boxes[boxes.score >= self.decision.cut])

@@ -6,7 +6,7 @@ Used by ``4_submit`` at home, in a rehearsal and in the scored rerun alike.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,11 +16,8 @@ from kaggle_utils.boxes import Boxes, texts_from_boxes
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.reef_decision import Decision, Stream
 from kaggle_utils.competitions.reef_runs import trained_folds
-from kaggle_utils.competitions.source import Source
 from kaggle_utils.files import replacing
 from kaggle_utils.metrics import f2, f2_counts
-from kaggle_utils.platform import runtime
-from kaggle_utils.platform.timeseries import frame_paths
 
 __all__ = ["Predictor", "Served", "served_frames", "report"]
 
@@ -76,17 +73,18 @@ class Served:
         return f"{len(self.paths)} frames: {self.what}"
 
 
-def served_frames(files: Source, predictor: Predictor, validate: bool | None, at_most: int | None) -> Served:
+def served_frames(
+    folder: Path, hidden: Sequence[Path] | None, predictor: Predictor, validate: bool | None, at_most: int | None
+) -> Served:
     """Which frames the emulated API hands out (the real one, in a scored rerun, has its own).
 
-    validate: True: the frames that the first model has not seen; None: those, unless a hidden test is there
+    folder: the competition's; hidden: image files of a hidden test in order of serving, None without
+    validate: True: the frames that the first model has not seen; None: those, unless there is a hidden test
     at_most: of validation frames, the first so many
-    A folder named by KAGGLE_UTILS_HIDDEN comes first of all: a rehearsal puts its hidden test there.
     """
-    hidden = runtime.hidden_dir() or (files.hidden and files.hidden / "test_images")
     if hidden is not None and not validate:
-        return Served("the hidden test", [str(p) for p in frame_paths(hidden)])
-    data = reef.load(files.folder).present()
+        return Served("the hidden test", [str(path) for path in hidden])
+    data = reef.load(folder).present()
     rows = np.flatnonzero(data.frames["image_id"].isin(set(predictor.judged_on)))[:at_most]
     judged = data.take(rows)
     return Served("validation frames the model has not seen", judged.frames["path"].tolist(), judged.truth)

@@ -67,5 +67,6 @@ class FrameDataset(YOLODataset):
         label["img"] = np.ascontiguousarray(image[..., ::-1])
         label["resized_shape"] = label["img"].shape[:2]
         label["cls"] = classes
-        label["instances"] = Instances(np.asarray(xyxy, np.float32), np.zeros((len(xyxy), 0, 2), np.float32), bbox_format="xyxy")
+        segments = np.zeros((0, 1000, 2), np.float32)  # ultralytics' way to say that there are no outlines
+        label["instances"] = Instances(np.asarray(xyxy, np.float32), segments, bbox_format="xyxy", normalized=False)
         return label

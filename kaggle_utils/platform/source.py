@@ -18,7 +18,7 @@ __all__ = ["Source", "find"]
 
 @dataclass(frozen=True)
 class Source:
-    """folder: in Kaggle's layout; sample: is it the built-in one; hidden: the sample's hidden test, else None."""
+    """folder: in Kaggle's layout; sample: is it the built-in one; hidden: folder of a hidden test's frames, if known."""
 
     folder: Path
     sample: bool = False
@@ -38,16 +38,18 @@ def find(competition: str) -> Source:
     """The files of ``reef`` (or another module of kaggle_utils.competitions).
 
     In order: what runtime.competition_dir finds; off Kaggle the sample, made on first use under the
-    folder of runs. Raises NotAttached on Kaggle when the competition is not attached.
+    folder of runs. Raises NotAttached on Kaggle when the competition is not attached. The hidden test
+    is what KAGGLE_UTILS_HIDDEN names (a rehearsal sets it), else the sample's own.
     """
     facts = importlib.import_module(f"kaggle_utils.competitions.{competition}")
     folder = runtime.competition_dir(facts.SLUG)
     if folder is not None:
-        return Source(folder)
+        return Source(folder, hidden=runtime.hidden_dir())
     if os.environ.get("KAGGLE_UTILS_INPUT"):
         given = os.environ["KAGGLE_UTILS_INPUT"]
         raise runtime.NotAttached(f"KAGGLE_UTILS_INPUT is {given!r}, expected to find {facts.SLUG} there")
     samples = importlib.import_module(f"kaggle_utils.competitions.samples.{competition}")
     make = getattr(samples, f"make_{competition}_sample")
     made = make(runtime.sample_dir(competition))
-    return Source(made, sample=True, hidden=samples.hidden_folder(made))
+    own = samples.hidden_folder(made) / "test_images"
+    return Source(made, sample=True, hidden=runtime.hidden_dir() or own)
