@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from kaggle_server import USER, KaggleServer
 from kernel_folders import TAKES, write_kernel
 
+from kaggle_utils.platform import client
+from kaggle_utils.platform.client_process import outcome
+
 
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A server that knows the kit's wheel dataset, and this process's environment pointing at it."""
+    """A server that knows the kit's wheel dataset, and this process's environment pointing at it.
+
+    Skips where the kaggle client is not installed; it does not import it, for that would sign in.
+    """
+    if importlib.util.find_spec("kaggle") is None:
+        pytest.skip("the kaggle client is not installed")
     for name in [name for name in os.environ if name.startswith("KAGGLE_")]:
         monkeypatch.delenv(name)
     with KaggleServer() as server:
@@ -29,3 +40,22 @@ def pond(tmp_path: Path) -> Path:
     for name in TAKES:
         write_kernel(root, name)
     return root
+
+
+@pytest.fixture
+def quick_client(service: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real client without a process of its own for each call, where a test makes many.
+
+    Not imported before `service` has put the environment of the test in place.
+    """
+    from kaggle import api
+    from kagglesdk import kaggle_env
+
+    monkeypatch.setattr(type(api), "args", ["--local"])
+    monkeypatch.setattr(api, "_authenticated", False, raising=False)
+    monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.LOCAL, service.endpoint)
+
+    def run(command: list[str], input: str, **_: object) -> subprocess.CompletedProcess:
+        return subprocess.CompletedProcess(command, 0, json.dumps(outcome(**json.loads(input))))
+
+    monkeypatch.setattr(client.subprocess, "run", run)

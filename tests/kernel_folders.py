@@ -7,7 +7,11 @@ from pathlib import Path
 
 COMPETITION = "tensorflow-great-barrier-reef"
 TAKES = {"pond-1-eda": [], "pond-2-train": ["pond-1-eda"], "pond-3-submit": ["pond-2-train"]}
-PARAMETERS = {"pond-1-eda": "n_folds = 5", "pond-2-train": "fold = 0\nimage_size = 640", "pond-3-submit": "image_size = 1"}
+PARAMETERS = {
+    "pond-1-eda": "n_folds = 5",
+    "pond-2-train": "fold = 0\nimage_size = 640",
+    "pond-3-submit": "image_size = 1",
+}
 
 
 def write_kernel(root: Path, name: str, **changes: object) -> Path:

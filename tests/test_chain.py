@@ -33,8 +33,8 @@ def test_an_unknown_name_is_answered_with_those_that_exist(pond):
     [
         ("pond-3-submit", {"kernel_sources": []}, "kernel_sources lacks the stage before, OWNER/pond-2-train"),
         ("pond-3-submit", {"kernel_sources": ["OWNER/pond-1-eda"]}, "lacks the stage before, OWNER/pond-2-train"),
-        ("pond-1-eda", {"kernel_sources": ["OWNER/pond-2-train"]}, "pond-2-train, which does not run before pond-1-eda"),
-        ("pond-2-train", {"id": "OWNER/pond-2-fit", "title": "Pond 2 fit"}, "expected the folder's name 'pond-2-train'"),
+        ("pond-1-eda", {"kernel_sources": ["OWNER/pond-2-train"]}, "pond-2-train, which does not run before pond-1"),
+        ("pond-2-train", {"id": "OWNER/pond-2-fit", "title": "Pond 2 fit"}, "the folder's name 'pond-2-train'"),
         ("pond-1-eda", {"competition_sources": []}, "expected exactly one competition"),
         ("pond-1-eda", {"competition_sources": None}, "expected exactly one competition"),
     ],

@@ -10,7 +10,6 @@ import pytest
 from kaggle_utils.platform import client
 from kaggle_utils.platform.client import KaggleFailure, ask, owner_name
 
-pytest.importorskip("kaggle.api.kaggle_api_extended")
 pytest_plugins = ["kaggle_fixtures"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from kernel_folders import COMPETITION, write_kernel
@@ -11,7 +13,6 @@ from kaggle_utils.platform.client import KaggleFailure
 from kaggle_utils.platform.kernels import fetch, log_tail, send, wait
 from kaggle_utils.platform.stamping import Stamp
 
-pytest.importorskip("kaggle.api.kaggle_api_extended")
 pytest_plugins = ["kaggle_fixtures"]
 
 TRAIN = "me/pond-2-train"
@@ -38,6 +39,18 @@ def test_kaggle_receives_what_the_folder_says(service, pond, eda_is_there):
     assert got["kernelDataSources"] == ["me/pond-1-eda"]
     assert got["competitionDataSources"] == [COMPETITION]
     assert "fold = 2" in json.loads(got["text"])["cells"][1]["source"]
+
+
+def test_the_folder_works_with_the_plain_client_once_the_owner_is_set(service, pond, eda_is_there):
+    path = pond / "pond-2-train/kernel-metadata.json"
+    path.write_text(path.read_text().replace("OWNER", "me"))
+    command = [sys.executable, "-m", "kaggle", "kernels", "push", "-p", str(path.parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Kernel version 1 successfully pushed" in done.stdout and "not valid" not in done.stdout
+    [plain] = service.kernels[TRAIN]
+    send(pond / "pond-2-train", Stamp("me"))
+    assert json.loads(plain.pop("text")) == json.loads(service.kernels[TRAIN][1].pop("text"))
+    assert service.kernels[TRAIN] == [plain, plain]
 
 
 def test_every_kind_of_rejected_source_is_reported(service, pond):

@@ -50,7 +50,7 @@ def test_good_metadata_has_no_problems(tmp_path):
         ({"competition_sources": ["c/tensorflow"]}, "competition_sources has 'c/tensorflow', expected a competition"),
         ({"model_sources": ["a/b/c/d"]}, "model_sources has 'a/b/c/d', expected owner/model/framework/variation/ver"),
         ({"model_sources": ["a/b/c/d/latest"]}, "model_sources has 'a/b/c/d/latest'"),
-        ({"kernel_sources": ["OWNER/pond-1-edda"]}, "'OWNER/pond-1-edda', but there is no such kernel; there is pond-1"),
+        ({"kernel_sources": ["OWNER/pond-1-ed"]}, "'OWNER/pond-1-ed', but there is no such kernel; there is pond-1"),
         ({"kernel_sources": ["me/pond-9-x"], "id": "me/pond-2-train"}, "'me/pond-9-x', but there is no such kernel"),
     ],
 )

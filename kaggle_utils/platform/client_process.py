@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from kaggle_utils.platform.client_datasets import put_dataset
 
-__all__ = ["main"]
+__all__ = ["CALLS", "main", "outcome"]
 
 
 def main() -> None:
@@ -25,11 +25,12 @@ def main() -> None:
     reply = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     order = json.load(sys.stdin)
-    json.dump(_outcome(order["call"], order["arguments"]), reply)
+    json.dump(outcome(order["call"], order["arguments"]), reply)
     reply.close()
 
 
-def _outcome(call: str, arguments: dict) -> dict:
+def outcome(call: str, arguments: dict) -> dict:
+    """What became of one of the :data:`CALLS`: ``{"answer": ...}`` or ``{"failure": {...}}``."""
     try:
         return {"answer": CALLS[call](_authenticated(), **arguments)}
     except ImportError as error:
@@ -94,14 +95,16 @@ def _outputs(api, kernel: str, folder: str, pattern: str | None) -> None:
     """Downloads into the folder; the client would save an error page as the file it stands for."""
     import requests
 
-    fetch = requests.get
-    requests.get = lambda *given, **named: _checked(fetch(*given, **named))
-    api.kernels_output(kernel, folder, file_pattern=pattern, force=True)
+    def checked(*given, **named):
+        response = fetch(*given, **named)
+        response.raise_for_status()
+        return response
 
-
-def _checked(response):
-    response.raise_for_status()
-    return response
+    fetch, requests.get = requests.get, checked
+    try:
+        api.kernels_output(kernel, folder, file_pattern=pattern, force=True)
+    finally:
+        requests.get = fetch
 
 
 def _submit(api, competition: str, kernel: str, version: int, file: str, message: str) -> dict:

@@ -31,7 +31,7 @@ ACCELERATORS = (
     "TpuV6E8",
 )
 RETIRED = {
-    "NvidiaTeslaP100": "Kaggle retired the P100 on 2026-09-15 and runs the session on NvidiaTeslaT4: two T4s, 16 GB each"
+    "NvidiaTeslaP100": "retired by Kaggle on 2026-09-15, the session runs on NvidiaTeslaT4: two T4s, 16 GB each"
 }
 
 _LISTS = ("dataset_sources", "competition_sources", "kernel_sources", "model_sources", "keywords")

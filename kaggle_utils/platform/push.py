@@ -67,8 +67,6 @@ def push(name: str, order: Order | None = None) -> list[Pushed]:
     content = chain.check(found, root)
     order = replace(order, owner=owner_name(order.owner))
     pushed = _resumed(found, order) if order.resume else _sent(found, content, order)
-    if order.submit and len(pushed) != 1:
-        raise ValueError(f"{name} was pushed as {len(pushed)} kernels, only one can be submitted")
     if order.wait or order.submit:
         _bring_home(found, pushed, order)
     if order.submit:
@@ -80,11 +78,17 @@ def _resumed(found: Stage, order: Order) -> list[Pushed]:
     pushed = receipts.recall(order.runs, order.owner, found.name)
     if not pushed:
         raise ValueError(f"{found.name} was not pushed from here by {order.owner}: nothing to go on with")
-    return pushed
+    return _submittable(found, pushed, order)
+
+
+def _submittable(found: Stage, kernels: list, order: Order) -> list:
+    if order.submit and len(kernels) != 1:
+        raise ValueError(f"{found.name} is {len(kernels)} kernels, only one can be submitted")
+    return kernels
 
 
 def _sent(found: Stage, content: dict, order: Order) -> list[Pushed]:
-    stamps = list(_stamps(content, order))
+    stamps = _submittable(found, list(_stamps(content, order)), order)
     for line in _announced(found, content, stamps[0]):
         order.report(line)
     pushed = []
@@ -138,4 +142,4 @@ def _wanted(pattern: str | None) -> bool:
 def _submit(competition: str, kernel: Pushed, order: Order) -> None:
     order.report(submissions.submit(competition, kernel.kernel, kernel.version, order.message))
     left = submissions.remaining(competition)
-    order.report(f"submissions left today: {'not known, the kaggle client is too old to ask' if left is None else left}")
+    order.report(f"submissions left today: {'this kaggle client is too old to ask' if left is None else left}")

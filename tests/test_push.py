@@ -1,0 +1,161 @@
+"""Stages pushed one by one: fan-out, what the next stage takes, waiting, outputs, submission."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from kernel_folders import COMPETITION, write_kernel
+
+from kaggle_utils.platform.client import KaggleFailure
+from kaggle_utils.platform.push import Order, push
+
+pytest_plugins = ["kaggle_fixtures"]
+
+FOLDS = ["me/pond-2-train-fold0", "me/pond-2-train-fold1"]
+
+
+@pytest.fixture
+def news() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def order(service, quick_client, pond, tmp_path, news) -> Order:
+    service.kernels["me/pond-1-eda"] = [{}]
+    return Order(kernels=pond, runs=tmp_path / "runs", poll_s=0.01, report=news.append)
+
+
+def test_a_push_does_not_wait_unless_asked(service, order, news):
+    [pushed] = push("pond-2-train", order)
+    assert (pushed.kernel, service.names()) == ("me/pond-2-train", ["SaveKernel"])
+    assert "the session runs on NvidiaTeslaT4: two T4s" in news[0]
+    assert news[1] == "me/pond-2-train version 1 pushed: https://www.kaggle.com/code/me/pond-2-train"
+
+
+def test_what_is_wrong_at_home_stops_before_anything_is_sent(service, order, pond):
+    write_kernel(pond, "pond-2-train", enable_internet=None)
+    with pytest.raises(ValueError, match="pond-2-train/kernel-metadata.json: enable_internet is missing"):
+        push("pond-2-train", order)
+    assert service.calls == []
+
+
+def test_the_accelerator_of_the_order_replaces_the_declared_one(service, order, news):
+    push("pond-2-train", replace(order, accelerator="NvidiaL4"))
+    assert service.kernels["me/pond-2-train"][0]["machineShape"] == "NvidiaL4"
+    assert "P100" not in " ".join(news)
+
+
+def test_a_range_of_folds_becomes_a_kernel_each_and_the_next_stage_takes_them_all(service, order, news):
+    pushed = push("pond-2-train", replace(order, overrides=["fold=0..1", "image_size=1280"]))
+    assert [p.kernel for p in pushed] == FOLDS
+    for fold, kernel in enumerate(FOLDS):
+        injected = json.loads(service.kernels[kernel][0]["text"])["cells"][1]["source"]
+        assert f"fold = {fold}\nimage_size = 1280\n" in injected
+    push("pond-3-submit", order)
+    assert service.kernels["me/pond-3-submit"][0]["kernelDataSources"] == FOLDS
+    assert "pond-3-submit takes me/pond-2-train-fold0, me/pond-2-train-fold1" in news
+
+
+def test_pushing_the_whole_stage_again_ends_the_fan_out(service, order):
+    push("pond-2-train", replace(order, overrides=["fold=0..1"]))
+    push("pond-2-train", order)
+    push("pond-3-submit", order)
+    assert service.kernels["me/pond-3-submit"][0]["kernelDataSources"] == ["me/pond-2-train"]
+
+
+def test_only_folds_fan_out_for_only_folds_are_found_again(service, order):
+    with pytest.raises(ValueError, match="image_size cannot be fanned out, only fold can"):
+        push("pond-2-train", replace(order, overrides=["image_size=640..641"]))
+    assert service.calls == []
+
+
+def test_a_mistyped_parameter_stops_before_anything_is_sent(service, order):
+    with pytest.raises(ValueError, match=r"'imagesize' \(= 1280\)"):
+        push("pond-2-train", replace(order, overrides=["imagesize=1280"]))
+    assert service.calls == []
+
+
+def test_outputs_come_home_in_the_layout_of_stages(service, order, news):
+    for kernel in FOLDS:
+        service.outputs[kernel] = {"weights.pt": kernel.encode()}
+        service.sessions[kernel] = ["QUEUED", "RUNNING", "COMPLETE"]
+    push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
+    folder = order.runs / "kaggle/pond/2_train-fold1"
+    assert (folder / "weights.pt").read_bytes() == b"me/pond-2-train-fold1"
+    assert news[-1] == f"me/pond-2-train-fold1 complete, 2 files in {folder}"
+
+
+def test_stages_at_home_find_what_came_from_kaggle(service, order, monkeypatch):
+    from kaggle_utils.platform.runtime import stage_dirs
+
+    push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", str(order.runs / "kaggle"))
+    assert [folder.name for folder in stage_dirs("pond", "2_train")] == ["2_train-fold0", "2_train-fold1"]
+
+
+def test_a_push_is_resumed_without_pushing_again(service, order):
+    push("pond-2-train", order)
+    service.calls.clear()
+    [pushed] = push("pond-2-train", replace(order, resume=True, wait=True))
+    assert pushed.version == 1
+    assert service.names()[:2] == ["GetKernelSessionStatus", "ListKernelSessionOutput"]
+
+
+def test_there_is_nothing_to_resume_before_a_push(service, order):
+    with pytest.raises(ValueError, match="pond-2-train was not pushed from here by me"):
+        push("pond-2-train", replace(order, resume=True))
+
+
+@pytest.fixture
+def ready(service, order) -> Order:
+    push("pond-2-train", order)
+    service.outputs["me/pond-3-submit"] = {"submission.csv": b"index,annotations\n"}
+    return replace(order, submit=True)
+
+
+def test_the_finished_version_is_submitted_and_the_rest_of_the_day_shown(service, ready, news):
+    service.sessions["me/pond-3-submit"] = ["RUNNING", "COMPLETE"]
+    push("pond-3-submit", replace(ready, message="five folds"))
+    assert service.submissions == [
+        {
+            "competitionName": COMPETITION,
+            "kernelOwner": "me",
+            "kernelSlug": "pond-3-submit",
+            "kernelVersion": 1,
+            "fileName": "submission.csv",
+            "submissionDescription": "five folds",
+        }
+    ]
+    assert news[-2:] == [f"Successfully submitted to {COMPETITION}", "submissions left today: 4"]
+
+
+def test_a_kernel_that_failed_is_not_submitted(service, ready):
+    service.sessions["me/pond-3-submit"] = ["ERROR"]
+    with pytest.raises(KaggleFailure, match="pond-3-submit ended with ERROR"):
+        push("pond-3-submit", ready)
+    assert service.submissions == []
+
+
+def test_a_kernel_without_a_submission_file_is_not_submitted(service, ready):
+    service.outputs["me/pond-3-submit"] = {"sub.csv": b""}
+    with pytest.raises(KaggleFailure, match="wrote no submission.csv, so nothing was submitted; it wrote .*sub.csv"):
+        push("pond-3-submit", ready)
+    assert service.submissions == []
+
+
+def test_a_day_without_submissions_left_is_named_and_can_be_resumed_tomorrow(service, ready):
+    service.allowed_today = 0
+    with pytest.raises(KaggleFailure, match="version 1 was not submitted to .*used its submissions for today"):
+        push("pond-3-submit", ready)
+    service.allowed_today = 5
+    push("pond-3-submit", replace(ready, resume=True))
+    assert len(service.kernels["me/pond-3-submit"]) == 1
+    assert service.allowed_today == 4
+
+
+def test_a_fan_out_cannot_be_submitted(service, ready):
+    with pytest.raises(ValueError, match="pond-2-train is 2 kernels, only one can be submitted"):
+        push("pond-2-train", replace(ready, overrides=["fold=0..1"]))
+    assert "me/pond-2-train-fold0" not in service.kernels

@@ -1,0 +1,64 @@
+"""``kaggle-utils push`` as it is typed."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+from kernel_folders import write_kernel
+
+from kaggle_utils.platform.push_command import add_push_arguments, run_push
+
+pytest_plugins = ["kaggle_fixtures"]
+
+
+@pytest.fixture
+def typed(pond, tmp_path, monkeypatch):
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", str(tmp_path / "runs"))
+
+    def command(line: str) -> int:
+        parser = argparse.ArgumentParser()
+        add_push_arguments(parser)
+        return run_push(parser.parse_args([*line.split(), "--kernels", str(pond), "--poll", "0.01"]))
+
+    return command
+
+
+def test_checking_needs_neither_account_nor_network(typed, capsys):
+    assert typed("pond --all --check") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "pond-2-train: NvidiaTeslaP100, ../../notebooks/pond/2_train.ipynb"
+
+
+def test_a_fault_is_one_line_on_stderr_and_exit_code_1(typed, pond, capsys):
+    write_kernel(pond, "pond-2-train", enable_internett=False)
+    assert typed("pond-2-train --check") == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "enable_internett is no key Kaggle knows and would be ignored, enable_internet is one" in line
+
+
+def test_a_whole_session_from_the_shell(service, quick_client, typed, capsys):
+    service.outputs["me/pond-3-submit"] = {"submission.csv": b"x"}
+    assert typed("pond --all --set fold=0..1 image_size=1280 --submit --message two_folds") == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert shown.out.splitlines()[-1] == "submissions left today: 4"
+    assert service.submissions[0]["submissionDescription"] == "two_folds"
+
+
+def test_a_refused_push_exits_with_1_where_the_client_exits_with_0(service, typed, capsys):
+    service.push_error = "quota exceeded"
+    assert typed("pond-1-eda") == 1
+    assert capsys.readouterr().err == (
+        "kaggle-utils push: me/pond-1-eda was not pushed: Kaggle says 'quota exceeded'\n"
+    )
+
+
+def test_the_key_is_never_shown(service, typed, monkeypatch, capfd):
+    monkeypatch.setenv("VERBOSE", "1")
+    typed("pond-1-eda --wait")
+    monkeypatch.setenv("KAGGLE_KEY", "another-secret")
+    typed("pond-1-eda")
+    shown = "".join(capfd.readouterr())
+    assert "HTTP 401" not in shown and "Kaggle does not know you" in shown
+    assert service.key not in shown and "another-secret" not in shown
