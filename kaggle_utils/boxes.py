@@ -211,24 +211,25 @@ def boxes_from_annotations(annotations: Sequence[str]) -> Boxes:
     filled = [(i, text) for i, text in enumerate(annotations) if text != "[]"]
     try:
         rows = json.loads("[" + ",".join(text for _, text in filled).replace("'", '"') + "]")
-        if len(rows) != len(filled):
-            raise ValueError
         found = [(i, _xywh(box)) for (i, _), row in zip(filled, rows, strict=True) for box in row]
+        xywh = np.array([box for _, box in found], dtype=np.float64).reshape(-1, 4)
+        return Boxes(np.array([i for i, _ in found], dtype=np.int64), xyxy_from_xywh(xywh))
     except (ValueError, TypeError, KeyError, AttributeError):
-        found = [(i, _xywh(box)) for i, text in filled for box in _one_annotation(i, text)]
-    xywh = np.array([xywh for _, xywh in found], dtype=np.float64).reshape(-1, 4)
-    return Boxes(np.array([i for i, _ in found], dtype=np.int64), xyxy_from_xywh(xywh))
+        for i, text in filled:
+            _refuse_annotation(i, text)
+        raise
 
 
 def _xywh(box: dict) -> tuple[float, float, float, float]:
     return box["x"], box["y"], box["width"], box["height"]
 
 
-def _one_annotation(number: int, text: str) -> list[dict]:
+def _refuse_annotation(number: int, text: str) -> None:
+    """Raises ValueError unless the text is a list of boxes with finite numbers and sizes of 0 or more."""
     try:
         boxes = json.loads(text.replace("'", '"'))
         if all(np.isfinite(_xywh(box)).all() and box["width"] >= 0 <= box["height"] for box in boxes):
-            return boxes
+            return
     except (ValueError, TypeError, KeyError, AttributeError):
         pass
     expected = "a list of {'x': .., 'y': .., 'width': .., 'height': ..}"
