@@ -11,7 +11,9 @@ that counts a box from pixel 3 to pixel 3 as one pixel wide.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,12 +126,35 @@ def _levels(thresholds: Sequence[float]) -> np.ndarray:
 
 
 def _match_compiled(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra: float) -> tuple[np.ndarray, np.ndarray]:
-    from kaggle_utils.compiled.matching import match_bits
+    from kaggle_utils.compiled.matching import match_frames, rows_by_frame
 
     n_frames = 1 + max(boxes.frame.max(initial=-1) for boxes in (truth, predictions))
-    true = (truth.frame, truth.xyxy, truth.label)
-    predicted = (predictions.frame, predictions.xyxy, predictions.label, predictions.score)
-    return match_bits(n_frames, *true, *predicted, levels, extra)
+    hit, found = np.zeros(len(predictions), np.uint64), np.zeros(len(truth), np.uint64)
+    true = (*rows_by_frame(truth.frame, n_frames), truth.xyxy, truth.label)
+    start, rows = rows_by_frame(predictions.frame, n_frames)
+    predicted = (start, rows, predictions.xyxy, predictions.label, predictions.score)
+
+    def run(first: int, stop: int) -> None:
+        match_frames(first, stop, *true, *predicted, levels, extra, hit, found)
+
+    edges = _shares(start, _threads(len(predictions)))
+    if len(edges) == 2:
+        run(0, n_frames)
+    else:
+        with ThreadPoolExecutor(len(edges) - 1) as pool:
+            list(pool.map(run, edges[:-1], edges[1:]))
+    return hit, found
+
+
+def _threads(n_predictions: int) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, cores, n_predictions // 10_000))
+
+
+def _shares(start: np.ndarray, parts: int) -> np.ndarray:
+    """(parts + 1,) frame numbers that split the frames so that each part has about as many predictions."""
+    inner = np.searchsorted(start, np.arange(1, parts) * start[-1] / parts)
+    return np.concatenate([[0], inner, [len(start) - 1]])
 
 
 def _match_numpy(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra: float) -> tuple[np.ndarray, np.ndarray]:

@@ -203,6 +203,16 @@ def test_engines_agree_on_many_frames_and_64_thresholds():
     assert compiled.unpack(compiled.hit)[:, 63].sum() == compiled.unpack(compiled.found)[:, 63].sum()
 
 
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_threads_share_the_frames_without_a_trace(monkeypatch, threads):
+    truth, predictions = near(np.random.default_rng(12), n_frames=50)
+    alone = match(truth, predictions)
+    monkeypatch.setattr("kaggle_utils.matching._threads", lambda n_predictions: threads)
+    together = match(truth, predictions)
+    np.testing.assert_array_equal(together.hit, alone.hit)
+    np.testing.assert_array_equal(together.found, alone.found)
+
+
 # Counts and score
 
 

@@ -1,8 +1,8 @@
 """Greedy matching of predicted to true boxes, compiled: the loop behind F2 over boxes.
 
-One pass serves all IoU thresholds: which thresholds a true box is found at, and a prediction is a
-hit at, are the bits of one whole number, so the work per prediction does not grow with their count.
-The NumPy twin, with the same answers to the bit, is in :mod:`kaggle_utils.metrics`.
+One pass serves all IoU thresholds: the thresholds a true box is found at, and a prediction is a hit
+at, are the bits of one whole number, so IoUs are computed and sorted once. The NumPy twin, with the
+same answers to the bit, is in :mod:`kaggle_utils.matching`.
 """
 
 from __future__ import annotations
@@ -10,54 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["match_bits"]
+__all__ = ["rows_by_frame", "match_frames"]
 
 _GAPS = (701, 301, 132, 57, 23, 10, 4, 1)  # Ciura's, for Shell sort
 
 
 @njit(cache=True)
-def match_bits(
-    n_frames: int,
-    true_frame: np.ndarray,
-    true_xyxy: np.ndarray,
-    true_label: np.ndarray,
-    frame: np.ndarray,
-    xyxy: np.ndarray,
-    label: np.ndarray,
-    score: np.ndarray,
-    thresholds: np.ndarray,
-    extra: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which thresholds each prediction is a hit at, and each true box is found at.
-
-    n_frames: every frame number is below it
-    true_frame (M,), true_xyxy (M, 4), true_label (M,): the truth, in any order
-    frame (N,), xyxy (N, 4), label (N,), score (N,): the predictions, in any order
-    thresholds: (T,) float64, ascending, T at most 64
-    extra: 1.0 for the IoU with +1 pixel, else 0.0
-    Returns hit (N,) and found (M,), uint64; bit t stands for thresholds[t].
-    """
-    hit, found = np.zeros(len(frame), np.uint64), np.zeros(len(true_frame), np.uint64)
-    true_start, true_rows = _rows_by_frame(true_frame, n_frames)
-    start, rows = _rows_by_frame(frame, n_frames)
-    best, overlap = np.empty(len(true_frame), np.int64), np.empty(len(true_frame), np.float64)
-    for f in range(n_frames):
-        if true_start[f] == true_start[f + 1]:
-            continue
-        _sort_by_score(rows, start[f], start[f + 1], score)
-        for i in range(start[f], start[f + 1]):
-            p, n = rows[i], 0
-            for j in range(true_start[f], true_start[f + 1]):
-                g = true_rows[j]
-                if true_label[g] == label[p]:
-                    iou = _iou(true_xyxy, g, xyxy, p, extra)
-                    n += _insert(best, overlap, n, g, iou) if iou > thresholds[0] else 0
-            hit[p] = _take(best, overlap, n, found, thresholds)
-    return hit, found
-
-
-@njit(cache=True)
-def _rows_by_frame(frame: np.ndarray, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
+def rows_by_frame(frame: np.ndarray, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
     """start (F + 1,) and rows (N,): the rows of frame f, in their order, are rows[start[f]:start[f + 1]]."""
     start = np.zeros(n_frames + 1, np.int64)
     for f in frame:
@@ -72,10 +31,54 @@ def _rows_by_frame(frame: np.ndarray, n_frames: int) -> tuple[np.ndarray, np.nda
     return start, rows
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
+def match_frames(
+    first: int,
+    stop: int,
+    true_start: np.ndarray,
+    true_rows: np.ndarray,
+    true_xyxy: np.ndarray,
+    true_label: np.ndarray,
+    start: np.ndarray,
+    rows: np.ndarray,
+    xyxy: np.ndarray,
+    label: np.ndarray,
+    score: np.ndarray,
+    thresholds: np.ndarray,
+    extra: float,
+    hit: np.ndarray,
+    found: np.ndarray,
+) -> None:
+    """Matches the frames first to stop - 1; other threads may match other frames at the same time.
+
+    true_start, true_rows, start, rows: from :func:`rows_by_frame`, of the M true boxes and the N
+        predictions; rows are sorted by score, in place
+    true_xyxy (M, 4), true_label (M,), xyxy (N, 4), label (N,), score (N,): the boxes, in any order
+    thresholds: (T,) float64, ascending, T at most 64
+    extra: 1.0 for the IoU with +1 pixel, else 0.0
+    hit (N,), found (M,): uint64, zeros that are filled; bit t stands for thresholds[t]
+    """
+    best, overlap = np.empty(len(found), np.int64), np.empty(len(found), np.float64)
+    for f in range(first, stop):
+        if true_start[f] == true_start[f + 1]:
+            continue
+        _sort_by_score(rows, start[f], start[f + 1], score)
+        for i in range(start[f], start[f + 1]):
+            p, n = rows[i], 0
+            for j in range(true_start[f], true_start[f + 1]):
+                g = true_rows[j]
+                if true_label[g] == label[p]:
+                    iou = _iou(true_xyxy, g, xyxy, p, extra)
+                    n += _insert(best, overlap, n, g, iou) if iou > thresholds[0] else 0
+            hit[p] = _take(best, overlap, n, found, thresholds)
+
+
+@njit(cache=True, nogil=True)
 def _sort_by_score(rows: np.ndarray, first: int, stop: int, score: np.ndarray) -> None:
-    """Sorts rows[first:stop] by descending score, ties by row number (Shell sort, in place)."""
+    """Sorts rows[first:stop] by descending score, ties by row number: insertion for few, Shell for many."""
     for gap in _GAPS:
+        if gap > 1 and stop - first < 8 * gap:
+            continue
         for i in range(first + gap, stop):
             row, j = rows[i], i - gap
             while j >= first and _after(score, rows[j], row):
@@ -84,12 +87,12 @@ def _sort_by_score(rows: np.ndarray, first: int, stop: int, score: np.ndarray) -
             rows[j + gap] = row
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _after(score: np.ndarray, one: int, other: int) -> bool:
     return score[one] < score[other] or (score[one] == score[other] and one > other)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _iou(a: np.ndarray, i: int, b: np.ndarray, j: int, extra: float) -> float:
     width = min(a[i, 2], b[j, 2]) - max(a[i, 0], b[j, 0]) + extra
     height = min(a[i, 3], b[j, 3]) - max(a[i, 1], b[j, 1]) + extra
@@ -101,7 +104,7 @@ def _iou(a: np.ndarray, i: int, b: np.ndarray, j: int, extra: float) -> float:
     return common / (area_a + area_b - common)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _insert(best: np.ndarray, overlap: np.ndarray, n: int, g: int, iou: float) -> int:
     """Adds true box g to the n candidates kept by descending IoU, ties in the given order; returns 1."""
     while n > 0 and overlap[n - 1] < iou:
@@ -111,7 +114,7 @@ def _insert(best: np.ndarray, overlap: np.ndarray, n: int, g: int, iou: float) -
     return 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _take(best: np.ndarray, overlap: np.ndarray, n: int, found: np.ndarray, thresholds: np.ndarray) -> np.uint64:
     """The bits of one prediction: at each threshold it takes its best candidate not yet found there."""
     hit, decided = np.uint64(0), np.uint64(0)

@@ -25,8 +25,9 @@ marked with :func:`job` makes the inputs and returns a :class:`Job`; nothing run
         )
 
 Each candidate runs once unmeasured (compilation, caches) and the answers are compared, so a fast
-wrong answer is told; then rounds follow in which ours and a peer run one after the other, and the
-ratio is the median of the rounds' ratios: what slows the machine slows both.
+wrong answer is told; then rounds follow in which ours and a peer run one after the other, each for
+at least a fifth of a second, and the ratio is the median of the rounds' ratios: what slows the
+machine slows both.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def as_markdown(result: dict) -> str:
         lines += ["", f"First call of the compiled kernels (besides `import numba`: {numba_import_seconds():.2f} s):"]
     for first in result["first_calls"]:
         lines.append(f"- {first['job']}: {first['compiling_s']:.2f} s compiling, {first['cached_s']:.2f} s from the cache")
-    missed = [f"- {r['job']} against {r['peer']}: {r['ratio']:.3g} of {r['target']:g}" for r in _missed(result["rows"])]
+    missed = [f"- {r['job']} against {r['peer']}: {_short(r['ratio'])} of {_short(r['target'])}" for r in _missed(result["rows"])]
     wrong = [f"- {r['job']}: not the answer of {r['peer']}" for r in result["rows"] if r.get("same") is False]
     lines += ["", *(["Targets missed:", *missed] if missed else ["No target missed."])]
     lines += ["", "Answers that differ:", *wrong] if wrong else []
@@ -72,13 +72,17 @@ def _missed(rows: list[dict]) -> list[dict]:
 
 
 def _line(row: dict) -> str:
-    target = "" if row["target"] is None else f"{row['target']:g}"
+    target = "" if row["target"] is None else _short(row["target"])
     if "missing" in row:
         return f"| {row['job']} | | {row['peer']} | not installed: pip install -e .[bench] | | {target} | |"
     target += {True: "", False: " **missed**", None: ""}[row["met"]]
     same = {True: "yes", False: "**no**", None: "not compared"}[row["same"]]
-    ours, peer, ratio = (f"{row[name]:.3g}" if row[name] < 1e3 else f"{row[name]:,.0f}" for name in ("ours_ms", "peer_ms", "ratio"))
+    ours, peer, ratio = (_short(row[name]) for name in ("ours_ms", "peer_ms", "ratio"))
     return f"| {row['job']} | {ours} | {row['peer']} | {peer} | {ratio} | {target} | {same} |"
+
+
+def _short(number: float) -> str:
+    return f"{number:.3g}" if number < 1e3 else f"{number:,.0f}"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from . import Job, Peer
 __all__ = ["rows_of", "first_call_seconds", "numba_import_seconds"]
 
 _ROOT = Path(__file__).resolve().parents[2]
+_AT_LEAST = 0.2
 _ONCE = "import time{imports}\nt = time.perf_counter()\n{call}\nprint(time.perf_counter() - t)"
 
 
@@ -49,9 +50,13 @@ def _against(run: Callable[[], object], answer: object, peer: Peer, rounds: int)
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    """Seconds a call, the mean over as many as fit in a fifth of a second: a short one must not get by
+    between two interruptions that a long one has to sit through."""
+    start, calls = time.perf_counter(), 0
+    while not calls or time.perf_counter() - start < _AT_LEAST:
+        run()
+        calls += 1
+    return (time.perf_counter() - start) / calls
 
 
 def first_call_seconds(function: Callable[[], object]) -> tuple[float, float]:
