@@ -115,7 +115,8 @@ def wbf(
         for i in range(len(xyxy)):
             cluster, _ = _most_overlapped(mean[:n], xyxy[i], iou)
             if cluster == n:
-                n, first[n] = n + 1, score[i]
+                first[n] = score[i]
+                n += 1
             share = _share(score[i], first[cluster])
             total[cluster] += share * xyxy[i]
             mass[cluster] += share

@@ -1,163 +1,151 @@
-"""Boxes of many tables brought together by frame and label, for the kernels that fuse them.
+"""Boxes of many tables brought into order of frame, label and score, for the kernels that fuse them.
 
-A *set* is the boxes of one frame and one label. Rows are counted and put into sets in two passes
-(counting sort), so no comparison sort ever sees the whole table; each set is small and is sorted by
-score by the thread that works on it.
+A *set* is the boxes of one frame and one label. Set, score and row number of a box are packed into one
+whole number of 64 bits, so that one plain sort of numbers, which NumPy does with vector instructions,
+replaces a sort by three columns. The bits left for the score may not tell two close scores apart;
+such neighbours are put right afterwards by their full scores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numba import get_num_threads, njit
 
 from kaggle_utils.boxes import Boxes
 
-__all__ = ["Sets", "sets_of", "boxes_of", "surest_first", "largest_set"]
+__all__ = ["Sets", "sets_of", "in_order", "side_by_side"]
 
-_SHORT = 12  # runs of so many rows are sorted by insertion, longer ones by merging
+Answer = TypeVar("Answer")
+
+_WORTH_THREADS = 8_000  # rows
 
 
 class Sets(NamedTuple):
-    """The rows of S sets, one set after another, within a set in the given order.
+    """Boxes of several tables, and the order in which to read them.
 
-    key: (S,) int64, frame * n_labels + label of each set
-    start: (S + 1,) int64, set s is rows start[s] to start[s + 1]
-    xyxy: (N, 4) float64; score: (N,) float64, weighted; model: (N,) int64, the table a row is from
-    share: (C + 1,) int64, thread c works on sets share[c] to share[c + 1]
+    frame, label: (N,) int64; xyxy: (N, 4) float64; score: (N,) float64, weighted: the rows of M tables,
+        one table after another
+    size: (M,) int64, the rows of each table
+    row: (K,) int64, the rows that stay: set after set, within a set by descending score
+    start: (S + 1,) int64, set s is row[start[s]:start[s + 1]]; no set is empty
     """
 
-    key: np.ndarray
-    start: np.ndarray
+    frame: np.ndarray
+    label: np.ndarray
     xyxy: np.ndarray
     score: np.ndarray
-    model: np.ndarray
-    share: np.ndarray
+    size: np.ndarray
+    row: np.ndarray
+    start: np.ndarray
 
 
-def sets_of(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float) -> tuple[Sets, int]:
-    """The tables' boxes in sets, and n_labels; boxes without area or below skip_below are left out.
+def sets_of(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float) -> Sets:
+    """The tables' boxes in sets; boxes without area or with a score below skip_below are left out.
 
     weights: (M,) float64, what multiplies each table's scores, or None
+    Equal scores keep the order of the tables, and of the rows in them.
     """
     frame, xyxy, score, label = (
         np.concatenate([getattr(table, column) for table in tables]) for column in ("frame", "xyxy", "score", "label")
     )
+    stays = _staying(xyxy, score, skip_below)
+    size = np.array([len(table) for table in tables])
+    score = score if weights is None else score * np.repeat(weights, size)
+    return Sets(frame, label, xyxy, score, size, *in_order(frame, label, score, stays))
+
+
+def side_by_side(kernel: Callable[[int, int], Answer], start: np.ndarray) -> list[Answer]:
+    """What kernel(first, last) returns for stretches of sets that cover all of them, in order.
+
+    kernel: compiled with nogil=True, as the stretches are done by one thread a core; a small table, which
+        is not worth a second thread, is one stretch done by this one
+    start: (S + 1,) as in :class:`Sets`; the stretches get about as many rows each
+    """
+    n_sets, n_threads = len(start) - 1, get_num_threads() if start[-1] >= _WORTH_THREADS else 1
+    cuts = np.searchsorted(start, np.linspace(0, start[-1], n_threads + 1)[1:-1])
+    stretches = list(zip([0, *cuts], [*cuts, n_sets], strict=True))
+    if n_threads == 1:
+        return [kernel(*stretches[0])]
+    others = [_threads(os.getpid()).submit(kernel, *stretch) for stretch in stretches[1:]]
+    return [kernel(*stretches[0]), *(other.result() for other in others)]
+
+
+@cache
+def _threads(process: int) -> ThreadPoolExecutor:
+    """The threads of a process: a forked one has none of its parent's, so it makes its own."""
+    return ThreadPoolExecutor(get_num_threads(), thread_name_prefix="fusion")
+
+
+def in_order(
+    frame: np.ndarray, label: np.ndarray, score: np.ndarray, stays: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """row (K,) and start (S + 1,) as in :class:`Sets`, of the rows where stays (N,) bool is true."""
     n_labels = int(label.max(initial=0)) + 1
     key = frame if n_labels == 1 else frame * n_labels + label
-    n_sets = int(key.max(initial=-1)) + 1
-    names = np.arange(n_sets)
-    if n_sets > 8 * len(key) + 1_000_000:  # far apart frame or label numbers: sets for those there are only
-        names, key = np.unique(key, return_inverse=True)
-        n_sets = len(names)
-    sizes = np.array([len(table) for table in tables])
-    of_model = np.ones(len(tables)) if weights is None else weights
-    start, xyxy, score, model = _collect(key, xyxy, score, sizes, of_model, skip_below, n_sets)
-    chunks = 1 if get_num_threads() == 1 else 4 * get_num_threads()
-    share = np.searchsorted(start, np.linspace(0, start[-1], chunks + 1)).clip(0, n_sets)
-    share[0], share[-1] = 0, n_sets
-    return Sets(names, start, xyxy, score, model, share), n_labels
+    bits_of_row = _bits(len(key) - 1)
+    if _bits(key.max(initial=0)) + bits_of_row > 48:  # too little left for the score
+        key = np.unique(key, return_inverse=True)[1]
+    bits = 64 - bits_of_row - _bits(key.max(initial=0))
+    packed = _packed(key, (score + 0.0).view(np.uint64), stays, bits, bits_of_row)  # -0.0 becomes 0.0
+    packed.sort()
+    return _unpacked(packed, score, bits, bits_of_row)
 
 
-def boxes_of(sets: Sets, n_labels: int, found: np.ndarray, xyxy: np.ndarray, score: np.ndarray) -> Boxes:
-    """The answers of a kernel as one table: the first found[s] rows of each set s of xyxy and score."""
-    key, xyxy, score = _gather(sets.key, sets.start, found, xyxy, score)
-    return Boxes(key, xyxy, score) if n_labels == 1 else Boxes(key // n_labels, xyxy, score, key % n_labels)
+def _bits(highest: int) -> int:
+    """Bits that whole numbers up to this one need, at least 1."""
+    return max(int(highest), 1).bit_length()
 
 
 @njit(cache=True)
-def _collect(
-    key: np.ndarray,
-    xyxy: np.ndarray,
-    score: np.ndarray,
-    sizes: np.ndarray,
-    weights: np.ndarray,
-    skip_below: float,
-    n_sets: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """start (S + 1,) and the rows' xyxy, weighted score and model, in the order of the sets."""
-    start = np.zeros(n_sets + 1, np.int64)
-    for row in range(len(key)):
-        start[key[row] + 1] += _stays(xyxy, score, row, skip_below)
-    for s in range(n_sets):
-        start[s + 1] += start[s]
-    fill, n = start[:-1].copy(), start[-1]
-    new_xyxy, new_score, new_model = np.empty((n, 4)), np.empty(n), np.empty(n, np.int64)
-    row = 0
-    for model in range(len(sizes)):
-        for _ in range(sizes[model]):
-            if _stays(xyxy, score, row, skip_below):
-                to = fill[key[row]]
-                fill[key[row]] += 1
-                for side in range(4):
-                    new_xyxy[to, side] = xyxy[row, side]
-                new_score[to], new_model[to] = score[row] * weights[model], model
-            row += 1
-    return start, new_xyxy, new_score, new_model
+def _staying(xyxy: np.ndarray, score: np.ndarray, skip_below: float) -> np.ndarray:
+    stays = np.empty(len(score), np.bool_)
+    for i in range(len(score)):
+        stays[i] = (score[i] >= skip_below) & (xyxy[i, 2] > xyxy[i, 0]) & (xyxy[i, 3] > xyxy[i, 1])
+    return stays
 
 
 @njit(cache=True)
-def _stays(xyxy: np.ndarray, score: np.ndarray, row: int, skip_below: float) -> bool:
-    return score[row] >= skip_below and xyxy[row, 2] > xyxy[row, 0] and xyxy[row, 3] > xyxy[row, 1]
+def _packed(key: np.ndarray, score: np.ndarray, stays: np.ndarray, bits: int, bits_of_row: int) -> np.ndarray:
+    """(K,) uint64: key, complement of the score in so many bits, row number.
 
-
-@njit(cache=True)
-def _gather(
-    names: np.ndarray, start: np.ndarray, found: np.ndarray, xyxy: np.ndarray, score: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    n = found.sum()
-    key, new_xyxy, new_score = np.empty(n, np.int64), np.empty((n, 4)), np.empty(n)
-    to = 0
-    for s in range(len(found)):
-        for row in range(start[s], start[s] + found[s]):
-            key[to], new_score[to] = names[s], score[row]
-            for side in range(4):
-                new_xyxy[to, side] = xyxy[row, side]
-            to += 1
-    return key, new_xyxy, new_score
-
-
-@njit(cache=True)
-def largest_set(start: np.ndarray, first: int, last: int) -> int:
-    """Rows of the largest of the sets first to last (not included), at least 1."""
-    most = 1
-    for s in range(first, last):
-        most = max(most, start[s + 1] - start[s])
-    return most
-
-
-@njit(cache=True)
-def surest_first(score: np.ndarray, order: np.ndarray, spare: np.ndarray) -> None:
-    """Fills order with the rows of score (n,) by descending score, equal ones in the given order.
-
-    order, spare: (n or more,) int64; spare is scratch
+    score: (N,) the bits of a float64 of 0 or more, which order as the numbers do
     """
-    n = len(score)
-    for first in range(0, n, _SHORT):
-        for i in range(first, min(first + _SHORT, n)):
-            j, own = i, score[i]
-            while j > first and score[order[j - 1]] < own:
-                order[j] = order[j - 1]
-                j -= 1
-            order[j] = i
-    width = _SHORT
-    while width < n:
-        for left in range(0, n, 2 * width):
-            _merge(score, order, spare, left, min(left + width, n), min(left + 2 * width, n))
-        order[:n] = spare[:n]
-        width *= 2
+    low, high = score.min() if len(score) else np.uint64(0), score.max() if len(score) else np.uint64(0)
+    shift = np.uint64(0)
+    while (high - low) >> shift >> np.uint64(bits):
+        shift += np.uint64(1)
+    packed, n = np.empty(len(key), np.uint64), 0
+    for row in range(len(key)):
+        packed[n] = (
+            (np.uint64(key[row]) << np.uint64(bits) | (high - score[row]) >> shift) << np.uint64(bits_of_row)
+        ) | np.uint64(row)
+        n += stays[row]
+    return packed[:n]
 
 
 @njit(cache=True)
-def _merge(score: np.ndarray, order: np.ndarray, spare: np.ndarray, left: int, middle: int, stop: int) -> None:
-    """Merges the sorted rows order[left:middle] and order[middle:stop] into spare[left:stop]."""
-    i, j = left, middle
-    for to in range(left, stop):
-        if j == stop or (i < middle and score[order[i]] >= score[order[j]]):
-            spare[to] = order[i]
-            i += 1
-        else:
-            spare[to] = order[j]
-            j += 1
+def _unpacked(packed: np.ndarray, score: np.ndarray, bits: int, bits_of_row: int) -> tuple[np.ndarray, np.ndarray]:
+    """The sorted rows, put right where the score's bits were too few, and the starts of the sets."""
+    row, start, n_sets = np.empty(len(packed), np.int64), np.empty(len(packed) + 1, np.int64), 0
+    to_score, to_key = np.uint64(bits_of_row), np.uint64(bits + bits_of_row)
+    mask, run = (np.uint64(1) << to_score) - np.uint64(1), 0
+    for i in range(len(packed)):
+        own = np.int64(packed[i] & mask)
+        if i == 0 or packed[i] >> to_key != packed[i - 1] >> to_key:
+            start[n_sets] = i
+            n_sets += 1
+        if i == 0 or packed[i] >> to_score != packed[i - 1] >> to_score:
+            run = i  # no score before this one can be a lower one
+        j = i
+        while j > run and score[row[j - 1]] < score[own]:
+            row[j] = row[j - 1]
+            j -= 1
+        row[j] = own
+    start[n_sets] = len(packed)
+    return row, start[: n_sets + 1].copy()

@@ -1,23 +1,25 @@
-"""NMS and Soft-NMS over a whole table, compiled: sets of boxes side by side on all cores.
+"""NMS and Soft-NMS over a whole table, compiled.
 
-NMS compares a box with those kept so far only, eight at a time: the kept boxes lie in five arrays
-(left, top, right, bottom, area), which lets the processor's vector units work on them, filled up with
-boxes that overlap nothing. The NumPy twin is :mod:`kaggle_utils.fusion_numpy`.
+The boxes that others are compared with lie in five arrays (left, top, right, bottom, area), which lets
+the processor's vector units work on them. NMS compares a box with those kept so far only, a block at
+a time; a block is filled up with boxes that overlap nothing. The NumPy twin, with the same answers, is
+:mod:`kaggle_utils.fusion_numpy`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from kaggle_utils.boxes import Boxes
-from kaggle_utils.compiled.grouping import boxes_of, largest_set, sets_of, surest_first
+from kaggle_utils.compiled.grouping import sets_of, side_by_side
 
 __all__ = ["nms", "soft_nms"]
 
-_BLOCK = 8  # kept boxes compared at once
+_BLOCK = 32  # kept boxes compared at once; fewer are not vectorised, more are mostly padding
 
 
 def nms(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float, iou: float) -> Boxes:
@@ -26,60 +28,161 @@ def nms(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float, 
     >>> len(nms([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5))
     1
     """
-    sets, n_labels = sets_of(tables, weights, skip_below)
-    return boxes_of(sets, n_labels, *_nms(sets.start, sets.share, sets.xyxy, sets.score, iou))
+    sets = sets_of(tables, weights, skip_below)
+    rows = np.concatenate(side_by_side(partial(_nms, sets.xyxy, sets.row, sets.start, float(iou)), sets.start))
+    return Boxes(sets.frame[rows], sets.xyxy[rows], sets.score[rows], sets.label[rows])
 
 
-@njit(cache=True, parallel=True)
-def _nms(
-    start: np.ndarray, share: np.ndarray, xyxy: np.ndarray, score: np.ndarray, iou: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """found (S,): boxes kept in each set, and the kept boxes' xyxy and score at the set's first rows."""
-    found, new_xyxy, new_score = np.zeros(len(start) - 1, np.int64), np.empty_like(xyxy), np.empty_like(score)
-    for c in prange(len(share) - 1):
-        room = largest_set(start, share[c], share[c + 1])
-        order, spare = np.empty(room, np.int64), np.empty(room, np.int64)
-        kept = np.zeros((5, room + _BLOCK))
-        for s in range(share[c], share[c + 1]):
-            a, b = start[s], start[s + 1]
-            surest_first(score[a:b], order, spare)
-            found[s] = _nms_of_set(xyxy[a:b], order, kept, iou, spare)
-            for k in range(found[s]):
-                new_score[a + k] = score[a + spare[k]]
-                for side in range(4):
-                    new_xyxy[a + k, side] = kept[side, k]
-    return found, new_xyxy, new_score
+def soft_nms(
+    tables: Sequence[Boxes],
+    weights: np.ndarray | None,
+    skip_below: float,
+    iou: float,
+    decay: str,
+    sigma: float,
+    min_score: float,
+    decayed: bool,
+) -> Boxes:
+    """See :func:`kaggle_utils.fusion.soft_nms`; weights as in :func:`nms`.
+
+    >>> soft_nms([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5, "linear", 0.5, 0.0, True).score
+    array([0.8])
+    """
+    sets = sets_of(tables, weights, skip_below)
+    options = float(iou), decay == "gaussian", float(sigma), float(min_score)
+    parts = side_by_side(partial(_soft_nms, sets.xyxy, sets.score, sets.row, sets.start, *options), sets.start)
+    rows, lowered = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Boxes(sets.frame[rows], sets.xyxy[rows], lowered if decayed else sets.score[rows], sets.label[rows])
 
 
-@njit(cache=True)
-def _nms_of_set(xyxy: np.ndarray, order: np.ndarray, kept: np.ndarray, iou: float, chosen: np.ndarray) -> int:
-    """Fills kept (5, n + 8) with the n boxes that stay and chosen with their rows; returns n."""
-    n = 0
-    for i in range(len(xyxy)):
-        row = order[i]
-        x1, y1, x2, y2 = xyxy[row, 0], xyxy[row, 1], xyxy[row, 2], xyxy[row, 3]
-        area, suppressed = (x2 - x1) * (y2 - y1), False
-        for first in range(0, n, _BLOCK):
-            if _overlaps_one(kept[:, first : first + _BLOCK], x1, y1, x2, y2, area, iou):
-                suppressed = True
-                break
-        if not suppressed:
-            if n % _BLOCK == 0:
-                kept[0, n : n + _BLOCK] = np.inf  # a box that overlaps nothing
-            kept[0, n], kept[1, n], kept[2, n], kept[3, n], kept[4, n] = x1, y1, x2, y2, area
-            chosen[n] = row
-            n += 1
-    return n
+@njit(cache=True, nogil=True)
+def _nms(xyxy: np.ndarray, row: np.ndarray, start: np.ndarray, iou: float, first: int, last: int) -> np.ndarray:
+    """The rows that stay of the sets first to last (not included), set after set."""
+    chosen, total = np.empty(start[last] - start[first], np.int64), 0
+    room = _largest(start, first, last) + _BLOCK
+    x1, y1, x2, y2, area = np.zeros(room), np.zeros(room), np.zeros(room), np.zeros(room), np.zeros(room)
+    for s in range(first, last):
+        n = 0
+        for own in row[start[s] : start[s + 1]]:
+            box, free = xyxy[own], True
+            for a in range(0, n, _BLOCK):
+                b = a + _BLOCK
+                if _overlaps(box, x1[a:b], y1[a:b], x2[a:b], y2[a:b], area[a:b], iou):
+                    free = False
+                    break
+            if free:
+                if n % _BLOCK == 0:
+                    x1[n : n + _BLOCK], area[n : n + _BLOCK] = np.inf, 0.0  # overlap nothing
+                x1[n], y1[n], x2[n], y2[n] = box
+                area[n] = (box[2] - box[0]) * (box[3] - box[1])
+                chosen[total + n] = own
+                n += 1
+        total += n
+    return chosen[:total]
 
 
 @njit(cache=True, error_model="numpy")
-def _overlaps_one(
-    block: np.ndarray, x1: float, y1: float, x2: float, y2: float, area: float, iou: float
+def _overlaps(
+    box: np.ndarray, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray, area: np.ndarray, iou: float
 ) -> bool:
-    hits = 0
+    """Whether the IoU of box (4,) with one box of the block (each side (32,)) is above iou."""
+    own, hits = (box[2] - box[0]) * (box[3] - box[1]), 0
     for k in range(_BLOCK):
-        width = max(min(x2, block[2, k]) - max(x1, block[0, k]), 0.0)
-        height = max(min(y2, block[3, k]) - max(y1, block[1, k]), 0.0)
+        width = max(min(box[2], x2[k]) - max(box[0], x1[k]), 0.0)
+        height = max(min(box[3], y2[k]) - max(box[1], y1[k]), 0.0)
         common = width * height
-        hits += common / (area + block[4, k] - common) > iou
+        hits += common / (own + area[k] - common) > iou
     return hits > 0
+
+
+@njit(cache=True, nogil=True)
+def _soft_nms(
+    xyxy: np.ndarray,
+    score: np.ndarray,
+    row: np.ndarray,
+    start: np.ndarray,
+    iou: float,
+    gaussian: bool,
+    sigma: float,
+    min_score: float,
+    first: int,
+    last: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that stay of the sets first to last (not included), set after set, and their lowered scores."""
+    chosen, total = np.empty(start[last] - start[first], np.int64), 0
+    lowered = np.empty(len(chosen))
+    room = _largest(start, first, last)
+    # the boxes of one set: those chosen, then those left in the order they came; sides, area, score
+    sides, rows, overlap = np.empty((6, room)), np.empty(room, np.int64), np.empty(room)
+    for s in range(first, last):
+        n, best = start[s + 1] - start[s], 0
+        _load(xyxy, score, row[start[s] : start[s + 1]], sides, rows)
+        for i in range(n):
+            if sides[5, best] <= min_score:
+                break
+            _bring_forward(sides, rows, i, best)
+            chosen[total], lowered[total] = rows[i], sides[5, i]
+            total += 1
+            _overlaps_with_first(sides[0][i:n], sides[1][i:n], sides[2][i:n], sides[3][i:n], sides[4][i:n], overlap)
+            best = i + _decay(sides[5][i:n], overlap, iou, gaussian, sigma)
+    return chosen[:total], lowered[:total]
+
+
+@njit(cache=True)
+def _load(xyxy: np.ndarray, score: np.ndarray, of_set: np.ndarray, sides: np.ndarray, rows: np.ndarray) -> None:
+    for i in range(len(of_set)):
+        own = of_set[i]
+        rows[i], sides[5, i] = own, score[own]
+        for side in range(4):
+            sides[side, i] = xyxy[own, side]
+        sides[4, i] = (xyxy[own, 2] - xyxy[own, 0]) * (xyxy[own, 3] - xyxy[own, 1])
+
+
+@njit(cache=True)
+def _bring_forward(sides: np.ndarray, rows: np.ndarray, to: int, best: int) -> None:
+    """Moves box best to place to; those between move one back, so that they stay in order."""
+    own = rows[best]
+    for i in range(best, to, -1):
+        rows[i] = rows[i - 1]
+    rows[to] = own
+    for side in range(6):
+        value = sides[side, best]
+        for i in range(best, to, -1):
+            sides[side, i] = sides[side, i - 1]
+        sides[side, to] = value
+
+
+@njit(cache=True, error_model="numpy")
+def _overlaps_with_first(
+    x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray, area: np.ndarray, overlap: np.ndarray
+) -> None:
+    """Fills overlap (n or more,) with the IoU of the first box with each, the sides being (n,)."""
+    left, top, right, bottom, own = x1[0], y1[0], x2[0], y2[0], area[0]
+    for k in range(len(x1)):
+        width = max(min(right, x2[k]) - max(left, x1[k]), 0.0)
+        height = max(min(bottom, y2[k]) - max(top, y1[k]), 0.0)
+        common = width * height
+        overlap[k] = common / (own + area[k] - common)
+
+
+@njit(cache=True)
+def _decay(score: np.ndarray, overlap: np.ndarray, iou: float, gaussian: bool, sigma: float) -> int:
+    """Lowers the scores after the first by what they overlap it; returns which is the highest then, or 0."""
+    best, highest = 0, -1.0
+    for k in range(1, len(score)):
+        if gaussian and overlap[k] > 0:
+            score[k] *= np.exp(-(overlap[k] * overlap[k]) / sigma)
+        elif not gaussian and overlap[k] > iou:
+            score[k] *= 1.0 - overlap[k]
+        if score[k] > highest:
+            best, highest = k, score[k]
+    return best
+
+
+@njit(cache=True)
+def _largest(start: np.ndarray, first: int, last: int) -> int:
+    """Rows of the largest of the sets first to last (not included)."""
+    most = 0
+    for s in range(first, last):
+        most = max(most, start[s + 1] - start[s])
+    return most
