@@ -23,7 +23,7 @@ import numpy as np
 
 from kaggle_utils.competitions.samples.reef_bottom import reef_texture
 from kaggle_utils.competitions.samples.reef_film import Look
-from kaggle_utils.competitions.samples.reef_scene import Scene, make_scene
+from kaggle_utils.competitions.samples.reef_scene import make_scene
 
 __all__ = ["make_reef_sample", "hidden_folder", "VIDEOS"]
 
@@ -154,58 +154,79 @@ def _move(made: Path, folder: Path) -> None:
 def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple, workers: int, progress: bool | None) -> None:
     from tqdm import tqdm
 
-    rows: dict[int, list[dict]] = {}
-    total = sum(_lengths(v, frames).sum() for v in (*VIDEOS, HIDDEN))
-    bar = tqdm(total=int(total), desc="painting the reef sample", unit="frame", disable=None if progress is None else not progress)
-    with ThreadPoolExecutor(workers) as pool, bar:
-        for video in (*VIDEOS, HIDDEN):
-            images = hidden / "test_images" if video is HIDDEN else shown / "train_images"
-            rows[video.number] = list(_film(video, images / f"video_{video.number}", seed, frames, size, pool, bar))
-    _write_tables(shown, hidden, [r for v in VIDEOS for r in rows[v.number]], rows[HIDDEN.number])
+    def film(job: _Job) -> list[dict]:
+        return [bar.update() or row for row in job.film(textures[job.video.number], seed, size)]
+
+    jobs = _jobs(shown / "train_images", hidden / "test_images", frames)
+    quiet = None if progress is None else not progress
+    with tqdm(total=sum(j.frames for j in jobs), desc="reef sample", unit="frame", disable=quiet) as bar:
+        with ThreadPoolExecutor(workers) as pool:
+            side = round(2048 * size[0] / 1280)
+            seeds = [np.random.default_rng([seed, video.number]) for video in (*VIDEOS, HIDDEN)]
+            textures = list(pool.map(reef_texture, seeds, [side] * len(seeds)))
+            rows = [row for film_rows in pool.map(film, jobs) for row in film_rows]
+    rows.sort(key=lambda row: (row["video_id"], row["video_frame"]))
+    _write_tables(shown, hidden, rows)
 
 
-def _lengths(video: Video, frames: int) -> np.ndarray:
-    return np.array([max(1, round(s.length * frames)) for s in video.sequences])
+@dataclass(frozen=True)
+class _Job:
+    """One sequence to film: its first frame's number in the video, how many frames, and where they go."""
 
+    video: Video
+    sequence: Sequence
+    first: int
+    frames: int
+    images: Path
 
-def _film(video: Video, images: Path, seed: int, frames: int, size: tuple, pool: ThreadPoolExecutor, bar) -> Iterator[dict]:
-    images.mkdir(parents=True)
-    texture = reef_texture(np.random.default_rng([seed, video.number]), round(2048 * size[0] / 1280))
-    first = 0
-    for sequence, length in zip(video.sequences, _lengths(video, frames), strict=True):
-        first += round(sequence.gap * frames)
-        scene = make_scene(texture, video.look, (seed, video.number, sequence.number), int(length), sequence.visit, size)
-        paths = [images / f"{first + t}.jpg" for t in range(length)]
-        for t, boxes in enumerate(pool.map(_save, [scene] * length, range(length), paths)):
-            bar.update()
+    def film(self, texture: np.ndarray, seed: int, size: tuple[int, int]) -> Iterator[dict]:
+        """Paint and write the frames one by one; yields their rows of train.csv."""
+        seeds = (seed, self.video.number, self.sequence.number)
+        scene = make_scene(texture, self.video.look, seeds, self.frames, self.sequence.visit, size)
+        for t in range(self.frames):
+            image, boxes = scene.frame(t)
+            _save(image, self.images / f"{self.first + t}.jpg")
             yield {
-                "video_id": video.number,
-                "sequence": sequence.number,
-                "video_frame": first + t,
+                "video_id": self.video.number,
+                "sequence": self.sequence.number,
+                "video_frame": self.first + t,
                 "sequence_frame": t,
-                "image_id": f"{video.number}-{first + t}",
+                "image_id": f"{self.video.number}-{self.first + t}",
                 "annotations": str([dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]),
             }
-        first += int(length)
 
 
-def _save(scene: Scene, t: int, path: Path) -> list[tuple[int, int, int, int]]:
+def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:
+    """All sequences, the longest first so that the threads end together; makes the folders."""
+    jobs = []
+    for video in (*VIDEOS, HIDDEN):
+        images = (test_images if video is HIDDEN else train_images) / f"video_{video.number}"
+        images.mkdir(parents=True)
+        first = 0
+        for sequence in video.sequences:
+            first += round(sequence.gap * frames)
+            length = max(1, round(sequence.length * frames))
+            jobs.append(_Job(video, sequence, first, length, images))
+            first += length
+    return sorted(jobs, key=lambda job: -job.frames)
+
+
+def _save(image: np.ndarray, path: Path) -> None:
     import cv2
 
-    image, boxes = scene.frame(t)
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    path.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1].tobytes())
-    return boxes
+    path.write_bytes(cv2.imencode(".jpg", image[..., ::-1], quality)[1].tobytes())
 
 
-def _write_tables(shown: Path, hidden: Path, train: list[dict], test: list[dict]) -> None:
+def _write_tables(shown: Path, hidden: Path, rows: list[dict]) -> None:
     import cv2
     import pandas as pd
 
-    truth = pd.DataFrame(test)
+    table = pd.DataFrame(rows)
+    truth = table[table["video_id"] == HIDDEN.number]
     seen = truth.drop(columns="annotations")
     example = seen[:EXAMPLE_FRAMES]
-    pd.DataFrame(train).to_csv(shown / "train.csv", index=False)
+    table[table["video_id"] != HIDDEN.number].to_csv(shown / "train.csv", index=False)
     example.to_csv(shown / "test.csv", index=False)
     texts = pd.DataFrame({"row_num": range(len(example)), "annotations": SAMPLE_TEXT})
     texts.to_csv(shown / "example_sample_submission.csv", index=False)

@@ -64,39 +64,39 @@ def reef_texture(rng: np.random.Generator, side: int) -> np.ndarray:
     """
     unit = side / 2048
     hills, stones = fractal_noise(rng, side, 1.7), fractal_noise(rng, side, 1.15)
-    height = unit * (34 * hills - 22 * np.abs(fractal_noise(rng, side, 1.6)) + 6 * stones).astype(np.float32)
-    albedo = GROUND_COLOUR * (1 + 0.12 * stones)[..., None].astype(np.float32)
+    heap = np.empty((side, side, 4), np.float32)  # height, red, green, blue
+    heap[..., 0] = unit * (34 * hills - 22 * np.abs(fractal_noise(rng, side, 1.6)) + 6 * stones)
+    heap[..., 1:] = GROUND_COLOUR * (1 + 0.12 * stones)[..., None]
     stamps = [_stamp(rng, unit) for _ in range(STAMPS)]
     bare = np.quantile(hills[::8, ::8], BARE_SHARE)
     for _ in range(DROPS):
         y, x = rng.integers(0, side, 2)
         if hills[y, x] > bare or rng.random() < 0.3:
-            _drop(height, albedo, stamps[rng.integers(STAMPS)], y, x, rng)
-    return _lit(rng, height, albedo, unit)
+            _drop(heap, stamps[rng.integers(STAMPS)], y, x, rng)
+    return _lit(rng, heap[..., 0], heap[..., 1:], unit)
 
 
-def _drop(height: np.ndarray, albedo: np.ndarray, stamp: tuple, y: int, x: int, rng: np.random.Generator) -> None:
+def _drop(heap: np.ndarray, stamp: np.ndarray, y: int, x: int, rng: np.random.Generator) -> None:
     """Lay a stamp on the heap, on a base that follows the heap's height only in part; the higher wins."""
-    side, size = len(height), len(stamp[0])
-    rows, cols = np.ix_((y + np.arange(size)) % side, (x + np.arange(size)) % side)
-    turn = rng.integers(4)
-    relief, colour = (np.rot90(part, turn) for part in stamp)
-    base = 0.6 * height[(y + size // 2) % side, (x + size // 2) % side] + 0.4 * height[y, x]
-    wins = relief + base > height[rows, cols]
-    height[rows, cols] = np.where(wins, relief + base, height[rows, cols])
-    albedo[rows, cols] = np.where(wins[..., None], colour * np.float32(rng.uniform(0.75, 1.25)), albedo[rows, cols])
+    side, size = len(heap), len(stamp)
+    rows, columns = np.ix_((y + np.arange(size)) % side, (x + np.arange(size)) % side)
+    base = 0.6 * heap[(y + size // 2) % side, (x + size // 2) % side, 0] + 0.4 * heap[y, x, 0]
+    tint = rng.uniform(0.75, 1.25)
+    new = np.rot90(stamp, rng.integers(4)) * np.float32([1, tint, tint, tint]) + np.float32([base, 0, 0, 0])
+    old = heap[rows, columns]
+    heap[rows, columns] = np.where(new[..., :1] > old[..., :1], new, old)
 
 
-def _stamp(rng: np.random.Generator, unit: float) -> tuple[np.ndarray, np.ndarray]:
-    """A coral's relief (S, S) in texels, very low outside its outline, and its colour (S, S, 3)."""
+def _stamp(rng: np.random.Generator, unit: float) -> np.ndarray:
+    """(S, S, 4) float32, a coral: its relief in texels, very low outside its outline, and its colour."""
     size = max(8, int(unit * rng.choice(STAMP_SIZES, p=STAMP_SHARES)))
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     x, y = np.meshgrid(axis, axis * rng.uniform(1.0, 1.5))
     radius = np.hypot(x, y) + 0.16 * np.clip(fractal_noise(rng, size, 1.5), -2, 2) + 0.2
     relief, light = _RELIEFS[rng.choice(list(_RELIEFS), p=KIND_SHARES)](rng, size, radius, np.arctan2(y, x))
-    relief = np.where(radius < 1, size * relief, -1e6).astype(np.float32)
+    relief = np.where(radius < 1, size * relief, -1e6)
     colour = CORAL_COLOURS[rng.integers(len(CORAL_COLOURS))] * rng.uniform(0.8, 1.15)
-    return relief, (light[..., None] * colour).astype(np.float32)
+    return np.dstack([relief, light[..., None] * colour]).astype(np.float32)
 
 
 def _dome(rng: np.random.Generator, size: int, radius: np.ndarray, angle: np.ndarray) -> tuple:

@@ -20,6 +20,7 @@ __all__ = ["Sprite", "draw", "CANVAS", "REACH", "STARFISH", "LOOK_ALIKES", "PLAT
 
 CANVAS = 224  # pixels a side; twice the largest starfish in a frame
 REACH = 0.46 * CANVAS  # longest radius: leaves a margin for spines
+SHADOW = 0.6  # how dark the reef is right below a creature
 
 STARFISH = "starfish"
 LOOK_ALIKES = ("feather star", "urchin", "anemone", "branching coral")
@@ -35,26 +36,36 @@ class Sprite:
     """A creature on a canvas of S x S pixels.
 
     kind: one of the names above
-    rgb: (S, S, 3) uint8, black where nothing is (so colours come multiplied by opacity)
-    alpha: (S, S) uint8, 255 is opaque
+    rgba: (S, S, 4) uint8, colours multiplied by opacity, and opacity (255 is opaque)
+    shade: (S, S) uint8, how much of the reef's light its shadow lets through (255 is all)
     """
 
     kind: str
-    rgb: np.ndarray
-    alpha: np.ndarray
+    rgba: np.ndarray
+    shade: np.ndarray
+
+    def halved(self) -> Sprite:
+        """The same at half the size."""
+        import cv2
+
+        size = (len(self.shade) // 2,) * 2
+        return Sprite(self.kind, *(cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (self.rgba, self.shade)))
 
 
 def draw(kind: str, rng: np.random.Generator) -> Sprite:
     """One creature. Raises KeyError for a kind this module does not know.
 
-    >>> draw(STARFISH, np.random.default_rng(0)).rgb.shape
-    (224, 224, 3)
+    >>> draw(STARFISH, np.random.default_rng(0)).rgba.shape
+    (224, 224, 4)
     """
+    import cv2
+
     rgb = np.zeros((CANVAS, CANVAS, 3), np.uint8)
     alpha = np.zeros((CANVAS, CANVAS), np.uint8)
     _PAINTERS[kind](_Brush(rgb, alpha), rng)
     light = np.linspace(1.2, 0.8, CANVAS, dtype=np.float32)[:, None, None]  # the sun is above
-    return Sprite(kind, np.clip(rgb * light, 0, 255).astype(np.uint8), alpha)
+    rgba = np.dstack([np.clip(rgb * light, 0, 255), alpha]).astype(np.uint8)
+    return Sprite(kind, rgba, (255 - SHADOW * cv2.GaussianBlur(alpha, (0, 0), 0.05 * CANVAS)).astype(np.uint8))
 
 
 @dataclass

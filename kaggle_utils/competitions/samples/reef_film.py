@@ -17,7 +17,6 @@ from kaggle_utils.competitions.samples.reef_creatures import CANVAS, REACH, STAR
 
 __all__ = ["Look", "Ground", "Prop", "paint_ground", "paint_props", "through_water", "through_lens", "true_boxes"]
 
-SHADOW = 0.6  # how dark the reef is right below a creature
 RIPPLES = (-0.12, 0.5)  # light between the ripples and on their crests, on top of 1
 FADE = (0.44, 0.60)  # pixels a texel: farther off a creature is one with the reef, nearer it stands out
 SOLID = 90  # opacity of 255 from which a pixel counts as the creature's
@@ -72,17 +71,12 @@ class Prop:
     smaller: list[Sprite] = field(default_factory=list)  # the sprite at half its size, a quarter, ...
 
     def __post_init__(self) -> None:
-        import cv2
-
-        rgb, alpha = self.sprite.rgb, self.sprite.alpha
-        while len(rgb) > 32:
-            rgb, alpha = (cv2.resize(a, (len(rgb) // 2,) * 2, interpolation=cv2.INTER_AREA) for a in (rgb, alpha))
-            self.smaller.append(Sprite(self.sprite.kind, rgb, alpha))
+        while len((last := [self.sprite, *self.smaller][-1]).shade) > 32:
+            self.smaller.append(last.halved())
 
     def sized(self, zoom: float) -> Sprite:
         """The smallest version that is still at least zoom times the canvas."""
-        versions = [self.sprite, *self.smaller]
-        return versions[int(np.clip(np.log2(1 / zoom), 0, len(versions) - 1))]
+        return [self.sprite, *self.smaller][int(np.clip(np.log2(1 / zoom), 0, len(self.smaller)))]
 
 
 def paint_ground(ground: Ground, way: Swim, t: int) -> np.ndarray:
@@ -125,22 +119,21 @@ def paint_props(image: np.ndarray, way: Swim, t: int, props: list[Prop]) -> tupl
 
 
 def _paste(image: np.ndarray, owner: np.ndarray, prop: Prop, centre: np.ndarray, scale: float, number: int) -> int:
-    import cv2
-
-    zoom, fade = prop.size * scale / 2 / REACH, min((scale - FADE[0]) / (FADE[1] - FADE[0]), 1.0)
+    """Paint one creature; returns how many pixels it has, those outside the image included."""
+    zoom = prop.size * scale / 2 / REACH
+    fade = np.float32(min((scale - FADE[0]) / (FADE[1] - FADE[0]), 1.0))
     reach = int(np.ceil(0.71 * CANVAS * zoom)) + 2
     corner = np.floor(centre).astype(int) - reach
-    rgb, alpha = _turned(prop, zoom, centre - corner, 2 * reach)
+    rgba, shade = _turned(prop, zoom, centre - corner, 2 * reach)
+    whole = int((rgba[..., 3] > SOLID).sum())
     left, top = np.maximum(corner, 0)
     right, bottom = np.minimum(corner + 2 * reach, image.shape[1::-1])
-    whole = int((alpha > SOLID).sum())
     if right > left and bottom > top:
         cut = (slice(top - corner[1], bottom - corner[1]), slice(left - corner[0], right - corner[0]))
-        shadow = cv2.GaussianBlur(alpha, (0, 0), max(0.06 * reach, 0.8))[cut]
-        under, opacity = image[top:bottom, left:right], alpha[cut] * np.float32(fade)
-        through = (1 - np.float32(fade * SHADOW / 255) * shadow) * (1 - opacity * np.float32(1 / 255))
-        under[:] = under * through[..., None] + rgb[cut] * np.float32(fade)
-        owner[top:bottom, left:right][opacity > SOLID] = number
+        under, over = image[top:bottom, left:right], rgba[cut] * fade
+        through = (1 - over[..., 3:] / 255) * (1 - fade + fade * shade[cut][..., None] / np.float32(255))
+        under[:] = under * through + over[..., :3]
+        owner[top:bottom, left:right][over[..., 3] > SOLID] = number
     return whole
 
 
@@ -149,12 +142,13 @@ def _turned(prop: Prop, zoom: float, centre: np.ndarray, side: int) -> tuple[np.
     import cv2
 
     sprite = prop.sized(zoom)
-    zoom *= CANVAS / len(sprite.rgb)
+    zoom *= CANVAS / len(sprite.shade)
     cos, sin = np.cos(prop.turn) * zoom, np.sin(prop.turn) * zoom
     turn = np.array([[cos, -sin], [sin * prop.tilt, cos * prop.tilt]])
-    matrix = np.column_stack([turn, centre - turn @ np.full(2, len(sprite.rgb) / 2)])
-    rgb, alpha = (cv2.warpAffine(a, matrix, (side, side), flags=cv2.INTER_LINEAR) for a in (sprite.rgb, sprite.alpha))
-    return rgb, alpha
+    matrix = np.column_stack([turn, centre - turn @ np.full(2, len(sprite.shade) / 2)])
+    rgba = cv2.warpAffine(sprite.rgba, matrix, (side, side), flags=cv2.INTER_LINEAR)
+    shade = cv2.warpAffine(sprite.shade, matrix, (side, side), flags=cv2.INTER_LINEAR, borderValue=255)
+    return rgba, shade
 
 
 def through_water(image: np.ndarray, ground: Ground, way: Swim, t: int, look: Look) -> np.ndarray:

@@ -36,6 +36,7 @@ GROUP_SPREAD = 0.11  # of a group, in camera heights
 DIAMETER = (52.0, 0.28)  # texels: median, and spread of its logarithm; boxes near 45x40 px
 PLATE_DIAMETER = (90.0, 0.35)
 NEAR_ENOUGH = 0.5  # pixels a texel; a starfish farther off fades into the reef
+EDGE = (2.0, 2.0, 3.2)  # how far off the reef's edge is, in camera heights; beyond 3 it is hardly seen
 WAYS_TRIED, PLACES_TRIED = 10, 400  # to find a group that is in view when it should be
 KINDS_DRAWN = 14  # different look-alikes, and half as many plates, that a scene repeats
 
@@ -78,7 +79,7 @@ def make_scene(
     """
     rng = np.random.default_rng(seed)
     way, group = _way_and_group(rng, frames, visit, size)
-    ground = _ground_in_view(rng, texture, way)
+    ground = _ground_in_view(rng, texture, way, group)
     props = _look_alikes_and_plates(rng, way) + _starfish(rng, group, size[0] / 1280)
     return Scene(way, look, ground, [_camouflaged(rng, p, ground) for p in props], seed)
 
@@ -124,7 +125,7 @@ def _along(rng: np.random.Generator, way: Swim, count: int, nearest: float, fart
     return way.position[t, :2] + way.position[t, 2:] * far[:, None] * (ahead + aside[:, None] * right)
 
 
-def _ground_in_view(rng: np.random.Generator, texture: np.ndarray, way: Swim) -> Ground:
+def _ground_in_view(rng: np.random.Generator, texture: np.ndarray, way: Swim, group: np.ndarray) -> Ground:
     import cv2
 
     corners = np.array([[x, y, 1] for x in (0, way.width) for y in (0, way.height)], np.float64)
@@ -135,16 +136,18 @@ def _ground_in_view(rng: np.random.Generator, texture: np.ndarray, way: Swim) ->
     fine = texture[rows][:, columns]
     coarse = cv2.resize(fine, (fine.shape[1] // 2, fine.shape[0] // 2), interpolation=cv2.INTER_AREA)
     ripples = np.exp(-np.abs(fractal_noise(rng, 256, 1.5)) / 0.12).astype(np.float32)
-    return Ground(fine, coarse, low.astype(np.float64), _reef_edge(rng, way), ripples)
+    return Ground(fine, coarse, low.astype(np.float64), _reef_edge(rng, way, group), ripples)
 
 
-def _reef_edge(rng: np.random.Generator, way: Swim) -> np.ndarray:
-    """(3,) a line far to one side of the way, along it; on every other way so far off that it is not seen."""
+def _reef_edge(rng: np.random.Generator, way: Swim, group: np.ndarray) -> np.ndarray:
+    """(3,) a line to one side of the way, ahead, that leaves the group on the reef; often out of sight."""
     middle = len(way) // 2
     ahead = way.ahead(middle)
-    side = rng.choice([-1, 1]) * np.array([ahead[1], -ahead[0]])
+    right = np.array([ahead[1], -ahead[0]])
+    starfish_right = (group - way.position[middle, :2]).sum(0) @ right > 0
+    side = (rng.choice([-1, 1]) if not len(group) else -1 if starfish_right else 1) * right
     normal = 0.8 * side + 0.6 * ahead
-    offset = rng.choice([2.0, 3.2]) * way.position[middle, 2]
+    offset = rng.choice(EDGE) * way.position[middle, 2]
     return np.array([*normal, -normal @ way.position[middle, :2] - offset])
 
 
@@ -186,6 +189,7 @@ def _camouflaged(rng: np.random.Generator, prop: Prop, ground: Ground) -> Prop:
     x, y = np.clip((prop.place[:2] - ground.origin).astype(int), 0, np.array(ground.fine.shape[1::-1]) - 1)
     around = ground.fine[max(y - 20, 0) : y + 20, max(x - 20, 0) : x + 20].reshape(-1, 3).mean(0)
     share = rng.uniform(*CAMOUFLAGE)
-    own, reef = prop.sprite.rgb * (1 - share), prop.sprite.alpha[..., None] / 255 * around * share
-    sprite = Sprite(prop.sprite.kind, (own + reef).astype(np.uint8), prop.sprite.alpha)
+    rgba = prop.sprite.rgba.astype(np.float32)
+    rgba[..., :3] += share * (rgba[..., 3:] / 255 * around - rgba[..., :3])
+    sprite = Sprite(prop.sprite.kind, rgba.astype(np.uint8), prop.sprite.shade)
     return Prop(sprite, prop.place, prop.size, prop.turn, prop.tilt)
