@@ -58,6 +58,13 @@ def test_a_server_that_dies_in_the_middle_is_unreachable(service):
     assert failure.kind == "unreachable" and failure.passing
 
 
+def test_a_client_that_is_too_old_is_named(service, monkeypatch, tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/kaggle.py").write_text("__version__, api = '2.0.2', object()")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "old"))
+    assert "kaggle 2.0.2 is too old, 2.2.4 is needed" in str(failure_of("owner"))
+
+
 @pytest.mark.parametrize(("status", "passing"), [(404, False), (429, True), (503, True)])
 def test_which_refusals_pass_with_time(service, status, passing):
     service.fail("GetSubmissionLimits", status)

@@ -42,8 +42,10 @@ def outcome(call: str, arguments: dict) -> dict:
 
 
 def _authenticated():
-    from kaggle import api
+    from kaggle import __version__, api
 
+    if not hasattr(api, "competition_get_submission_limits"):  # the oldest also fetch only 20 outputs
+        raise ImportError(f"kaggle {__version__} is too old, 2.2.4 is needed")
     if not getattr(api, "_authenticated", False):
         api.authenticate()
     return api
@@ -111,10 +113,8 @@ def _submit(api, competition: str, kernel: str, version: int, file: str, message
     return api.competition_submit_code(file, message, competition, kernel, version, quiet=True).to_dict()
 
 
-def _allowance(api, competition: str) -> int | None:
-    """Submissions left today; None where the client is too old to ask."""
-    ask = getattr(api, "competition_get_submission_limits", None)
-    return ask(competition).num_allowed_now if ask else None
+def _allowance(api, competition: str) -> int:
+    return api.competition_get_submission_limits(competition).num_allowed_now
 
 
 CALLS: dict[str, Callable] = {

@@ -141,5 +141,4 @@ def _wanted(pattern: str | None) -> bool:
 
 def _submit(competition: str, kernel: Pushed, order: Order) -> None:
     order.report(submissions.submit(competition, kernel.kernel, kernel.version, order.message))
-    left = submissions.remaining(competition)
-    order.report(f"submissions left today: {'this kaggle client is too old to ask' if left is None else left}")
+    order.report(f"submissions left today: {submissions.remaining(competition)}")

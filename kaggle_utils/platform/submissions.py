@@ -23,6 +23,6 @@ def submit(competition: str, kernel: str, version: int, message: str = "") -> st
         raise KaggleFailure(failure.kind, text, failure.status) from None
 
 
-def remaining(competition: str) -> int | None:
-    """Submissions left today (UTC); None where the installed client cannot ask."""
+def remaining(competition: str) -> int:
+    """Submissions the account's team has left today (UTC); KaggleFailure when Kaggle does not say."""
     return ask("allowance", competition=competition)
