@@ -1,0 +1,102 @@
+"""One look for all pictures: the colours, an empty figure, and how pictures are saved.
+
+Truth is green and predictions are orange in every picture of the kit, whether drawn into a frame or
+as a curve. Figures are made without pyplot, so nothing is kept behind the scenes and nothing is drawn
+twice in a notebook, which shows a figure that a cell ends with.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from kaggle_utils.files import replacing
+
+__all__ = ["TRUTH", "PREDICTION", "LINE", "QUIET", "PALETTE", "Picture", "new_figure", "label", "rgb", "save_picture"]
+
+TRUTH = "#2fb344"  # green
+PREDICTION = "#f76707"  # orange
+LINE = "#1971c2"  # blue: whatever is measured
+QUIET = "#868e96"  # grey: guides and what is only context
+PALETTE = (LINE, "#e8590c", "#9c36b5", "#0c8599", "#d6336c", "#8d5a2b", "#495057")  # things side by side
+
+
+class Picture(Figure):
+    """A matplotlib figure that a notebook shows without any set-up."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+def new_figure(
+    width: float, height: float, rows: int = 1, columns: int = 1, **more: object
+) -> tuple[Picture, np.ndarray]:
+    """A figure of width x height inches and its axes (rows, columns), without top and right spines.
+
+    more: for :meth:`matplotlib.figure.Figure.subplots`
+
+    >>> figure, axes = new_figure(6, 3, columns=2)
+    >>> axes.shape
+    (1, 2)
+    """
+    figure = Picture(figsize=(width, height), dpi=110, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **more)
+    for one in axes.flat:
+        _quieten(one)
+    return figure, axes
+
+
+def _quieten(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(QUIET)
+    axes.tick_params(colors="#495057", labelsize=9)
+    axes.set_prop_cycle(color=PALETTE)
+
+
+def label(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
+    """Title at the left and names of the axes, in the sizes all pictures have.
+
+    >>> figure, axes = new_figure(4, 3)
+    >>> label(axes[0, 0], "Motion", x="pixels")
+    >>> axes[0, 0].get_title(loc="left")
+    'Motion'
+    """
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_xlabel(x, fontsize=9)
+    axes.set_ylabel(y, fontsize=9)
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """A colour's red, green and blue, 0 to 255, for drawing into uint8 images.
+
+    >>> rgb("#2fb344")
+    (47, 179, 68)
+    """
+    red, green, blue = (round(255 * part) for part in to_rgb(colour))
+    return red, green, blue
+
+
+def save_picture(picture: Figure | np.ndarray, path: str | os.PathLike) -> Path:
+    """Writes a figure or an image (H, W, 3) uint8 RGB in the format of the suffix; returns the path.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_picture(np.zeros((9, 16, 3), np.uint8), f"{folder}/black.png").stat().st_size > 0
+    True
+    """
+    from PIL import Image
+
+    with replacing(path) as part:
+        if isinstance(picture, Figure):
+            picture.savefig(part)
+        else:
+            Image.fromarray(picture).save(part)
+    return Path(path)
