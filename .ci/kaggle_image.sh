@@ -118,8 +118,11 @@ for layout in new old; do
     inside "$layout" "$scratch/$layout/venv/bin/python" - <"$here/kaggle_utils/platform/bootstrap.txt"
     step "$layout layout: the bootstrap cell took $((SECONDS - before)) s"
     inside "$layout" "$scratch/$layout/venv/bin/python" - <<'PY'
-import ultralytics, segmentation_models_pytorch, ensemble_boxes, norfair, numpy, torch, cv2
 from importlib.metadata import distribution
+from kaggle_utils.platform import attached_wheels
+import ultralytics, segmentation_models_pytorch, ensemble_boxes, norfair, numpy, torch, cv2
+for wheel in attached_wheels.folders()[0].glob("*.whl"):
+    distribution(wheel.name.split("-")[0])
 held = {name: distribution(name).locate_file("") for name in ("numpy", "torch", "opencv-python", "pillow")}
 assert len(set(map(str, held.values()))) == 1 and "kaggle-utils-image" in str(held["torch"]), held
 print("imported beside", "numpy", numpy.__version__, "torch", torch.__version__, "cv2", cv2.__version__)

@@ -10,6 +10,7 @@ folder carries another torch (``kaggle-utils wheels --gpu p100``), that one take
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -77,10 +78,10 @@ def best_wheels(wheels: Iterable[Path]) -> list[Path]:
 def carries_torch(name: str) -> bool:
     """Whether a package is torch or what torch is made of.
 
-    >>> [carries_torch(name) for name in ("torch", "nvidia-cublas-cu12", "torchmetrics")]
-    [True, True, False]
+    >>> [carries_torch(name) for name in ("torch", "nvidia-cublas-cu12", "nvidia-ml-py", "torchmetrics")]
+    [True, True, False, False]
     """
-    return name in {"torch", "torchvision", "triton"} or name.startswith("nvidia-")
+    return re.fullmatch(r"torch|torchvision|triton|nvidia-.+-cu\d+", name) is not None
 
 
 def torch_works() -> bool:
