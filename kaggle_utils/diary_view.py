@@ -84,7 +84,8 @@ def plot_against_leaderboard(entries: Sequence[Mapping], board: str = "public") 
         scores = [entry[name] for entry in known for name in ("score", board)]
         ends = [min(scores), max(scores)]
         axes.plot(ends, ends, "--", color=QUIET, linewidth=1, zorder=0)
-    label(axes, f"{len(known)} of {len(entries)} runs have both scores", "out-of-fold score at home", f"{board} leaderboard")
+    title = f"{len(known)} of {len(entries)} runs have both scores"
+    label(axes, title, "out-of-fold score at home", f"{board} leaderboard")
     return figure
 
 

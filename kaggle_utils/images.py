@@ -101,8 +101,8 @@ def _size(path: str | os.PathLike) -> tuple[int, int]:
 
 def _cut_off(data: np.ndarray) -> bool:
     """Whether a JPEG lacks its end marker; one in the first half of the file is a thumbnail's."""
-    text = data.tobytes()
-    return text.startswith(b"\xff\xd8") and b"\xff\xd9" not in text[len(text) // 2 :]
+    start, end = data[:2].tobytes(), data[-2:].tobytes()
+    return start == b"\xff\xd8" and end != b"\xff\xd9" and b"\xff\xd9" not in data[len(data) // 2 :].tobytes()
 
 
 def image_statistics(image: np.ndarray) -> dict[str, float]:

@@ -95,7 +95,8 @@ def test_the_tail_of_a_track_ends():
 
 
 def frames_of(count=5):
-    return [draw_boxes(np.full_like(BLACK, 10 * i), BOX, BOX.replace(xyxy=[[20 * i, 0, 20 * i + 30, 30]])) for i in range(count)]
+    moving = [BOX.replace(xyxy=[[20 * i, 0, 20 * i + 30, 30]]) for i in range(count)]
+    return [draw_boxes(np.full_like(BLACK, 10 * i), BOX, box) for i, box in enumerate(moving)]
 
 
 def test_a_gif_has_every_frame_and_the_kit_s_colours(tmp_path):

@@ -97,10 +97,9 @@ def test_every_statistic_has_its_axes_and_every_group_its_box():
 
 
 def test_gains_are_ordered_and_coloured_by_whether_they_clear_zero():
-    table = pd.DataFrame(
-        [("even", 0.001, -0.01, 0.02), ("best", 0.02, 0.01, 0.03), ("worse", -0.02, -0.03, -0.01), ("one", 0.005, np.nan, np.nan)],
-        columns=["name", "gain", "gain_low", "gain_high"],
-    )
+    rows = [("even", 0.001, -0.01, 0.02), ("best", 0.02, 0.01, 0.03), ("worse", -0.02, -0.03, -0.01)]
+    rows.append(("one", 0.005, np.nan, np.nan))
+    table = pd.DataFrame(rows, columns=["name", "gain", "gain_low", "gain_high"])
     [axes] = drawn(plots.gains(table))
     assert [label.get_text() for label in axes.get_yticklabels()] == ["worse", "even", "one", "best"]
     points = [line.get_color() for line in axes.lines if line.get_marker() == "o"]
