@@ -180,6 +180,6 @@ def _sets(
     rows = rows[np.lexsort((-boxes.score[rows], boxes.label[rows], boxes.frame[rows]))]
     boxes, model = boxes[rows], model[rows]
     new = np.diff(boxes.frame, prepend=-1).astype(bool) | np.diff(boxes.label, prepend=-1).astype(bool)
-    starts = np.flatnonzero(new)
-    for start, stop in zip(starts, [*starts[1:], len(boxes)], strict=True):
+    edges = np.append(np.flatnonzero(new), len(boxes))
+    for start, stop in zip(edges[:-1], edges[1:], strict=True):
         yield boxes[start:stop], model[start:stop]

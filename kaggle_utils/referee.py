@@ -108,7 +108,7 @@ def _frame_by_frame(tables: Sequence[Boxes], skip_below: float, theirs: Callable
     """Calls theirs(boxes, scores, labels), lists of one array a model, for each frame."""
     tables = [table[(table.score >= skip_below) & _has_area(table)] for table in tables]
     origin, unit = _frame_of_reference(Boxes.concat(tables).xyxy)
-    models = [dict(table.by_frame()) for table in tables]
+    models = [dict(table.by_frame()) if len(table) else {} for table in tables]
     parts = [Boxes.empty()]
     for frame in sorted(set().union(*models)):
         there = [model.get(frame, Boxes.empty()) for model in models]

@@ -15,7 +15,7 @@ from functools import cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import config, njit
 
 from kaggle_utils.boxes import Boxes
 
@@ -67,7 +67,7 @@ def side_by_side(kernel: Callable[[int, int], Answer], start: np.ndarray) -> lis
         is not worth a second thread, is one stretch done by this one
     start: (S + 1,) as in :class:`Sets`; the stretches get about as many rows each
     """
-    n_sets, n_threads = len(start) - 1, get_num_threads() if start[-1] >= _WORTH_THREADS else 1
+    n_sets, n_threads = len(start) - 1, config.NUMBA_NUM_THREADS if start[-1] >= _WORTH_THREADS else 1
     cuts = np.searchsorted(start, np.linspace(0, start[-1], n_threads + 1)[1:-1])
     stretches = list(zip([0, *cuts], [*cuts, n_sets], strict=True))
     if n_threads == 1:
@@ -79,7 +79,7 @@ def side_by_side(kernel: Callable[[int, int], Answer], start: np.ndarray) -> lis
 @cache
 def _threads(process: int) -> ThreadPoolExecutor:
     """The threads of a process: a forked one has none of its parent's, so it makes its own."""
-    return ThreadPoolExecutor(get_num_threads(), thread_name_prefix="fusion")
+    return ThreadPoolExecutor(config.NUMBA_NUM_THREADS, thread_name_prefix="fusion")
 
 
 def in_order(
