@@ -53,7 +53,8 @@ def quick_client(service: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(type(api), "args", ["--local"])
     monkeypatch.setattr(api, "_authenticated", False, raising=False)
-    monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.LOCAL, service.endpoint)
+    everywhere = dict.fromkeys(kaggle_env._env_to_endpoint, service.endpoint)
+    monkeypatch.setattr(kaggle_env, "_env_to_endpoint", everywhere)
 
     def run(command: list[str], input: str, **_: object) -> subprocess.CompletedProcess:
         return subprocess.CompletedProcess(command, 0, json.dumps(outcome(**json.loads(input))))

@@ -1,8 +1,8 @@
 """Calls to Kaggle through the official client, with a time limit and with failures that say what to do.
 
 Each call runs the client in a process of its own (:mod:`kaggle_utils.platform.client_process`): it
-can neither print, nor end this process, nor wait for ever, and credentials stay over there. About
-half a second a call, which is nothing beside what is waited for.
+can neither print (with VERBOSE set it prints credentials), nor end this process, nor wait for ever.
+About half a second a call, which is nothing beside what is waited for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ __all__ = ["KaggleFailure", "ask", "owner_name"]
 
 _PROCESS = "kaggle_utils.platform.client_process"
 _ROOT = Path(__file__).resolve().parents[2]
-_TALKATIVE = ("VERBOSE", "VERBOSE_OUTPUT")  # with these the client writes its credentials out
 
 
 class KaggleFailure(RuntimeError):
@@ -61,8 +60,7 @@ def ask(call: str, limit_s: float = 120.0, **arguments: Any) -> Any:
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _TALKATIVE}
-    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
 
 
 def _read(call: str, text: str, code: int) -> Any:
