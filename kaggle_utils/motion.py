@@ -50,8 +50,8 @@ def neighbours(boxes: Boxes, clip_of_frame: np.ndarray) -> Neighbours:
 
     >>> film = Boxes([0, 1, 2], [[0, 0, 10, 10], [5, 0, 15, 10], [5, 0, 15, 10]])
     >>> found = neighbours(film, clip_of_frame=[0, 0, 1])  # the last frame is another clip's
-    >>> found.iou.round(3), found.distance
-    (array([0.333]), array([5.]))
+    >>> found.iou.round(3).tolist(), found.distance.tolist()
+    ([0.333], [5.0])
     """
     one, other = _pairs(boxes.frame, np.asarray(clip_of_frame))
     overlap = iou(boxes.xyxy[one], boxes.xyxy[other])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes import Boxes, texts_from_boxes
 from kaggle_utils.competitions import reef
 
 
@@ -34,6 +34,12 @@ def test_frames_come_in_order_of_video_and_time_whatever_the_order_of_the_file(f
     assert data.frames["image_id"].tolist() == ["0-0", "0-1", "0-2", "1-0", "1-1", "1-2"]
     assert data.truth.frame.tolist() == [1, 2, 5]
     assert data.frames["path"][2].endswith("train_images/video_0/2.jpg")
+
+
+def test_frame_9_comes_before_frame_10(tmp_path):
+    rows = [(0, 7, number, number, f"0-{number}", "[]") for number in (10, 9, 100)]
+    pd.DataFrame(rows, columns=reef.FRAME_COLUMNS).to_csv(tmp_path / "train.csv", index=False)
+    assert reef.load(tmp_path).frames["video_frame"].tolist() == [9, 10, 100]
 
 
 def test_missing_images_are_counted_by_video_and_not_refused(folder):
@@ -162,8 +168,6 @@ corner = st.tuples(st.floats(-100, 1400), st.floats(-100, 900), st.floats(0, 300
 def test_boxes_cut_at_the_border_make_a_submission_without_faults(corners):
     x, y, w, h = np.array(corners).T
     boxes = reef.inside_frame(Boxes(np.arange(len(x)), np.stack([x, y, x + w, y + h], 1)))
-    from kaggle_utils.boxes import texts_from_boxes
-
     table = pd.DataFrame({"index": range(len(x)), "annotations": texts_from_boxes(boxes, len(x))})
     assert reef.submission_faults(table, len(x)) == []
 

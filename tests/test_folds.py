@@ -50,6 +50,11 @@ def test_weights_that_can_be_shared_evenly_are():
     assert np.bincount(folds_of_groups(range(6), np.arange(1.0, 7), 3), np.arange(1.0, 7)).tolist() == [7, 7, 7]
 
 
+def test_what_dealing_the_heaviest_first_gets_wrong_is_put_right():
+    # 3, 3, 2, 2, 2 in that order go to 3 + 2 + 2 and 3 + 2; even are 3 + 3 and 2 + 2 + 2
+    assert np.bincount(folds_of_groups(range(5), [3, 3, 2, 2, 2], 2), [3, 3, 2, 2, 2]).tolist() == [6, 6]
+
+
 def test_two_weights_are_balanced_together():
     rows, boxes = [4, 4, 2, 2], [0, 0, 3, 3]  # rows alone would allow {4, 2} or {4, 4} against {2, 2}
     fold = folds_of_groups(range(4), np.column_stack([rows, boxes]), 2)

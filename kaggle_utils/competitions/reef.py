@@ -143,8 +143,8 @@ def read_frames(path: str | os.PathLike) -> pd.DataFrame:
 def inside_frame(boxes: Boxes) -> Boxes:
     """Boxes cut at the border of the frame; those wholly outside are left out.
 
-    >>> inside_frame(Boxes([0, 0], [[1270, 700, 1300, 730], [1290, 0, 1300, 9]])).xyxy
-    array([[1270.,  700., 1280.,  720.]])
+    >>> inside_frame(Boxes([0, 0], [[1270, 700, 1300, 730], [1290, 0, 1300, 9]])).xyxy.tolist()
+    [[1270.0, 700.0, 1280.0, 720.0]]
     """
     xyxy = np.clip(boxes.xyxy, 0, [WIDTH, HEIGHT, WIDTH, HEIGHT])
     return boxes.replace(xyxy=xyxy)[(xyxy[:, 2:] > xyxy[:, :2]).all(1)]
