@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-
 import pytest
 from kernel_folders import write_kernel
 
-from kaggle_utils.platform.push_command import add_push_arguments, run_push
+from kaggle_utils.cli import main
 
 pytest_plugins = ["kaggle_fixtures"]
 
@@ -17,9 +15,7 @@ def typed(pond, tmp_path, monkeypatch):
     monkeypatch.setenv("KAGGLE_UTILS_RUNS", str(tmp_path / "runs"))
 
     def command(line: str) -> int:
-        parser = argparse.ArgumentParser()
-        add_push_arguments(parser)
-        return run_push(parser.parse_args([*line.split(), "--kernels", str(pond), "--poll", "0.01"]))
+        return main(["push", *line.split(), "--kernels", str(pond), "--poll", "0.01"])
 
     return command
 

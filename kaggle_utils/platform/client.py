@@ -14,13 +14,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kaggle_utils.errors import KitError
+
 __all__ = ["KaggleFailure", "ask", "owner_name"]
 
 _PROCESS = "kaggle_utils.platform.client_process"
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-class KaggleFailure(RuntimeError):
+class KaggleFailure(KitError):
     """A call that did not succeed.
 
     kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``unreachable``

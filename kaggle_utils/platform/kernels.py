@@ -70,7 +70,7 @@ def _pushed(wanted: str, answer: dict) -> Pushed:
     if answer.get("error"):
         raise KaggleFailure("refused", f"{wanted} was not pushed: Kaggle says {answer['error']!r}")
     url = answer.get("url", "")
-    kernel = "/".join(answer.get("ref", wanted).strip("/").split("/")[-2:])
+    kernel = "/".join((answer.get("ref") or wanted).strip("/").split("/")[-2:])
     pushed = Pushed(kernel, answer.get("versionNumber", 0), url)
     rejected = [f"{kind} {', '.join(answer[key])}" for kind, key in _REJECTED.items() if answer.get(key)]
     if rejected:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from kaggle_utils.platform import chain
-from kaggle_utils.platform.client import KaggleFailure
 from kaggle_utils.platform.metadata import ACCELERATORS
 from kaggle_utils.platform.push import Order, push
 from kaggle_utils.platform.walk import push_all, walk
@@ -37,15 +35,11 @@ _SET = "parameters of the notebook; fold=0..4 pushes a kernel per fold"
 
 
 def run_push(args: argparse.Namespace) -> int:
-    """Does what the arguments say; 0, or 1 after a message on stderr."""
-    try:
-        if args.check:
-            _check(args)
-        else:
-            (push_all if args.all else push)(args.name, _order(args))
-    except (ValueError, KaggleFailure) as failure:
-        print(f"kaggle-utils push: {failure}", file=sys.stderr)
-        return 1
+    """Does what the arguments say; 0. Raises ValueError and KaggleFailure as :func:`push` does."""
+    if args.check:
+        _check(args)
+    else:
+        (push_all if args.all else push)(args.name, _order(args))
     return 0
 
 
