@@ -175,6 +175,11 @@ def test_the_torch_for_a_p100_comes_with_all_it_requires_and_for_both_pythons(tm
     )
 
 
+def test_a_card_nobody_prepared_for_is_refused(tmp_path, index):
+    with pytest.raises(ValueError, match="gpu is 'k80', expected one of p100, or None"):
+        made(tmp_path, index, gpu="k80")
+
+
 def test_a_failure_leaves_the_folder_of_last_time(tmp_path, index):
     made(tmp_path, index)
     with pytest.raises(NoWheel, match="no wheel of nowhere"):

@@ -55,6 +55,8 @@ def build(
     :data:`GPUS` or None. also: requirements beyond the kit's. fetch, kit: where wheels come from, to
     be given in tests. Raises Incomplete with the faults, NoWheel for a wheel that is nowhere.
     """
+    if gpu is not None and gpu not in GPUS:
+        raise ValueError(f"gpu is {gpu!r}, expected one of {', '.join(GPUS)}, or None")
     part = folder.with_name(f".{folder.name}-part")
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -105,13 +107,13 @@ def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], fetch: 
     from packaging.requirements import Requirement
 
     have = {wheel.name for wheel in read_wheelhouse(folder) if wheel.fits(python)}
-    there = have | image(python).versions.keys()
+    held = image(python).versions
     queue = deque([*map(Requirement, asked), *kit.needs(python)])
     pinned = {_canonical(Requirement(text)) for text in asked}
     while queue:
         wanted = queue.popleft()
         name = _canonical(wanted)
-        if name in have or (name in there and name not in pinned):
+        if name in have or (name in held and name not in pinned):
             continue
         wheel = read_wheel(fetch(f"{wanted.name}{wanted.specifier}", python, folder))
         have.add(wheel.name)
