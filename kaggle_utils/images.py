@@ -2,8 +2,8 @@
 
 OpenCV decodes a 1280x720 JPEG about as fast as anything and releases the interpreter's lock, so
 threads scale. A JPEG can be decoded straight to a half, a quarter or an eighth of its size, which is
-used wherever the wanted size allows it. Files that cannot be read are named; a JPEG that was cut off
-during a download, which OpenCV would fill up with grey, counts as unreadable.
+used wherever the wanted size allows it. Files that cannot be read are named. They are read into memory
+first: of a JPEG that was cut off during a download OpenCV refuses the bytes, but would fill up the file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_image(path: str | os.PathLike, size: tuple[int, int] | None = None) -> 
     import cv2
 
     data = np.fromfile(path, dtype=np.uint8)
-    image = cv2.imdecode(data, _flag(path, size)) if len(data) and not _cut_off(data) else None
+    image = cv2.imdecode(data, _flag(path, size)) if len(data) else None
     if image is None:
         raise ValueError(f"{path} ({len(data)} bytes) cannot be read, expected a whole image file")
     image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -97,12 +97,6 @@ def _size(path: str | os.PathLike) -> tuple[int, int]:
             return image.size
     except UnidentifiedImageError:
         return 0, 0
-
-
-def _cut_off(data: np.ndarray) -> bool:
-    """Whether a JPEG lacks its end marker; one in the first half of the file is a thumbnail's."""
-    start, end = data[:2].tobytes(), data[-2:].tobytes()
-    return start == b"\xff\xd8" and end != b"\xff\xd9" and b"\xff\xd9" not in data[len(data) // 2 :].tobytes()
 
 
 def image_statistics(image: np.ndarray) -> dict[str, float]:
