@@ -52,6 +52,9 @@ class Matches:
         return self.unpack(self.hit)
 
 
+_Bits = tuple[np.ndarray, np.ndarray]  # hit (N,), found (M,)
+
+
 def _powers(n: int) -> np.ndarray:
     return np.left_shift(np.uint64(1), np.arange(n, dtype=np.uint64))
 
@@ -125,7 +128,7 @@ def _levels(thresholds: Sequence[float]) -> np.ndarray:
     return levels
 
 
-def _match_compiled(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra: float) -> tuple[np.ndarray, np.ndarray]:
+def _match_compiled(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra: float) -> _Bits:
     from kaggle_utils.compiled.matching import match_frames, rows_by_frame
 
     n_frames = 1 + max(boxes.frame.max(initial=-1) for boxes in (truth, predictions))
@@ -157,7 +160,7 @@ def _shares(start: np.ndarray, parts: int) -> np.ndarray:
     return np.concatenate([[0], inner, [len(start) - 1]])
 
 
-def _match_numpy(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra: float) -> tuple[np.ndarray, np.ndarray]:
+def _match_numpy(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra: float) -> _Bits:
     p, g, overlap = _pairs(truth, predictions, levels[0], extra)
     above = (overlap[:, None] > levels) @ _powers(len(levels))  # (P,)
     hit, decided = np.zeros((2, len(predictions)), np.uint64)

@@ -1,21 +1,24 @@
 """Benchmarks: what this kit's fast paths are worth beside their peers, as ratios.
 
-``python -m tests.benchmarks`` runs every job, ``--only f2`` those whose function or file name holds that text,
-``--json`` prints numbers instead of a Markdown table, ``--rounds 9`` measures longer. A missed target
-is said in the table; it is no error, because the same code on a busy machine may miss it.
+``python -m tests.benchmarks`` runs every job, ``--only f2`` those whose function or file name holds
+that text, ``--json`` prints numbers instead of a Markdown table, ``--rounds 9`` measures longer. A
+missed target is said in the table; it is no error, because the same code on a busy machine may miss
+it.
 
 To add jobs, write ``bench_<topic>.py`` in this folder; it is found by its name. In it a function
 marked with :func:`job` makes the inputs and returns a :class:`Job`; nothing runs before that::
 
+    from kaggle_utils.fusion import soft_nms
+
     from . import Job, Peer, job
 
     @job
-    def soft_nms() -> Job:
+    def soft_nms_of_5_models() -> Job:
         models = some_models()                                       # the inputs, made once, not timed
 
         def ensemble_boxes():                                        # imports the peer, not timed
-            from ensemble_boxes import soft_nms
-            return lambda: soft_nms(*models)                         # this is timed
+            from ensemble_boxes import soft_nms as theirs
+            return lambda: theirs(*models)                           # this is timed
 
         return Job(
             title="Soft-NMS, 5 models x 50 boxes x 200 frames",

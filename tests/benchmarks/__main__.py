@@ -57,18 +57,18 @@ def as_markdown(result: dict) -> str:
     lines += [_line(row) for row in result["rows"]]
     if result["first_calls"]:
         lines += ["", f"First call of the compiled kernels (besides `import numba`: {numba_import_seconds():.2f} s):"]
-    for first in result["first_calls"]:
-        lines.append(f"- {first['job']}: {first['compiling_s']:.2f} s compiling, {first['cached_s']:.2f} s from the cache")
-    missed = [f"- {r['job']} against {r['peer']}: {_short(r['ratio'])} of {_short(r['target'])}" for r in _missed(result["rows"])]
-    wrong = [f"- {r['job']}: not the answer of {r['peer']}" for r in result["rows"] if r.get("same") is False]
+    for call in result["first_calls"]:
+        lines.append(f"- {call['job']}: {call['compiling_s']:.2f} s compiling, {call['cached_s']:.2f} s from the cache")
+    missed = [_miss(row) for row in result["rows"] if row.get("met") is False]
+    wrong = [f"- {row['job']}: not the answer of {row['peer']}" for row in result["rows"] if row.get("same") is False]
     lines += ["", *(["Targets missed:", *missed] if missed else ["No target missed."])]
     lines += ["", "Answers that differ:", *wrong] if wrong else []
     machine = result["machine"]
     return "\n".join([*lines, "", f"{machine['cores']} cores, Python {machine['python']}, {machine['system']}."])
 
 
-def _missed(rows: list[dict]) -> list[dict]:
-    return [row for row in rows if row.get("met") is False]
+def _miss(row: dict) -> str:
+    return f"- {row['job']} against {row['peer']}: {_short(row['ratio'])} of {_short(row['target'])}"
 
 
 def _line(row: dict) -> str:

@@ -123,8 +123,8 @@ def pycocotools_evaluation(truth: Boxes, predictions: Boxes) -> Callable[[], np.
 
     xywh = xywh_from_xyxy(truth.xyxy)
     boxes = [
-        {"id": i + 1, "image_id": int(frame), "category_id": 1, "bbox": box.tolist(), "area": box[2] * box[3], "iscrowd": 0}
-        for i, (frame, box) in enumerate(zip(truth.frame, xywh, strict=True))
+        {"id": i, "image_id": frame, "category_id": 1, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+        for i, (frame, box) in enumerate(zip(truth.frame.tolist(), xywh.tolist(), strict=True), start=1)
     ]
     frames = np.unique(np.concatenate([truth.frame, predictions.frame])).tolist()
     gt = COCO()
@@ -188,7 +188,7 @@ def f2_of_5000_frames() -> Job:
         title="F2 counts, 5,000 frames x 3 true x 10 predicted x 11 IoUs",
         ours=lambda: f2_counts(*tables),
         peers=[
-            Peer("natural loop, NumPy a prediction", lambda: natural_loop(*tables), target=1500, same=same_counts, rounds=3),
+            Peer("natural loop, NumPy", lambda: natural_loop(*tables), target=1500, same=same_counts, rounds=3),
             Peer("natural loop, lists", lambda: loop_over_lists(*tables), same=same_counts, rounds=3),
             Peer("hotcoco", lambda: hotcoco_evaluation(*tables), ("hotcoco",), target=5, same=same_recall),
             Peer("pycocotools", lambda: pycocotools_evaluation(*tables), ("pycocotools",), same=same_recall, rounds=3),
