@@ -20,9 +20,11 @@ import os
 import re
 import threading
 from collections import defaultdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
+
+from kaggle_http import Handler, Refusal, Silence
 
 USER, KEY = "me", "k3y-that-must-never-be-shown"
 PAGE = 20  # files in one answer of ListKernelSessionOutput
@@ -51,18 +53,6 @@ except ImportError:
 '''
 
 
-class Refusal(Exception):
-    """An answer with an HTTP error."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class Silence(Exception):
-    """The connection is cut without an answer."""
-
-
 class KaggleServer:
     """The service's state, its calls and the HTTP server around them; a context manager."""
 
@@ -86,7 +76,7 @@ class KaggleServer:
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> KaggleServer:
-        handler = type("Handler", (_Handler,), {"service": self})
+        handler = type("Handler", (Handler,), {"service": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._http.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._http.server_address[1]}"
@@ -242,63 +232,6 @@ class KaggleServer:
         blobs = [self._blobs[file["token"]] for file in files]
         self.datasets.setdefault(ref, []).append({blob["name"]: blob["body"] for blob in blobs})
         return {"ref": ref, "url": f"https://www.kaggle.com/datasets/{ref}", "status": "ok"}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """HTTP in, a call of the service, HTTP out."""
-
-    service: KaggleServer
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_POST(self) -> None:
-        request = json.loads(self._body() or b"{}")
-        credentials = self.headers.get("Authorization", "").removeprefix("Basic ")
-        self._reply(lambda: self.service.answer(self.path.rsplit("/", 1)[1], request, credentials))
-
-    def do_PUT(self) -> None:
-        body = self._body()
-        self._reply(lambda: self.service.upload(self.path.rsplit("/", 1)[1], body) or {})
-
-    def do_GET(self) -> None:
-        self._reply(self._file)
-
-    def _file(self) -> bytes:
-        self.service.calls.append(("GET", {"path": self.path}))
-        self.service.stumble("GET")
-        _, _, owner, slug, name = unquote(self.path).split("/", 4)
-        return self.service.outputs[f"{owner}/{slug}"][name]
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        parts = []
-        while size := int(self.rfile.readline(), 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
-
-    def _reply(self, answer) -> None:
-        try:
-            found = answer()
-        except Silence:
-            self.close_connection = True
-            return
-        except Refusal as refusal:
-            self._send(refusal.status, {"code": refusal.status, "message": str(refusal)})
-            return
-        self._send(200, found)
-
-    def _send(self, status: int, content: dict | bytes) -> None:
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(status)
-        kind = "application/octet-stream" if isinstance(content, bytes) else "application/json"
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
 
 def _slug(title: str) -> str:
