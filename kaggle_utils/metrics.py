@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from kaggle_utils.boxes import Boxes
-from kaggle_utils.matching import IOU_THRESHOLDS, Matches, iou, match
+from kaggle_utils.matching import IOU_THRESHOLDS, iou, match
 
 __all__ = [
     "IOU_THRESHOLDS",
@@ -195,7 +195,7 @@ def f2_counts_by_group(
     """
     groups, number = np.unique(np.asarray(group_of_frame), return_inverse=True)
     of_truth, of_prediction = (number[_known(boxes, len(number)).frame] for boxes in (truth, predictions))
-    tp = _tally(match(truth, predictions, **how), "hit", of_prediction, len(groups))
+    tp = _tally(match(truth, predictions, **how).hits, of_prediction, len(groups))
     truths, predicted = (np.bincount(rows, minlength=len(groups)) for rows in (of_truth, of_prediction))
     return groups, F2Counts(tp, truths, predicted)
 
@@ -206,10 +206,9 @@ def _known(boxes: Boxes, n_frames: int) -> Boxes:
     return boxes
 
 
-def _tally(matches: Matches, side: str, bin_of_row: np.ndarray, n_bins: int) -> np.ndarray:
-    """(n_bins, T): how many boxes of each bin are matched at each threshold."""
-    matched = matches.unpack(getattr(matches, side)).T  # (T, N)
-    return np.stack([np.bincount(bin_of_row[rows], minlength=n_bins) for rows in matched], axis=1)
+def _tally(matched: np.ndarray, bin_of_row: np.ndarray, n_bins: int) -> np.ndarray:
+    """(N, T) bool and the bin of each row (N,) -> (n_bins, T), how many of a bin are matched."""
+    return np.stack([np.bincount(bin_of_row[rows], minlength=n_bins) for rows in matched.T], axis=1)
 
 
 def f2_by_group(truth: Boxes, predictions: Boxes, group_of_frame: np.ndarray, **how: Any) -> dict[Any, float]:
@@ -239,8 +238,8 @@ def f2_by_size(
     """
     matches, n_bins = match(truth, predictions, **how), len(edges) - 1
     of_truth, of_prediction = (_size_bin(boxes, edges) for boxes in (truth, predictions))
-    tp = _tally(matches, "found", of_truth, n_bins + 1)
-    fp = np.bincount(of_prediction, minlength=n_bins + 1)[:, None] - _tally(matches, "hit", of_prediction, n_bins + 1)
+    tp = _tally(matches.unpack(matches.found), of_truth, n_bins + 1)
+    fp = _tally(~matches.hits, of_prediction, n_bins + 1)
     truths = np.bincount(of_truth, minlength=n_bins + 1)[:, None]
     values = f2_from_counts(tp, truths, tp + fp).mean(1)[:n_bins]
     return {(float(low), float(high)): float(f) for low, high, f in zip(edges, edges[1:], values, strict=False)}
