@@ -39,7 +39,7 @@ def decode_half_size() -> Job:
 
 
 def _photographs() -> list[str]:
-    """Smooth noise with the file size of a reef frame (about 400 kB), in a folder that stays for the run."""
+    """Smooth noise with the file size of a reef frame (about 600 kB), in a folder that stays for the run."""
     import cv2
 
     folder = tempfile.TemporaryDirectory()
