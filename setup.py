@@ -24,12 +24,14 @@ RUN = [
     "albumentations==2.0.8",
     "ensemble-boxes==1.0.9",
     "ultralytics>=8.3",
-    "norfair==2.1.1",  # later releases declare numpy<2, though they run on 2; on Kaggle 2.3.0 comes from a wheel
+    "norfair==2.1.1",  # later releases declare numpy<2, though they run on 2
+    "packaging",
     "nbclient",
     "nbconvert",
     "ipykernel",
 ]
-TEST = ["pytest", "hypothesis", "jupytext", "pytest-xdist"]
+KAGGLE = ["kaggle>=2.2.4", "six"]  # the official client, which imports six without declaring it
+TEST = ["pytest", "hypothesis", *KAGGLE]
 BENCH = ["hotcoco", "pycocotools", "faster-coco-eval", "simplejpeg"]
 
 setup(
@@ -41,8 +43,8 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["kaggle_utils", "kaggle_utils.*"]),
-    package_data={"kaggle_utils": ["**/*.yaml", "**/*.csv", "**/*.json"]},
+    package_data={"kaggle_utils": ["**/*.json", "**/*.txt"]},
     install_requires=RUN,
-    extras_require={"test": TEST, "bench": BENCH},
+    extras_require={"test": TEST, "bench": BENCH, "kaggle": KAGGLE},
     entry_points={"console_scripts": ["kaggle-utils = kaggle_utils.cli:main"]},
 )

@@ -1,7 +1,7 @@
 """The frames as the trainer sees them: ultralytics' dataset with this kit's augmentations in front.
 
 They act on each frame as it is read, before mosaic, flips, zoom and HSV, which are ultralytics':
-starfish pasted into empty frames, quarter turns, and a named set of albumentations.
+starfish pasted into empty frames, a window cut out, quarter turns, and a named set of albumentations.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ultralytics.utils.instance import Instances
 from kaggle_utils.paste import paste_objects
 from kaggle_utils.tta import view, view_boxes
 
-__all__ = ["FrameAugmentation", "FrameDataset"]
+__all__ = ["FrameAugmentation", "FrameDataset", "cut_window"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class FrameAugmentation:
 
     donors: patches of starfish, as kaggle_utils.paste makes them, at the size of training
     paste: probability that an empty frame gets one to three of them
+    crop: side in pixels of the square window that is cut out, mostly around a starfish; 0: the whole frame
     rotate90: probability of a quarter turn, to either side
     pixels: (H, W, 3) uint8 RGB -> the same shape, changes colours and sharpness only
     """
 
     donors: tuple = ()
     paste: float = 0.0
+    crop: int = 0
     rotate90: float = 0.0
     pixels: Callable[[np.ndarray], np.ndarray] | None = None
 
@@ -39,6 +41,8 @@ class FrameAugmentation:
         """(H, W, 3) uint8 RGB and (N, 4) xyxy pixels -> the same, changed."""
         if self.donors and not len(xyxy) and rng.random() < self.paste:
             image, xyxy = paste_objects(image, xyxy, self.donors, rng, count=int(rng.integers(1, 4)))
+        if self.crop:
+            image, xyxy = cut_window(image, xyxy, self.crop, rng)
         if rng.random() < self.rotate90:
             turn = "rot90" if rng.random() < 0.5 else "rot270"
             height, width = image.shape[:2]
@@ -46,12 +50,46 @@ class FrameAugmentation:
         return (self.pixels(image) if self.pixels else image), xyxy
 
 
-class FrameDataset(YOLODataset):
-    """ultralytics' dataset, each frame passed through a :class:`FrameAugmentation` when it is read."""
+def cut_window(
+    image: np.ndarray, xyxy: np.ndarray, side: int, rng: np.random.Generator, least: float = 0.3
+) -> tuple[np.ndarray, np.ndarray]:
+    """A square window of an image, around one of its boxes where it has any, else anywhere.
 
-    def __init__(self, *args: Any, augmentation: FrameAugmentation, seed: int, **kwargs: Any) -> None:
-        self.augmentation, self.rng = augmentation, np.random.default_rng(seed)
+    image: (H, W, 3) uint8; xyxy: (N, 4) pixels; side: of the window, cut down to the image
+    least: boxes of which a smaller share of the area is seen are left out
+    Returns the window and its boxes, cut at its border.
+    """
+    height, width = image.shape[:2]
+    size = np.minimum([side, side], [width, height])
+    room = np.array([width, height]) - size
+    corner = rng.integers(0, room + 1)
+    if len(xyxy):
+        box = xyxy[rng.integers(len(xyxy))]
+        place = rng.uniform(0.15, 0.85, 2) * size  # where in the window the box's centre comes to lie
+        corner = np.clip(np.rint((box[:2] + box[2:]) / 2 - place), 0, room).astype(int)
+    (x, y), (w, h) = corner.tolist(), size.tolist()
+    inside = np.clip(xyxy - [x, y, x, y], 0, [w, h, w, h])
+    share = (inside[:, 2:] - inside[:, :2]).prod(1) / np.maximum((xyxy[:, 2:] - xyxy[:, :2]).prod(1), 1e-9)
+    return image[y : y + h, x : x + w], inside[share >= least]
+
+
+class FrameDataset(YOLODataset):
+    """ultralytics' dataset, each frame passed through a :class:`FrameAugmentation` when it is read.
+
+    load_size: longer side in pixels to which frames are resized when they are read
+    """
+
+    def __init__(self, *args: Any, augmentation: FrameAugmentation, load_size: int, seed: int, **kwargs: Any) -> None:
+        self.augmentation, self.load_size, self.rng = augmentation, load_size, np.random.default_rng(seed)
         super().__init__(*args, **kwargs)
+
+    def load_image(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, tuple[int, int], tuple[int, int]]:
+        """ultralytics' reading of one frame, at ``load_size`` rather than at the network's input size."""
+        size, self.imgsz = self.imgsz, self.load_size
+        try:
+            return super().load_image(*args, **kwargs)
+        finally:
+            self.imgsz = size
 
     def get_image_and_label(self, index: int) -> dict[str, Any]:
         """ultralytics' label dictionary of one frame, augmented."""
@@ -61,12 +99,10 @@ class FrameDataset(YOLODataset):
         instances = label["instances"]
         instances.convert_bbox("xyxy")
         instances.denormalize(width, height)
-        before = instances.bboxes.copy()
-        image, xyxy = self.augmentation(image, before, self.rng)
-        classes = np.concatenate([label["cls"], np.zeros((len(xyxy) - len(before), 1), label["cls"].dtype)])
+        image, xyxy = self.augmentation(image, instances.bboxes.copy(), self.rng)
         label["img"] = np.ascontiguousarray(image[..., ::-1])
         label["resized_shape"] = label["img"].shape[:2]
-        label["cls"] = classes
+        label["cls"] = np.zeros((len(xyxy), 1), label["cls"].dtype)  # the kit's detector has one class
         segments = np.zeros((0, 1000, 2), np.float32)  # ultralytics' way to say that there are no outlines
         label["instances"] = Instances(np.asarray(xyxy, np.float32), segments, bbox_format="xyxy", normalized=False)
         return label

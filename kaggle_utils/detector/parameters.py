@@ -35,6 +35,7 @@ class DetectorParameters:
     # the frames
     empties: float = 1.0  # frames without boxes, as a share of those with boxes; 0: frames with boxes only
     # augmentation
+    crop: int = 0  # train on square windows of so many pixels of the resized frame; 0: whole frames; 1st place: 512x320
     mosaic: float = 0.5  # probability of four frames in one
     scale: float = 0.5  # zoom by 1 +- this
     translate: float = 0.1  # shift, fraction of the frame

@@ -113,7 +113,7 @@ def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str)
     return {
         "task": "detect", "mode": "train", "model": "kaggle_utils.yaml", "data": str(data_yaml), "pretrained": False,
         "project": str(place), "name": "log", "exist_ok": True, "save_dir": str(place / "log"),
-        "epochs": p.epochs, "batch": p.batch, "nbs": max(p.batch, 1), "imgsz": p.imgsz, "optimizer": p.optimizer,
+        "epochs": p.epochs, "batch": p.batch, "nbs": max(p.batch, 1), "imgsz": p.crop or p.imgsz, "optimizer": p.optimizer,
         "lr0": p.lr, "cos_lr": True, "warmup_epochs": p.warmup_epochs, "warmup_bias_lr": 0.0, "freeze": p.freeze or None,
         "patience": p.patience, "time": p.hours or None, "mosaic": p.mosaic, "close_mosaic": max(1, p.epochs // 5),
         "scale": p.scale, "translate": p.translate, "fliplr": p.fliplr, "flipud": p.flipud,
@@ -152,11 +152,11 @@ class _F2Trainer(DetectionTrainer):
 
         p = self.stage
         pixels = pixel_augmentation(p.augmentations, seed=p.seed)
-        augmentation = FrameAugmentation(self.donors, p.paste, p.rotate90, pixels)
+        augmentation = FrameAugmentation(self.donors, p.paste, p.crop, p.rotate90, pixels)
         return FrameDataset(
             img_path=img_path, imgsz=self.args.imgsz, batch_size=batch, augment=True, hyp=self.args, rect=False,
             cache=self.args.cache or None, stride=32, task="detect", data=self.data,
-            augmentation=augmentation, seed=p.seed,
+            augmentation=augmentation, load_size=p.imgsz, seed=p.seed,
         )  # fmt: skip
 
     def validate(self) -> tuple[dict[str, float], float | None]:
@@ -164,7 +164,7 @@ class _F2Trainer(DetectionTrainer):
         last = self.epoch + 1 >= self.epochs or self.stop
         if (self.epoch + 1) % self.stage.validate_every and not last:
             return {}, None
-        detector = Detector(deepcopy(self.ema.ema).float(), self.args.imgsz, str(self.device))
+        detector = Detector(deepcopy(self.ema.ema).float(), self.stage.imgsz, str(self.device))
         options = {"min_score": self.stage.min_score, "nms_iou": self.stage.nms_iou}
         boxes = predict_paths(detector, self.judge.rows, self.judge.paths, **options)
         cut, f2 = f2_curve(self.judge.truth, boxes).best if len(boxes) else (math.nan, 0.0)
@@ -183,7 +183,7 @@ class _F2Trainer(DetectionTrainer):
     def save_model(self) -> bool:
         """Weights of the best epoch, and all that is needed to go on from this one; tensors and numbers only."""
         if self.fitness is not None and self.fitness == self.best_fitness:
-            facts = {"imgsz": self.args.imgsz, "f2": self.fitness, "epoch": self.epoch + 1, "parameters": asdict(self.stage)}
+            facts = {"imgsz": self.stage.imgsz, "f2": self.fitness, "epoch": self.epoch + 1, "parameters": asdict(self.stage)}
             save_weights(self.place / "best.pth", self.ema.ema, **facts)
         state = {
             "epoch": self.epoch,
