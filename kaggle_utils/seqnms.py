@@ -64,11 +64,11 @@ def seq_nms(
     >>> seq_nms(film, clip_of_frame=np.zeros(3, int)).score       # the path .8 + .5 + .9, its rival gone
     array([0.73333333, 0.73333333, 0.73333333])
     """
-    _check(boxes, link_iou, nms_iou, rescore, engine)
+    clip_of_frame = np.ascontiguousarray(clip_of_frame)
+    _check(boxes, clip_of_frame, link_iou, nms_iou, rescore, engine)
     by_frame = np.argsort(boxes.frame, kind="stable")
-    links = links_of(boxes[by_frame], clip_of_frame, link_iou, nms_iou)
     path = np.empty(len(boxes), np.int64)
-    path[by_frame] = _paths(engine)(boxes.score[by_frame], *links)
+    path[by_frame] = _engine(engine)(boxes[by_frame], clip_of_frame, link_iou, nms_iou)
     kept = np.flatnonzero(path >= 0)
     return boxes[kept].replace(score=_rescored(boxes.score[kept], path[kept], rescore))
 
@@ -79,7 +79,6 @@ def links_of(boxes: Boxes, clip_of_frame: np.ndarray, link_iou: float, nms_iou: 
     >>> links_of(Boxes([0, 0, 1], [[0, 0, 9, 9], [1, 0, 9, 9], [5, 5, 14, 14]]), np.zeros(2, int), 0.1, 0.3).later
     array([2, 2])
     """
-    clip_lengths(clip_of_frame)  # refuses a clip in several places
     earlier, later = _overlapping(boxes, *frame_pairs(boxes.frame, clip_of_frame, 1), link_iou)
     one, other = frame_pairs(boxes.frame, clip_of_frame, 0)
     apart = one != other
@@ -104,7 +103,12 @@ def _rescored(score: np.ndarray, path: np.ndarray, rescore: str) -> np.ndarray:
     return best[path]
 
 
-def _check(boxes: Boxes, link_iou: float, nms_iou: float, rescore: str, engine: str | None) -> None:
+def _check(
+    boxes: Boxes, clip_of_frame: np.ndarray, link_iou: float, nms_iou: float, rescore: str, engine: str | None
+) -> None:
+    clip_lengths(clip_of_frame)  # refuses a clip in several places
+    if len(boxes) and boxes.frame.max() >= len(clip_of_frame):
+        raise ValueError(f"a box lies in frame {boxes.frame.max()}, expected frames below {len(clip_of_frame)}")
     for name, value in (("link_iou", link_iou), ("nms_iou", nms_iou)):
         if not 0 <= value <= 1:
             raise ValueError(f"{name} is {value}, expected 0 to 1")
@@ -117,26 +121,22 @@ def _check(boxes: Boxes, link_iou: float, nms_iou: float, rescore: str, engine: 
         raise ValueError(f"score of row {row} is {boxes.score[row]}, expected 0 or more")
 
 
-def _paths(engine: str | None) -> Callable[..., np.ndarray]:
-    """The engine's function (score, earlier, later, one, other) -> the path of each box, -1 for none."""
-    if engine == "numpy":
-        return _paths_numpy
+def _engine(name: str | None) -> Callable[[Boxes, np.ndarray, float, float], np.ndarray]:
+    """The engine's function from boxes by frame, clips and limits to the path of each box, -1 for none."""
+    if name == "numpy":
+        return _best_paths
     try:
         from kaggle_utils.compiled.links import best_paths
     except ModuleNotFoundError as missing:
-        if engine is not None or missing.name != "numba":
+        if name is not None or missing.name != "numba":
             raise
-        return _paths_numpy
+        return _best_paths
     return best_paths
 
 
-def _paths_numpy(
-    score: np.ndarray, earlier: np.ndarray, later: np.ndarray, one: np.ndarray, other: np.ndarray
-) -> np.ndarray:
-    """The plain algorithm: after each path, all sums of what is left of the boxes it could touch anew.
-
-    score: (N,) by frame; the rest as in :class:`Links`. Returns (N,) int64, numbers of paths, -1: gone.
-    """
+def _best_paths(boxes: Boxes, clip_of_frame: np.ndarray, link_iou: float, nms_iou: float) -> np.ndarray:
+    """The plain algorithm: after each path, all sums of what is left of the boxes it could touch anew."""
+    score, (earlier, later, one, other) = boxes.score, links_of(boxes, clip_of_frame, link_iou, nms_iou)
     path, number = np.full(len(score), -1), 0
     before, rivals = _lists(later, earlier, len(score)), _lists(one, other, len(score))
     for rows in _islands(len(score), np.append(earlier, one), np.append(later, other)):

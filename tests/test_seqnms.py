@@ -238,7 +238,7 @@ def test_what_stays_no_longer_overlaps():
         ({"nms_iou": 2}, "nms_iou is 2, expected 0 to 1"),
         ({"rescore": "sum"}, "rescore is 'sum', expected 'mean' or 'max'"),
         ({"engine": "fortran"}, "engine is 'fortran', expected one of"),
-        ({"clip_of_frame": np.zeros(2, int)}, "a row lies in frame 2, expected frames below 2"),
+        ({"clip_of_frame": np.zeros(2, int)}, "a box lies in frame 2, expected frames below 2"),
         ({"clip_of_frame": np.array([0, 1, 0])}, "clip 0 is in several places"),
         ({"boxes": Boxes([0, 1], [HERE] * 2, [0.5, -1])}, "score of row 1 is -1.0, expected 0 or more"),
     ],

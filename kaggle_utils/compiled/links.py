@@ -14,22 +14,63 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numba import njit
 
+from kaggle_utils.boxes import Boxes
+
 __all__ = ["best_paths"]
 
 
-def best_paths(
-    score: np.ndarray, earlier: np.ndarray, later: np.ndarray, one: np.ndarray, other: np.ndarray
-) -> np.ndarray:
+def best_paths(boxes: Boxes, clip_of_frame: np.ndarray, link_iou: float, nms_iou: float) -> np.ndarray:
     """(N,) int64: the number of the path each box is on, in the order they were chosen; -1 for none.
 
-    score: (N,) float64, 0 or more, boxes by frame; earlier, later (L,) and one, other (P,): row numbers
-        as in :class:`kaggle_utils.seqnms.Links`
+    boxes: by ascending frame; clip_of_frame, link_iou, nms_iou: see :func:`kaggle_utils.seqnms.seq_nms`
 
-    >>> best_paths(np.array([0.5, 0.9, 0.4]), *(np.array(rows) for rows in ([0], [1], [1, 2], [2, 1])))
+    >>> film = Boxes([0, 1, 1], [[0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 9, 7]], [0.5, 0.9, 0.4])
+    >>> best_paths(film, np.zeros(2, np.int64), 0.5, 0.3)
     array([ 0,  0, -1])
     """
-    n = len(score)
-    return _best_paths(score, *_by_row(later, earlier, n), *_by_row(earlier, later, n), *_by_row(one, other, n))
+    n, columns = len(boxes), (boxes.frame, boxes.xyxy, boxes.label)
+    start = np.searchsorted(boxes.frame, np.arange(len(clip_of_frame) + 1))
+    earlier, later = _overlapping(*columns, start, clip_of_frame, 1, float(link_iou))
+    rivals = _by_row(*_overlapping(*columns, start, clip_of_frame, 0, float(nms_iou)), n)
+    return _best_paths(boxes.score, *_by_row(later, earlier, n), *_by_row(earlier, later, n), *rivals)
+
+
+@njit(cache=True)
+def _overlapping(
+    frame: np.ndarray,
+    xyxy: np.ndarray,
+    label: np.ndarray,
+    start: np.ndarray,
+    clip: np.ndarray,
+    step: int,
+    limit: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of rows, the second step (0 or 1) frames later in the clip, of one label and an IoU above limit.
+
+    start: (n_frames + 1,), frame f is rows start[f] to start[f + 1]
+    """
+    room, n = max(4 * len(frame), 16), 0
+    one, other = np.empty(room, np.int64), np.empty(room, np.int64)
+    for i in range(len(frame)):
+        f = frame[i] + step
+        if f >= len(clip) or clip[f] != clip[frame[i]]:
+            continue
+        for j in range(start[f], start[f + 1]):
+            if i != j and label[i] == label[j] and _iou(xyxy[i], xyxy[j]) > limit:
+                if n == len(one):
+                    one, other = np.append(one, np.empty_like(one)), np.append(other, np.empty_like(other))
+                one[n], other[n] = i, j
+                n += 1
+    return one[:n], other[:n]
+
+
+@njit(cache=True)
+def _iou(a: np.ndarray, b: np.ndarray) -> float:
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    common = width * height
+    return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common)
 
 
 @njit(cache=True)
