@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,26 +60,26 @@ VIDEOS = (
         0,
         Look(water=(0.02, 0.47, 0.86), clear=(1.5, 5.0, 6.0), exposure=1.55, blur=0.55, noise=4.0),
         (
-            Sequence(41207, 1.25, 0.0, (0.0, 0.25)),
+            Sequence(41207, 1.25, 0.0, (0.0, 0.2)),
             Sequence(8813, 0.60, 1.8, None),
-            Sequence(52960, 1.00, 0.9, (0.65, 1.0)),
+            Sequence(52960, 1.00, 0.9, (0.75, 1.0)),
         ),
     ),
     Video(
         1,
-        Look(water=(0.20, 0.54, 0.86), clear=(1.6, 3.0, 3.8), exposure=1.3, blur=0.95, noise=2.5),
+        Look(water=(0.20, 0.54, 0.86), clear=(2.0, 3.8, 4.8), exposure=1.3, blur=0.95, noise=2.5),
         (
-            Sequence(60422, 1.50, 0.0, (0.75, 1.0)),
+            Sequence(60422, 1.50, 0.0, (0.84, 1.0)),
             Sequence(17359, 0.75, 1.2, None),
-            Sequence(29018, 1.05, 0.4, (0.0, 0.25)),
+            Sequence(29018, 1.05, 0.4, (0.0, 0.2)),
         ),
     ),
     Video(
         2,
         Look(water=(0.10, 0.40, 0.46), clear=(2.6, 5.0, 4.0), exposure=1.50, blur=0.60, noise=5.0),
         (
-            Sequence(26745, 0.55, 0.0, (0.30, 0.75)),
-            Sequence(37590, 1.30, 2.5, (0.70, 0.90)),
+            Sequence(26745, 0.55, 0.0, (0.60, 1.0)),
+            Sequence(37590, 1.30, 2.5, (0.0, 0.14)),
         ),
     ),
 )
@@ -87,8 +87,8 @@ HIDDEN = Video(
     3,
     Look(water=(0.14, 0.50, 0.66), clear=(1.9, 4.0, 4.4), exposure=1.45, blur=0.70, noise=4.0),
     (
-        Sequence(17063, 1.15, 0.0, (0.40, 0.60)),
-        Sequence(50891, 0.85, 1.1, (0.70, 0.95)),
+        Sequence(17063, 1.15, 0.0, (0.86, 1.0)),
+        Sequence(50891, 0.85, 1.1, (0.78, 1.0)),
     ),
 )
 
@@ -154,17 +154,15 @@ def _move(made: Path, folder: Path) -> None:
 def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple, workers: int, progress: bool | None) -> None:
     from tqdm import tqdm
 
-    def film(job: _Job) -> list[dict]:
-        return [bar.update() or row for row in job.film(textures[job.video.number], seed, size)]
-
     jobs = _jobs(shown / "train_images", hidden / "test_images", frames)
     quiet = None if progress is None else not progress
     with tqdm(total=sum(j.frames for j in jobs), desc="reef sample", unit="frame", disable=quiet) as bar:
         with ThreadPoolExecutor(workers) as pool:
             side = round(2048 * size[0] / 1280)
-            seeds = [np.random.default_rng([seed, video.number]) for video in (*VIDEOS, HIDDEN)]
-            textures = list(pool.map(reef_texture, seeds, [side] * len(seeds)))
-            rows = [row for film_rows in pool.map(film, jobs) for row in film_rows]
+            rngs = [np.random.default_rng([seed, video.number]) for video in (*VIDEOS, HIDDEN)]
+            textures = list(pool.map(reef_texture, rngs, [side] * len(rngs)))
+            films = [pool.submit(job.film, textures[job.video.number], seed, size, bar.update) for job in jobs]
+            rows = [row for film in films for row in film.result()]
     rows.sort(key=lambda row: (row["video_id"], row["video_frame"]))
     _write_tables(shown, hidden, rows)
 
@@ -179,21 +177,27 @@ class _Job:
     frames: int
     images: Path
 
-    def film(self, texture: np.ndarray, seed: int, size: tuple[int, int]) -> Iterator[dict]:
-        """Paint and write the frames one by one; yields their rows of train.csv."""
+    def film(self, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[dict]:
+        """Paint and write the frames one by one, calling done after each; returns their rows of train.csv."""
         seeds = (seed, self.video.number, self.sequence.number)
         scene = make_scene(texture, self.video.look, seeds, self.frames, self.sequence.visit, size)
+        rows = []
         for t in range(self.frames):
             image, boxes = scene.frame(t)
             _save(image, self.images / f"{self.first + t}.jpg")
-            yield {
-                "video_id": self.video.number,
-                "sequence": self.sequence.number,
-                "video_frame": self.first + t,
-                "sequence_frame": t,
-                "image_id": f"{self.video.number}-{self.first + t}",
-                "annotations": str([dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]),
-            }
+            rows.append(self._row(t, boxes))
+            done()
+        return rows
+
+    def _row(self, t: int, boxes: list[tuple[int, int, int, int]]) -> dict:
+        return {
+            "video_id": self.video.number,
+            "sequence": self.sequence.number,
+            "video_frame": self.first + t,
+            "sequence_frame": t,
+            "image_id": f"{self.video.number}-{self.first + t}",
+            "annotations": str([dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]),
+        }
 
 
 def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:

@@ -127,13 +127,14 @@ _RELIEFS = {"dome": _dome, "thicket": _thicket, "table": _table, "rubble": _rubb
 
 def _lit(rng: np.random.Generator, height: np.ndarray, albedo: np.ndarray, unit: float) -> np.ndarray:
     """Sun from the upper left, hollows dark at two scales, fine grain of growth."""
-    pad = int(96 * unit) + 2
+    pad = int(128 * unit) + 2
     padded = np.pad(height, pad, mode="wrap")
     inner = (slice(pad, -pad), slice(pad, -pad))
     dy, dx = np.gradient(padded)
     sun = np.clip(0.85 - 0.28 * (dx + dy), 0.2, 1.9)
     hollow = np.exp(-np.clip(_smooth(padded, 4 * unit) - padded, 0, None) / (6 * unit))
     hollow *= np.exp(-np.clip(_smooth(padded, 24 * unit) - padded, 0, None) / (22 * unit))
+    hollow *= np.exp(-np.clip(_smooth(padded, 60 * unit) - padded, 0, None) / (60 * unit))
     grain = 1 + 0.07 * fractal_noise(rng, len(height), 0.4)
     light = (sun * (0.12 + 0.88 * hollow))[inner] * grain
     return (255 * np.clip(albedo * light[..., None], 0, 1)).astype(np.uint8)

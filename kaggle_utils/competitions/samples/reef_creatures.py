@@ -1,7 +1,7 @@
 """What lives on the sample's reef: crown-of-thorns starfish and all that looks like them.
 
 Each creature is a sprite: colours and opacity on a square canvas, drawn once from a random generator
-and placed by :mod:`reef_scene` with its own size, turn and tilt. Starfish have a dark disc, 9 to 19
+and placed by :mod:`reef_scene` with its own size, turn and tilt. Starfish have a dark disc, 11 to 19
 thick tapering arms and a fuzz of pale spines. The look-alikes share two of these three: feather
 stars have arms and no disc, urchins a dark disc and thin needles, anemones the fuzz, branching corals
 the radial pattern. Plates are overhanging table corals: they hide whatever lies beneath.
@@ -27,7 +27,7 @@ LOOK_ALIKES = ("feather star", "urchin", "anemone", "branching coral")
 PLATE = "plate"
 
 # Dark bodies and pale spines, RGB: purple grey, brown red, blue grey, olive, nearly black.
-BODIES = ((46, 30, 50), (66, 28, 24), (24, 36, 52), (38, 38, 20), (26, 22, 24))
+BODIES = ((46, 30, 50), (66, 28, 24), (36, 40, 48), (40, 38, 22), (26, 22, 24))
 SPINES = ((196, 204, 190), (222, 170, 140), (176, 206, 208), (196, 192, 160), (206, 150, 150))
 
 
@@ -110,7 +110,7 @@ def _starfish(brush: _Brush, rng: np.random.Generator) -> None:
     choice = rng.integers(len(BODIES))
     body, spine = _tinted(rng, BODIES[choice]), _tinted(rng, SPINES[choice])
     ridge = tuple(0.8 * b + 0.2 * s for b, s in zip(body, spine, strict=True))
-    n = int(rng.integers(9, 20))
+    n = int(rng.integers(11, 20))
     angles = 2 * np.pi * np.arange(n) / n + rng.normal(0, 0.07, n)
     width = 2 * np.pi * 0.5 * REACH / n * rng.uniform(0.75, 1.0)
     arms = [_arm(rng, a, REACH * rng.uniform(0.78, 0.98), rng.normal(0, 0.22)) for a in angles]
@@ -168,8 +168,8 @@ def _anemone(brush: _Brush, rng: np.random.Generator) -> None:
 
 
 def _branching_coral(brush: _Brush, rng: np.random.Generator) -> None:
-    base = _tinted(rng, ((130, 112, 80), (112, 104, 128), (104, 116, 92), (90, 104, 124))[rng.integers(4)])
-    tip = tuple(min(255.0, 1.5 * c + 20) for c in base)
+    base = _tinted(rng, ((126, 108, 76), (112, 96, 84), (100, 108, 76), (92, 92, 96))[rng.integers(4)])
+    tip = tuple(min(255.0, 1.35 * c + 10) for c in base)
     brush.disc(np.zeros(2), 0.6 * REACH, tuple(0.45 * c for c in base))
     for radius in np.linspace(0.95, 0.1, 70):
         out = _directions(np.array(rng.uniform(0, 2 * np.pi))) * REACH * radius

@@ -30,14 +30,17 @@ __all__ = ["Scene", "make_scene"]
 CAMOUFLAGE = (0.0, 0.35)  # share of the reef's colour in a creature's own: more is harder to see
 LOOK_ALIKES_PER_SCENE = 60  # creatures that are no starfish: more are more false alarms
 PLATES_PER_SCENE = 20  # table corals that overhang nothing in particular
-COVERED = 0.4  # share of starfish with a plate at their side: partly hidden, more are missed
-STARFISH_PER_VISIT = (4, 7)  # they come in groups: about 2.4 boxes in a frame that has any
+COVERED = 0.6  # share of starfish with a plate at their side: partly hidden, more are missed
+STARFISH_PER_VISIT = (3, 6)  # they come in groups: about 2.4 boxes in a frame that has any
 GROUP_SPREAD = 0.11  # of a group, in camera heights
-DIAMETER = (52.0, 0.28)  # texels: median, and spread of its logarithm; boxes near 45x40 px
-PLATE_DIAMETER = (90.0, 0.35)
-NEAR_ENOUGH = 0.5  # pixels a texel; a starfish farther off fades into the reef
+DIAMETER = (48.0, 0.28)  # texels: median, and spread of its logarithm; boxes near 45x40 px
+PLATE_DIAMETER = (84.0, 0.30)
+CLEARANCE = 0.3  # starfish diameters between a starfish's middle and a plate not meant to cover it
+NEAR_ENOUGH = 0.57  # pixels a texel; a starfish farther off fades into the reef
 EDGE = (2.0, 2.0, 3.2)  # how far off the reef's edge is, in camera heights; beyond 3 it is hardly seen
-WAYS_TRIED, PLACES_TRIED = 10, 400  # to find a group that is in view when it should be
+WAYS_TRIED, PLACES_TRIED = 16, 250  # to find a group that is in view when it should be
+COMPANY = 3  # starfish in view at once that a visit is meant to have
+WELL_INSIDE = 0.2  # worth of having them well inside the frame, against having them wholly at the wrong time
 KINDS_DRAWN = 14  # different look-alikes, and half as many plates, that a scene repeats
 
 
@@ -80,7 +83,7 @@ def make_scene(
     rng = np.random.default_rng(seed)
     way, group = _way_and_group(rng, frames, visit, size)
     ground = _ground_in_view(rng, texture, way, group)
-    props = _look_alikes_and_plates(rng, way) + _starfish(rng, group, size[0] / 1280)
+    props = _look_alikes_and_plates(rng, way, group) + _starfish(rng, group, size[0] / 1280)
     return Scene(way, look, ground, [_camouflaged(rng, p, ground) for p in props], seed)
 
 
@@ -94,32 +97,34 @@ def _way_and_group(
     if visit is None:
         return swim(rng, frames, *size), np.zeros((0, 2))
     middle = (np.arange(frames) + 0.5) / frames
-    wanted = (middle >= visit[0]) & (middle < visit[1])
+    wanted = (middle >= visit[0]) & (middle < visit[1]) | (np.arange(frames) == int(visit[0] * frames))
     group = rng.normal(0, GROUP_SPREAD * HEIGHT * size[0] / 1280, (rng.integers(*STARFISH_PER_VISIT, endpoint=True), 2))
     tries = []
     for _ in range(WAYS_TRIED):
         way = swim(rng, frames, *size)
-        places = _along(rng, way, PLACES_TRIED, nearest=0.7, farthest=2.0)[:, None] + group
-        seen = _in_view(way, places.reshape(-1, 2)).reshape(frames, len(places), len(group))
-        wrong = (seen.any(2) != wanted[:, None]).sum(0) - 0.6 * seen.sum((0, 2)) / max(wanted.sum(), 1)
+        places = _along(rng, way, rng.choice(np.flatnonzero(wanted), PLACES_TRIED), 0.7, 2.2)[:, None] + group
+        inside = _how_far_inside(way, places.reshape(-1, 2)).reshape(frames, len(places), len(group))
+        company = np.minimum(inside.sum(2), COMPANY)[wanted].mean(0) / COMPANY
+        wrong = ((inside.max(2) > 0) != wanted[:, None]).mean(0) - WELL_INSIDE * company
+        wrong[company == 0] = np.inf  # a visit without starfish would be the easy way out
         best = int(np.argmin(wrong))
         tries.append((wrong[best], way, places[best]))
     return min(tries, key=lambda one: one[0])[1:]
 
 
-def _in_view(way: Swim, places: np.ndarray) -> np.ndarray:
-    """(T, N) bool: is a place (N, 2) inside the frame and near enough to be seen."""
-    flat, seen = np.column_stack([places, np.zeros(len(places))]), []
+def _how_far_inside(way: Swim, places: np.ndarray) -> np.ndarray:
+    """(T, N) of places (N, 2): 0 out of the frame or too far off to be seen, 1 from a sixth of the frame inwards."""
+    flat, inside = np.column_stack([places, np.zeros(len(places))]), []
     for t in range(len(way)):
         pixels, scale = way.project(t, flat)
-        seen.append((pixels > 0).all(1) & (pixels < [way.width, way.height]).all(1) & (scale > NEAR_ENOUGH))
-    return np.array(seen)
+        share = 0.5 - np.abs(pixels / [way.width, way.height] - 0.5).max(1)
+        inside.append(np.where(scale > NEAR_ENOUGH, np.clip(6 * share, 0, 1), 0))
+    return np.array(inside)
 
 
-def _along(rng: np.random.Generator, way: Swim, count: int, nearest: float, farthest: float) -> np.ndarray:
-    """(count, 2) places ahead of the camera at some frame; nearest, farthest in camera heights."""
-    t = rng.integers(0, len(way), count)
-    far, aside = rng.uniform(nearest, farthest, count), rng.uniform(-1, 1, count)
+def _along(rng: np.random.Generator, way: Swim, t: np.ndarray, nearest: float, farthest: float) -> np.ndarray:
+    """(N, 2) random places ahead of the camera at frames t (N,); nearest, farthest in camera heights."""
+    far, aside = rng.uniform(nearest, farthest, len(t)), rng.uniform(-1, 1, len(t))
     ahead = np.array([way.ahead(i) for i in t])
     right = np.stack([ahead[:, 1], -ahead[:, 0]], 1)
     return way.position[t, :2] + way.position[t, 2:] * far[:, None] * (ahead + aside[:, None] * right)
@@ -151,34 +156,44 @@ def _reef_edge(rng: np.random.Generator, way: Swim, group: np.ndarray) -> np.nda
     return np.array([*normal, -normal @ way.position[middle, :2] - offset])
 
 
-def _look_alikes_and_plates(rng: np.random.Generator, way: Swim) -> list[Prop]:
+def _look_alikes_and_plates(rng: np.random.Generator, way: Swim, group: np.ndarray) -> list[Prop]:
     unit = way.width / 1280
     alike = [draw(str(rng.choice(LOOK_ALIKES)), rng) for _ in range(KINDS_DRAWN)]
     plates = [draw(PLATE, rng) for _ in range(KINDS_DRAWN // 2)]
     props = []
     for sprites, count in ((alike, LOOK_ALIKES_PER_SCENE), (plates, PLATES_PER_SCENE)):
-        for place in _along(rng, way, count, nearest=0.6, farthest=3.2):
-            props.append(_prop(rng, sprites[rng.integers(len(sprites))], place, unit))
+        for place in _along(rng, way, rng.integers(0, len(way), count), 0.6, 3.2):
+            prop = _prop(rng, sprites[rng.integers(len(sprites))], place, unit)
+            if _clear_of(group, prop, unit):
+                props.append(prop)
     return props
 
 
-def _starfish(rng: np.random.Generator, places: np.ndarray, unit: float) -> list[Prop]:
+def _clear_of(group: np.ndarray, prop: Prop, unit: float) -> bool:
+    distance = np.linalg.norm(group - prop.place[:2], axis=1)
+    return bool((distance > 0.5 * prop.size + CLEARANCE * unit * DIAMETER[0]).all())
+
+
+def _starfish(rng: np.random.Generator, group: np.ndarray, unit: float) -> list[Prop]:
+    """The group, and plates that cover one of them in part and nearly nothing of the others."""
     props = []
-    for place in places:
+    for i, place in enumerate(group):
         star = _prop(rng, draw(STARFISH, rng), place, unit)
         props.append(star)
         if rng.random() < COVERED:
             angle = rng.uniform(0, 2 * np.pi)
             aside = rng.uniform(0.7, 1.1) * star.size * np.array([np.cos(angle), np.sin(angle)])
-            props.append(_prop(rng, draw(PLATE, rng), star.place[:2] + aside, unit))
+            plate = _prop(rng, draw(PLATE, rng), place + aside, unit)
+            if _clear_of(np.delete(group, i, axis=0), plate, unit):
+                props.append(plate)
     return props
 
 
 def _prop(rng: np.random.Generator, sprite: Sprite, place: np.ndarray, unit: float) -> Prop:
     plate = sprite.kind == PLATE
     median, spread = PLATE_DIAMETER if plate else DIAMETER
-    size = unit * median * np.exp(rng.normal(0, spread))
-    above = unit * (rng.uniform(25, 55) if plate else 8)
+    size = unit * median * np.exp(spread * np.clip(rng.normal(), -2, 2))
+    above = unit * (rng.uniform(14, 28) if plate else 8)
     tilt = rng.uniform(0.5, 0.7) if plate else rng.uniform(0.72, 1.0)
     turn = rng.normal(0, 0.3) if plate else rng.uniform(0, 2 * np.pi)
     return Prop(sprite, np.array([*place, above]), size, turn, tilt)
