@@ -58,7 +58,7 @@ def decode(
     Traceback (most recent call last):
     FileNotFoundError: [Errno 2] No such file or directory: 'no/such.jpg'
     """
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     threads = threads or os.cpu_count() or 1
     bar = tqdm(desc=progress, total=len(paths), disable=progress is None, unit="image")

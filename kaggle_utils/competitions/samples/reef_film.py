@@ -152,7 +152,7 @@ def _turned(prop: Prop, zoom: float, centre: np.ndarray, side: int) -> tuple[np.
 
 
 def through_water(image: np.ndarray, ground: Ground, way: Swim, t: int, look: Look) -> np.ndarray:
-    """(H, W, 3) float32: ripples of light and the water between, computed for every fourth pixel."""
+    """(H, W, 3) uint8: ripples of light and the water between, computed for every fourth pixel."""
     import cv2
 
     points, distance = _seen_points(way, t, ground.edge)
@@ -161,13 +161,13 @@ def through_water(image: np.ndarray, ground: Ground, way: Swim, t: int, look: Lo
     veil = 255 * np.array(look.water, np.float32) * (1 - pass_through)
     size = (way.width, way.height)
     lit = cv2.multiply(image, cv2.resize(light[..., None] * pass_through, size), dtype=cv2.CV_32F)
-    return cv2.add(lit, cv2.resize(veil, size), dst=lit)
+    return cv2.add(lit, cv2.resize(veil, size), dtype=cv2.CV_8U)
 
 
 def _seen_points(way: Swim, t: int, edge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(h, w, 2) float32 texels under every fourth pixel; (h, w) float32 length of water, in camera heights."""
     x, y = np.meshgrid(np.arange(2, way.width, 4), np.arange(2, way.height, 4))
-    world = np.stack([x, y, np.ones_like(x)], -1) @ np.linalg.inv(way.ground(t)).T
+    world = np.stack([x, y, np.ones_like(x)], -1).astype(np.float32) @ np.linalg.inv(way.ground(t)).T
     points = world[..., :2] / world[..., 2:]
     high = way.position[t, 2]
     away = np.linalg.norm(points - way.position[t, :2], axis=-1) / high
@@ -190,10 +190,10 @@ def through_lens(image: np.ndarray, way: Swim, t: int, look: Look, rng: np.rando
     import cv2
 
     image = cv2.filter2D(image, -1, _blur_kernel(way, t, look.blur * way.width / 1280))
-    grain = rng.normal(0, look.noise, 1 << 17).astype(np.float32)
+    grain = np.round(rng.normal(0, look.noise, 1 << 17)).astype(np.int16)
     starts = rng.integers(0, grain.size - way.width, way.height)
-    image += grain[starts[:, None] + np.arange(way.width)][..., None]
-    return np.clip(image, 0, 255, out=image).astype(np.uint8)
+    rows = np.lib.stride_tricks.sliding_window_view(grain, way.width)[starts]
+    return cv2.add(image, cv2.merge([rows] * 3), dtype=cv2.CV_8U)
 
 
 def _blur_kernel(way: Swim, t: int, sigma: float) -> np.ndarray:
