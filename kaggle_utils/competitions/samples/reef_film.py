@@ -47,7 +47,8 @@ class Look:
 class Ground:
     """The part of the reef that comes into view.
 
-    fine: (H, W, 3) uint8, coarse: the same at half size; origin: (2,) x and y of its first texel
+    fine: (H, W, 4) uint8 RGB and an unused byte (OpenCV warps four channels thrice as fast as three)
+    coarse: the same at half size; origin: (2,) x and y of its first texel
     edge: (3,) a, b, c with a*x + b*y + c the distance past the reef's edge, in texels
     ripples: (R, R) float32 that tiles
     """
@@ -95,7 +96,8 @@ def _warped(texture: np.ndarray, factor: int, ground: Ground, way: Swim, t: int,
 
     texels = np.array([[factor, 0, ground.origin[0]], [0, factor, ground.origin[1]], [0, 0, 1.0]])
     rows = np.array([[1, 0, 0], [0, 1, -top], [0, 0, 1.0]])
-    return cv2.warpPerspective(texture, rows @ way.ground(t) @ texels, (way.width, bottom - top), flags=cv2.INTER_LINEAR)
+    matrix, size = rows @ way.ground(t) @ texels, (way.width, bottom - top)
+    return cv2.cvtColor(cv2.warpPerspective(texture, matrix, size, flags=cv2.INTER_LINEAR), cv2.COLOR_RGBA2RGB)
 
 
 def paint_props(image: np.ndarray, way: Swim, t: int, props: list[Prop]) -> tuple[np.ndarray, dict[int, int]]:

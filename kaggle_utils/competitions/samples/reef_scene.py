@@ -138,7 +138,7 @@ def _ground_in_view(rng: np.random.Generator, texture: np.ndarray, way: Swim, gr
     points = seen[:, :2] / seen[:, 2:]
     low, high = np.floor(points.min(0)).astype(int) - 2, np.ceil(points.max(0)).astype(int) + 2
     rows, columns = np.arange(low[1], high[1]) % len(texture), np.arange(low[0], high[0]) % len(texture)
-    fine = texture[rows][:, columns]
+    fine = cv2.cvtColor(texture[rows][:, columns], cv2.COLOR_RGB2RGBA)
     coarse = cv2.resize(fine, (fine.shape[1] // 2, fine.shape[0] // 2), interpolation=cv2.INTER_AREA)
     ripples = np.exp(-np.abs(fractal_noise(rng, 256, 1.5)) / 0.12).astype(np.float32)
     return Ground(fine, coarse, low.astype(np.float64), _reef_edge(rng, way, group), ripples)
@@ -202,7 +202,7 @@ def _prop(rng: np.random.Generator, sprite: Sprite, place: np.ndarray, unit: flo
 def _camouflaged(rng: np.random.Generator, prop: Prop, ground: Ground) -> Prop:
     """The same creature with a share of the reef's mean colour around it."""
     x, y = np.clip((prop.place[:2] - ground.origin).astype(int), 0, np.array(ground.fine.shape[1::-1]) - 1)
-    around = ground.fine[max(y - 20, 0) : y + 20, max(x - 20, 0) : x + 20].reshape(-1, 3).mean(0)
+    around = ground.fine[max(y - 20, 0) : y + 20, max(x - 20, 0) : x + 20, :3].reshape(-1, 3).mean(0)
     share = rng.uniform(*CAMOUFLAGE)
     rgba = prop.sprite.rgba.astype(np.float32)
     rgba[..., :3] += share * (rgba[..., 3:] / 255 * around - rgba[..., :3])
