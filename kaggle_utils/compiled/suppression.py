@@ -64,17 +64,17 @@ def _nms(xyxy: np.ndarray, row: np.ndarray, start: np.ndarray, iou: float, first
     for s in range(first, last):
         n = 0
         for own in row[start[s] : start[s + 1]]:
-            box, free = xyxy[own], True
+            left, top, right, bottom = xyxy[own]
+            own_area, free = (right - left) * (bottom - top), True
             for a in range(0, n, _BLOCK):
                 b = a + _BLOCK
-                if _overlaps(box, x1[a:b], y1[a:b], x2[a:b], y2[a:b], area[a:b], iou):
+                if _overlaps(left, top, right, bottom, own_area, x1[a:b], y1[a:b], x2[a:b], y2[a:b], area[a:b], iou):
                     free = False
                     break
             if free:
                 if n % _BLOCK == 0:
                     x1[n : n + _BLOCK], area[n : n + _BLOCK] = np.inf, 0.0  # overlap nothing
-                x1[n], y1[n], x2[n], y2[n] = box
-                area[n] = (box[2] - box[0]) * (box[3] - box[1])
+                x1[n], y1[n], x2[n], y2[n], area[n] = left, top, right, bottom, own_area
                 chosen[total + n] = own
                 n += 1
         total += n
@@ -83,13 +83,23 @@ def _nms(xyxy: np.ndarray, row: np.ndarray, start: np.ndarray, iou: float, first
 
 @njit(cache=True, error_model="numpy")
 def _overlaps(
-    box: np.ndarray, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray, area: np.ndarray, iou: float
+    left: float,
+    top: float,
+    right: float,
+    bottom: float,
+    own: float,
+    x1: np.ndarray,
+    y1: np.ndarray,
+    x2: np.ndarray,
+    y2: np.ndarray,
+    area: np.ndarray,
+    iou: float,
 ) -> bool:
-    """Whether the IoU of box (4,) with one box of the block (each side (32,)) is above iou."""
-    own, hits = (box[2] - box[0]) * (box[3] - box[1]), 0
+    """Whether a box, its area being own, has an IoU above iou with one of the block (each array (32,))."""
+    hits = 0
     for k in range(_BLOCK):
-        width = max(min(box[2], x2[k]) - max(box[0], x1[k]), 0.0)
-        height = max(min(box[3], y2[k]) - max(box[1], y1[k]), 0.0)
+        width = max(min(right, x2[k]) - max(left, x1[k]), 0.0)
+        height = max(min(bottom, y2[k]) - max(top, y1[k]), 0.0)
         common = width * height
         hits += common / (own + area[k] - common) > iou
     return hits > 0
