@@ -95,10 +95,10 @@ def _overlapping(boxes: Boxes, one: np.ndarray, other: np.ndarray, limit: float)
 
 def _rescored(score: np.ndarray, path: np.ndarray, rescore: str) -> np.ndarray:
     """The score of each box's path, (N,)."""
-    _, path = np.unique(path, return_inverse=True)
+    numbers, path = np.unique(path, return_inverse=True)
     if rescore == "mean":
-        return (np.bincount(path, score) / np.bincount(path))[path] if len(path) else score
-    best = np.zeros(path.max(initial=-1) + 1)
+        return (np.bincount(path, score, len(numbers)) / np.bincount(path, minlength=len(numbers)))[path]
+    best = np.zeros(len(numbers))
     np.maximum.at(best, path, score)
     return best[path]
 

@@ -206,7 +206,8 @@ def test_both_engines_agree_on_a_long_film():
 def test_the_order_of_rows_does_not_matter():
     film, clip = some_film(2, n_frames=30, n_boxes=120), np.zeros(30, int)
     shuffled = film[np.random.default_rng(0).permutation(len(film))]
-    one, other = (answer[np.lexsort((answer.xyxy[:, 0], answer.frame))] for answer in (seq_nms(film, clip), seq_nms(shuffled, clip)))
+    answers = seq_nms(film, clip), seq_nms(shuffled, clip)
+    one, other = (answer[np.lexsort((answer.xyxy[:, 0], answer.frame))] for answer in answers)
     np.testing.assert_array_equal(one.xyxy, other.xyxy)
     np.testing.assert_allclose(one.score, other.score)
 
