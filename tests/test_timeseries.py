@@ -1,4 +1,8 @@
-"""The emulated time-series API against the behaviour the public mock was seen to have."""
+"""The time-series API against the behaviour its public mock was seen to have: emulated, and bridged.
+
+Tests that take ``make_reef`` run twice: over the kit's emulation, and over a stand-in for the compiled
+module in a CPython 3.7, reached through the bridge.
+"""
 
 import sys
 import types
@@ -9,7 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kaggle_utils.platform.bridge import BridgedReef
 from kaggle_utils.platform.timeseries import GreatBarrierReef, frame_paths, reef_environment
+
+pytest_plugins = ["reef_fixtures"]
 
 CONTINUE = "You must call `predict()` successfully before you can continue with `iter_test()`"
 
@@ -25,19 +32,33 @@ def frames(n: int) -> list[np.ndarray]:
     return [np.full((720, 1280, 3), number, np.uint8) for number in range(n)]
 
 
-def environment(n: int = 2):
-    return GreatBarrierReef(frames(n)).make_env()
+@pytest.fixture(params=["emulated", "bridged"])
+def make_reef(request):
+    """Makes the module: an object with make_env(), over n frames of which frame k is filled with k."""
+    if request.param == "emulated":
+        yield lambda n: GreatBarrierReef(frames(n))
+        return
+    python, competition = (request.getfixturevalue(name) for name in ("reef_python37", "make_competition"))
+    made = []
+    yield lambda n: made.append(BridgedReef(python, competition(n))) or made[-1]
+    for reef in made:
+        reef.close()
 
 
-def test_make_env_works_once():
-    reef = GreatBarrierReef(frames(1))
+@pytest.fixture
+def make_env(make_reef):
+    return lambda n=2: make_reef(n).make_env()
+
+
+def test_make_env_works_once(make_reef):
+    reef = make_reef(1)
     reef.make_env()
     with pytest.raises(Exception, match=r"^You can only call `make_env\(\)` once\.$"):
         reef.make_env()
 
 
-def test_a_sample_is_a_writeable_frame_and_a_row_to_fill():
-    image, sample = next(environment().iter_test())
+def test_a_sample_is_a_writeable_frame_and_a_row_to_fill(make_env):
+    image, sample = next(make_env().iter_test())
     assert image.shape == (720, 1280, 3) and image.dtype == np.uint8 and image.flags.writeable
     assert sample.to_dict("records") == [{"index": 0, "annotations": "0.99 123 456 1 1"}]
     assert list(sample.columns) == ["index", "annotations"]
@@ -50,8 +71,8 @@ def test_writing_on_a_served_frame_leaves_the_source_alone():
     assert source[0].max() == 0
 
 
-def test_the_whole_loop_writes_one_row_a_frame(working):
-    env = environment(3)
+def test_the_whole_loop_writes_one_row_a_frame(make_env, working):
+    env = make_env(3)
     for image, sample in env.iter_test():
         sample["annotations"] = f"0.5 {image[0, 0, 0]} 2 3 4"
         env.predict(sample)
@@ -60,16 +81,16 @@ def test_the_whole_loop_writes_one_row_a_frame(working):
     assert [p.name for p in working.iterdir()] == ["submission.csv"]  # no temporary file is left
 
 
-def test_a_second_iterator_raises_at_its_first_next_only():
-    env = environment()
+def test_a_second_iterator_raises_at_its_first_next_only(make_env):
+    env = make_env()
     next(env.iter_test())
     second = env.iter_test()
     with pytest.raises(Exception, match=r"^You can only iterate over `iter_test\(\)` once\.$"):
         next(second)
 
 
-def test_next_without_predict_complains_and_goes_on_after_it(capsys):
-    env = environment()
+def test_next_without_predict_complains_and_goes_on_after_it(make_env, capsys):
+    env = make_env()
     rows = env.iter_test()
     _, sample = next(rows)
     assert next(rows) is None and next(rows) is None
@@ -81,16 +102,16 @@ def test_next_without_predict_complains_and_goes_on_after_it(capsys):
 
 
 @pytest.mark.parametrize("predictions_before", [0, 1])
-def test_predict_needs_a_frame_that_waits(predictions_before):
-    env = environment()
+def test_predict_needs_a_frame_that_waits(make_env, predictions_before):
+    env = make_env()
     if predictions_before:
         env.predict(next(env.iter_test())[1])
     with pytest.raises(Exception, match=r"^You must get the next test sample from `iter_test\(\)` first\.$"):
         env.predict(pd.DataFrame())
 
 
-def test_predict_after_the_end_raises():
-    env = environment(1)
+def test_predict_after_the_end_raises(make_env):
+    env = make_env(1)
     for _, sample in env.iter_test():
         env.predict(sample)
     with pytest.raises(Exception, match=r"^You have already made predictions for the full test set\.$"):
@@ -98,23 +119,23 @@ def test_predict_after_the_end_raises():
 
 
 @pytest.mark.parametrize("wrong", [None, "0.9 1 2 3 4", {"index": [0]}, np.zeros(2)])
-def test_predict_wants_a_data_frame_and_can_be_called_again(wrong):
-    env = environment()
+def test_predict_wants_a_data_frame_and_can_be_called_again(make_env, wrong):
+    env = make_env()
     _, sample = next(env.iter_test())
     with pytest.raises(Exception, match=r"^You must provide a DataFrame\.$"):
         env.predict(wrong)
     env.predict(sample)
 
 
-def test_two_rows_nan_and_further_columns_pass(working):
-    env = environment(1)
+def test_two_rows_nan_and_further_columns_pass(make_env, working):
+    env = make_env(1)
     for _, sample in env.iter_test():
         env.predict(pd.DataFrame({"more": [1, 2], "index": [0, 7], "annotations": [np.nan, "x"]}))
     assert (working / "submission.csv").read_text() == "index,annotations\n0,\n7,x\n"
 
 
-def test_the_file_appears_with_the_next_after_the_last_predict(working):
-    env = environment(1)
+def test_the_file_appears_with_the_next_after_the_last_predict(make_env, working):
+    env = make_env(1)
     rows = env.iter_test()
     env.predict(next(rows)[1])
     assert not (working / "submission.csv").exists()
@@ -123,16 +144,16 @@ def test_the_file_appears_with_the_next_after_the_last_predict(working):
     assert (working / "submission.csv").exists()
 
 
-def test_leaving_the_loop_early_writes_nothing(working):
-    env = environment(2)
+def test_leaving_the_loop_early_writes_nothing(make_env, working):
+    env = make_env(2)
     for _, sample in env.iter_test():
         env.predict(sample)
         break
     assert not (working / "submission.csv").exists()
 
 
-def test_a_prediction_changed_later_counts_as_it_was_given(working):
-    env = environment(1)
+def test_a_prediction_changed_later_counts_as_it_was_given(make_env, working):
+    env = make_env(1)
     for _, sample in env.iter_test():
         env.predict(sample)
         sample["annotations"] = "changed"

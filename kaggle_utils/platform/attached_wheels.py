@@ -4,7 +4,8 @@ The second half of the bootstrap cell. The cell itself only finds and installs t
 the same folder this module adds every package that is not installed yet, with ``--no-index
 --no-deps``, so nothing of the image (torch, numpy, OpenCV above all) is ever replaced. One exception
 is asked for on purpose: where torch has no kernels for a card (a P100 under today's image) and the
-folder carries another torch (``kaggle-utils wheels --gpu p100``), that one takes its place.
+folder carries another torch (``kaggle-utils wheels --gpu p100``), that one takes its place. A packed CPython 3.7
+is no package: it stays where it lies until reef's API is wanted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 from kaggle_utils.errors import KitError
-from kaggle_utils.platform import runtime
+from kaggle_utils.platform import python37, runtime
 
 __all__ = ["WrongPython", "best_wheels", "carries_torch", "folders", "install"]
 
@@ -33,7 +34,8 @@ def install() -> list[str]:
     Does nothing at home, or when no folder with the kit's wheel is attached. Raises WrongPython when a
     package that is needed has wheels for other Pythons only, CalledProcessError when pip fails.
     """
-    wheels = [wheel for folder in folders() for wheel in sorted(folder.glob("*.whl"))]
+    found = [wheel for folder in folders() for wheel in sorted(folder.glob("*.whl"))]
+    wheels = [wheel for wheel in found if _name(wheel) != python37.NAME]
     replace_torch = any(carries_torch(_name(wheel)) for wheel in wheels) and not torch_works()
     wanted = [w for w in wheels if (replace_torch if carries_torch(_name(w)) else not _installed(_name(w)))]
     chosen = best_wheels(wanted)

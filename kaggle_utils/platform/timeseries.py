@@ -4,8 +4,8 @@
 compiled module, ``greatbarrierreef``, built for CPython 3.7 alone. :class:`GreatBarrierReef` behaves
 like that module as its public mock was seen to behave (its refusals word for word, its printed
 complaint, the moment at which it writes ``submission.csv``) over any frames: a folder, a list of
-files or of arrays. :func:`reef_environment` gives the real environment where it can be imported and
-the emulated one elsewhere, so a submission notebook has a single loop.
+files or of arrays. :func:`reef_environment` gives the real environment where there is one, bridged where
+this Python is too young for it, and the emulated one elsewhere, so a submission notebook has a single loop.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from kaggle_utils.files import replacing
 from kaggle_utils.images import read_image
+from kaggle_utils.platform import runtime
 
 __all__ = ["GreatBarrierReef", "ReefEnvironment", "SAMPLE_TEXT", "frame_paths", "reef_environment"]
 
@@ -113,19 +114,20 @@ class ReefEnvironment:
 
 
 def reef_environment(frames: str | os.PathLike | Frames, folder: str | os.PathLike | None = None) -> object:
-    """The competition's own environment where its module can be imported, else the emulated one.
+    """The competition's own environment where there is one, else the emulated one.
 
-    The module exists for CPython 3.7 on Kaggle only; elsewhere the arguments are those of
-    :class:`GreatBarrierReef`. The real one serves its hidden frames and looks at neither argument.
+    In this order: the module ``greatbarrierreef`` where it can be imported; on Kaggle, the one in the
+    competition's folder, made to run by a CPython 3.7 (see :mod:`kaggle_utils.platform.bridge`), unless
+    ``KAGGLE_UTILS_HIDDEN`` names frames to serve in its place, as a rehearsal does; else a
+    :class:`ReefEnvironment` over ``frames``. The real one serves its own frames; bridged, it writes into
+    ``folder``, imported, into the working directory. Raises NotAttached, with what to attach, where the
+    module is there and no CPython 3.7 is.
 
     >>> reef_environment([np.zeros((4, 4, 3), np.uint8)])  # doctest: +ELLIPSIS
     <kaggle_utils.platform.timeseries.ReefEnvironment object at ...>
     """
-    try:
-        import greatbarrierreef
-    except ImportError:
-        return GreatBarrierReef(frames, folder).make_env()
-    return greatbarrierreef.make_env()
+    module = _imported() or _bridged(Path(folder or ".")) or GreatBarrierReef(frames, folder)
+    return module.make_env()
 
 
 def frame_paths(folder: str | os.PathLike) -> list[Path]:
@@ -138,6 +140,23 @@ def frame_paths(folder: str | os.PathLike) -> list[Path]:
     if not paths:
         raise ValueError(f"{os.fspath(folder)!r} has no frames, expected files ending in {', '.join(SUFFIXES)}")
     return sorted(paths, key=lambda path: [_natural(part) for part in path.relative_to(folder).parts])
+
+
+def _imported() -> object | None:
+    try:
+        import greatbarrierreef
+    except ImportError:
+        return None
+    return greatbarrierreef
+
+
+def _bridged(folder: Path) -> object | None:
+    if runtime.place() == "home" or runtime.hidden_dir() is not None:
+        return None
+    from kaggle_utils.competitions.reef import SLUG
+    from kaggle_utils.platform.bridge import bridged_module
+
+    return bridged_module(runtime.competition_dir(SLUG), folder.resolve())
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

@@ -5,7 +5,8 @@ marker by marker, for each of Kaggle's Pythons; what the image holds is left to 
 fetched, so a new release of ultralytics that asks for one package more brings it along. Then the folder
 is judged as it lies there: every requirement met by a wheel or by the image (or excused, with a
 reason, in the image's table), nothing that would replace a package of the image, names that survive
-Kaggle's upload. ``gpu="p100"`` adds the last torch on the index that has kernels for sm_60.
+Kaggle's upload. ``gpu="p100"`` adds the last torch on the index that has kernels for sm_60, ``python37`` a
+CPython 3.7 for reef's API.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kaggle_utils.platform import python37 as interpreter
 from kaggle_utils.platform import wheel_sources
 from kaggle_utils.platform.attached_wheels import carries_torch
 from kaggle_utils.platform.image import PYTHONS, image
@@ -48,12 +50,14 @@ def build(
     also: Iterable[str] = NOTEBOOKS_USE,
     fetch: Fetch = wheel_sources.download,
     kit: Callable[[Path], Path] = wheel_sources.kit_wheel,
+    python37: Path | None = None,
 ) -> list[Wheel]:
     """Makes the dataset's folder anew and returns its wheels by name; nothing is replaced on a failure.
 
     owner: the Kaggle user the dataset belongs to. pythons: of :data:`image.PYTHONS`. gpu: a key of
     :data:`GPUS` or None. also: requirements beyond the kit's. fetch, kit: where wheels come from, to
-    be given in tests. Raises Incomplete with the faults, NoWheel for a wheel that is nowhere.
+    be given in tests. python37: the prefix of a CPython 3.7 to pack, or None. Raises Incomplete with the
+    faults, NoWheel for a wheel that is nowhere, Unfit for a CPython 3.7 that cannot be packed.
     """
     if gpu is not None and gpu not in GPUS:
         raise ValueError(f"gpu is {gpu!r}, expected one of {', '.join(GPUS)}, or None")
@@ -63,6 +67,8 @@ def build(
         start = read_wheel(kit(part))
         for python in pythons:
             _gather(part, start, python, [*also, *(GPUS[gpu] if gpu else ())], fetch)
+        if python37 is not None:
+            interpreter.pack(python37, part, fetch)
         wheels = read_wheelhouse(part)
         wrong = faults(wheels, pythons)
         if wrong:

@@ -10,6 +10,7 @@ from pathlib import Path
 from kaggle_utils.platform.client import KaggleFailure, owner_name
 from kaggle_utils.platform.datasets import push_dataset
 from kaggle_utils.platform.image import PYTHONS, image
+from kaggle_utils.platform.python37 import Unfit
 from kaggle_utils.platform.wheel_sources import NoWheel
 from kaggle_utils.platform.wheelhouse import GPUS, build
 from kaggle_utils.platform.wheels import Wheel
@@ -22,6 +23,7 @@ def add_wheels_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--python", nargs="+", choices=PYTHONS, default=list(PYTHONS), help="Kaggle's Pythons; default: all of them")
     add("--gpu", choices=sorted(GPUS), help="add a torch that has kernels for this card (3 GB for one Python)")
+    add("--python37", type=Path, metavar="PREFIX", help="add this CPython 3.7, which reef's API needs (41 MB)")
     add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")
     add("--folder", type=Path, default=Path("runs/wheels"), help="where the dataset is made; default: runs/wheels")
     add("--push", action="store_true", help="upload it as a private dataset, or as its next version")
@@ -31,12 +33,12 @@ def run_wheels(args: argparse.Namespace) -> int:
     """Does what the arguments say; 0, or 1 after a message on stderr."""
     try:
         owner = owner_name(args.owner) if args.push else args.owner or "OWNER"
-        wheels = build(args.folder, owner, args.python, args.gpu)
+        wheels = build(args.folder, owner, args.python, args.gpu, python37=args.python37)
         _report(wheels, args.folder, args.python)
         if args.push:
             url = push_dataset(args.folder, f"wheels for Python {' and '.join(args.python)}")
             print(f"{url}\nprivate; Kaggle needs a minute or two before a notebook can take it")
-    except (ValueError, NoWheel, KaggleFailure) as failure:
+    except (ValueError, NoWheel, Unfit, KaggleFailure) as failure:
         print(f"kaggle-utils wheels: {failure}", file=sys.stderr)
         return 1
     return 0

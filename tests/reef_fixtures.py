@@ -1,0 +1,80 @@
+"""A CPython 3.7 with numpy and pandas, and a competition's folder whose API only that one can import."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kaggle_utils.platform import python37
+from kaggle_utils.platform.wheel_sources import NoWheel
+
+HERE = Path(__file__).parent
+SLUG = "tensorflow-great-barrier-reef"
+COMPILED = "competition.cpython-37m-x86_64-linux-gnu.so"
+HEAD = """
+import sys
+if sys.version_info[:2] != (3, 7):
+    raise ImportError("built for CPython 3.7")
+"""
+
+
+def interpreters() -> list[str]:
+    """Where a CPython 3.7 may be: the variable, pyenv, the PATH."""
+    try:
+        root = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        root = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
+    pyenv = sorted(map(str, Path(root, "versions").glob("3.7*/bin/python3.7")), reverse=True)
+    return [os.environ.get("KAGGLE_UTILS_PYTHON37"), *pyenv, shutil.which("python3.7")]
+
+
+def runs(python: str, code: str) -> bool:
+    return subprocess.run([python, "-I", "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def plain_python37() -> Path:
+    """A CPython 3.7 of this machine, with or without packages; skips where there is none."""
+    for python in filter(None, interpreters()):
+        if Path(python).is_file() and runs(python, "import sys; assert sys.version_info[:2] == (3, 7)"):
+            return Path(python)
+    pytest.skip("no CPython 3.7: set KAGGLE_UTILS_PYTHON37 to one, or install one with pyenv")
+
+
+@pytest.fixture(scope="session")
+def packed_python37(plain_python37, tmp_path_factory) -> Path:
+    """That interpreter packed for Kaggle, with numpy and pandas from the index."""
+    try:
+        return python37.pack(plain_python37.parents[1], tmp_path_factory.mktemp("packed"))
+    except NoWheel as missing:
+        pytest.skip(f"CPython 3.7 is here, its numpy and pandas cannot be fetched: {missing}")
+
+
+@pytest.fixture(scope="session")
+def reef_python37(plain_python37, request, tmp_path_factory) -> Path:
+    """A CPython 3.7 that can run the API: this machine's where it has pandas, else the packed one, unpacked."""
+    if runs(str(plain_python37), "import numpy, pandas"):
+        return plain_python37
+    return python37.unpack(request.getfixturevalue("packed_python37"), tmp_path_factory.mktemp("unpacked"), quiet=True)
+
+
+@pytest.fixture
+def make_competition(tmp_path_factory) -> Callable[..., Path]:
+    """Makes a competition's folder: the stand-in for the API, or another module of the text given."""
+
+    def make(n_frames: int = 2, text: str | None = None, folder: Path | None = None) -> Path:
+        folder = folder or tmp_path_factory.mktemp("competition")
+        package = folder / "greatbarrierreef"
+        package.mkdir(parents=True)
+        (package / COMPILED).write_bytes(b"")  # what the kit looks for; nothing imports it here
+        shutil.copy(HERE / "reef_stand_in.py", package / "mock.py")
+        (package / "frames.txt").write_text(str(n_frames))
+        (package / "__init__.py").write_text(HEAD + (text or "from .mock import make_env\n"))
+        return folder
+
+    return make
