@@ -1,0 +1,75 @@
+"""From a few items at home to the whole hidden test on Kaggle: hours, gigabytes, what is left of the week.
+
+Kaggle gives a session 12 hours and the rerun of a code competition 9, a card of 16 GB, 20 GB for what is
+written, and 30 GPU hours a week. Its machines have about 29 GB of memory (its documentation of notebooks).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Limits", "Line", "WEEK_HOURS", "gigabytes", "line_through"]
+
+GB = 1e9
+WEEK_HOURS = 30.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a session may use: hours, and bytes of memory, of one card's memory and of output.
+
+    >>> Limits.rerun().hours, Limits().hours
+    (9.0, 12.0)
+    """
+
+    hours: float = 12.0
+    host: float = 29 * GB
+    card: float = 16 * GB
+    output: float = 20 * GB
+
+    @classmethod
+    def rerun(cls) -> Limits:
+        """Those of a submission's rerun on the hidden test."""
+        return cls(hours=9.0)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A cost that is ``start`` whatever comes, and ``each`` for every item (seconds, or bytes)."""
+
+    start: float
+    each: float
+
+    def at(self, items: int) -> float:
+        """The cost of so many items.
+
+        >>> Line(start=8.0, each=0.25).at(13_000) / 3600
+        0.905
+        """
+        return self.start + self.each * items
+
+
+def line_through(few: tuple[int, float], many: tuple[int, float]) -> Line:
+    """The line through two measurements (items, cost); noise never makes an item cost less than nothing.
+
+    With the same number of items in both, all of the cost is taken to grow with them.
+
+    >>> line_through((1, 8.25), (80, 28.0))
+    Line(start=8.0, each=0.25)
+    """
+    if few[0] == many[0]:
+        return Line(0.0, many[1] / max(1, many[0]))
+    each = max(0.0, (many[1] - few[1]) / (many[0] - few[0]))
+    return Line(max(0.0, many[1] - each * many[0]), each)
+
+
+def gigabytes(size: float) -> str:
+    """A size as it is said: in GB, or in smaller units below a tenth of one.
+
+    >>> gigabytes(16e9), gigabytes(25_000_000), gigabytes(1234)
+    ('16.0 GB', '25.0 MB', '1.2 kB')
+    """
+    for unit, scale, least in (("GB", 1e9, 1e8), ("MB", 1e6, 1e5)):
+        if size >= least:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size / 1e3:.1f} kB"

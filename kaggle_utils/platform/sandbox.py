@@ -1,0 +1,186 @@
+"""Runs a command as a Kaggle session sees the world, without touching this machine's root.
+
+A fresh root is put together in namespaces of its own: every entry of ``/`` bound into it read-only,
+``/kaggle`` added with ``input`` read-only and ``working`` and ``temp`` writable, and no network but
+the loopback. bubblewrap does it where it is installed; else this file does, with the three system
+calls it takes, as any user where user namespaces are allowed and as root where they are not. Where
+neither works a command still runs, with less simulated; :data:`WITHOUT` says what.
+
+The standard library alone, so that it also runs as a script, without the kit (CI does that):
+``python -I sandbox.py KAGGLE COMMAND ...`` where KAGGLE is a folder with input, working and temp in it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+__all__ = ["WITHOUT", "main", "mechanism", "wrapped"]
+
+WITHOUT = (
+    "neither bubblewrap nor namespaces work here, so these are not simulated: the paths below /kaggle (the kit is led "
+    "to another folder, a notebook that writes them out fails), and network and inputs are closed to Python code only"
+)
+FOLDERS = ("input", "working", "temp")
+_LEFT_AS_IT_IS = ("dev", "proc", "sys")  # devices and the kernel's files
+_NEWNS, _NEWUSER, _NEWNET = 0x00020000, 0x10000000, 0x40000000
+_RDONLY, _REMOUNT, _BIND, _REC, _PRIVATE, _RELATIME = 1, 32, 4096, 16384, 1 << 18, 1 << 21
+_KEPT_FLAGS = 2 | 4 | 8 | 1024 | 2048  # nosuid, nodev, noexec, noatime, nodiratime: the same bits in statvfs
+
+
+def wrapped(
+    command: Sequence[str], kaggle: Path, binds: Mapping[str, Path], how: str | None, writable: Sequence[Path] = ()
+) -> list[str]:
+    """The command that runs ``command`` in the fresh root, in ``/kaggle/working``.
+
+    kaggle: a folder with input, working and temp; binds: path below ``/kaggle`` (``input/competitions/x``)
+    -> what lies there, read-only; how: a :func:`mechanism`; writable: folders that stay writable at their own path.
+    Makes the mount points in ``kaggle``. With ``how`` None, links stand for mounts and the command is returned as it is.
+    """
+    kaggle = Path(os.path.abspath(kaggle))
+    for folder in FOLDERS:
+        (kaggle / folder).mkdir(parents=True, exist_ok=True)
+    for inside, source in binds.items():
+        _mount_point(kaggle / inside, Path(source), linked=how is None)
+    if how is None:
+        return list(command)
+    order = {"kaggle": str(kaggle), "binds": {k: os.path.abspath(v) for k, v in binds.items()}}
+    order["writable"] = [os.path.abspath(path) for path in writable]
+    if how == "bubblewrap":
+        return _bubblewrap(order) + list(command)
+    return [sys.executable, "-I", os.path.abspath(__file__), "--order", json.dumps(order), *command]
+
+
+@cache
+def mechanism() -> str | None:
+    """How a fresh root can be made here: ``bubblewrap``, ``namespaces``, or None; found by trying."""
+    for how in ("bubblewrap", "namespaces"):
+        if how == "bubblewrap" and not shutil.which("bwrap"):
+            continue
+        with tempfile.TemporaryDirectory(prefix="kaggle-root-") as folder:
+            command = wrapped([sys.executable, "-c", ""], Path(folder), {}, how)
+            if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+                return how
+    return None
+
+
+def _mount_point(spot: Path, source: Path, linked: bool) -> None:
+    if spot.is_symlink():
+        spot.unlink()
+    spot.parent.mkdir(parents=True, exist_ok=True)
+    if linked:
+        spot.symlink_to(os.path.abspath(source))
+    elif source.is_dir():
+        spot.mkdir(exist_ok=True)
+    else:
+        spot.touch()
+
+
+def _bubblewrap(order: Mapping) -> list[str]:
+    command = [shutil.which("bwrap"), "--unshare-net", "--die-with-parent"]
+    for name in sorted(os.listdir("/")):
+        if os.path.islink(f"/{name}"):
+            command += ["--symlink", os.readlink(f"/{name}"), f"/{name}"]
+        elif name not in ("kaggle", *_LEFT_AS_IT_IS):
+            command += ["--ro-bind", f"/{name}", f"/{name}"]
+    command += ["--dev-bind", "/dev", "/dev", "--proc", "/proc", "--ro-bind", "/sys", "/sys"]
+    for path in order["writable"]:
+        command += ["--bind", path, path]
+    for name in FOLDERS:
+        command += ["--ro-bind" if name == "input" else "--bind", f"{order['kaggle']}/{name}", f"/kaggle/{name}"]
+    for inside, source in order["binds"].items():
+        command += ["--ro-bind", source, f"/kaggle/{inside}"]
+    return [*command, "--chdir", "/kaggle/working", "--"]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs as a script: ``KAGGLE COMMAND ...``, or ``--order JSON COMMAND ...`` as :func:`wrapped` asks."""
+    if arguments[0] == "--order":
+        _enter(json.loads(arguments[1]))
+        os.execvp(arguments[2], arguments[2:])
+    command = wrapped(arguments[1:], Path(arguments[0]), {}, mechanism() or "namespaces", [Path(arguments[0])])
+    os.execvp(command[0], command)
+
+
+def _enter(order: Mapping) -> None:
+    """Moves this process into a fresh root; OSError naming the step that the kernel refused."""
+    _own_namespaces()
+    _call("mount", b"none", b"/", None, _REC | _PRIVATE, None)
+    fresh = Path(order["kaggle"], "root")
+    fresh.mkdir(exist_ok=True)
+    _call("mount", b"none", bytes(fresh), b"tmpfs", 0, None)
+    for name in os.listdir("/"):
+        _entry(name, fresh)
+    for path in order["writable"]:
+        _bind(path, f"{fresh}{path}")
+    for name in FOLDERS:
+        (fresh / "kaggle" / name).mkdir(parents=True)
+        _bind(f"{order['kaggle']}/{name}", fresh / "kaggle" / name, read_only=name == "input")
+    for inside, source in order["binds"].items():
+        _bind(source, fresh / "kaggle" / inside, read_only=True)
+    os.chroot(fresh)
+    os.chdir("/kaggle/working")
+
+
+def _own_namespaces() -> None:
+    user, group = os.getuid(), os.getgid()
+    try:
+        _call("unshare", _NEWUSER | _NEWNS | _NEWNET)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    except OSError:
+        if user != 0:
+            raise
+        _call("unshare", _NEWNS | _NEWNET)
+    _loopback_up()
+
+
+def _loopback_up() -> None:
+    """Jupyter and torch's workers talk over it."""
+    import fcntl
+    import socket
+    import struct
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        fcntl.ioctl(handle, 0x8914, struct.pack("16sh14x", b"lo", 0x41))  # SIOCSIFFLAGS: up and running
+
+
+def _entry(name: str, fresh: Path) -> None:
+    """One entry of / in the fresh root: a link as a link, all else bound read-only where the kernel lets us."""
+    old, new = f"/{name}", fresh / name
+    if os.path.islink(old):
+        new.symlink_to(os.readlink(old))
+    elif name != "kaggle":
+        new.mkdir() if os.path.isdir(old) else new.touch()
+        try:
+            _bind(old, new, read_only=name not in _LEFT_AS_IT_IS)
+        except PermissionError:
+            _bind(old, new)
+
+
+def _bind(source: str | Path, target: str | Path, read_only: bool = False) -> None:
+    _call("mount", os.fsencode(source), os.fsencode(target), None, _BIND | _REC, None)
+    if read_only:
+        flags = os.statvfs(target).f_flag
+        kept = (flags & _KEPT_FLAGS) | (_RELATIME if flags & 4096 else 0)
+        _call("mount", b"none", os.fsencode(target), None, _REMOUNT | _BIND | _RDONLY | kept, None)
+
+
+def _call(name: str, *arguments: object) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*[ctypes.c_ulong(a) if isinstance(a, int) else a for a in arguments]) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}", os.fsdecode(arguments[1]) if len(arguments) > 1 else None)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

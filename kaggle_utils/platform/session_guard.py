@@ -1,0 +1,117 @@
+"""Watches what a rehearsed notebook reaches for: the internet, its inputs, its outputs.
+
+Every Python process of a rehearsed session loads this file as its ``sitecustomize``, programs that a
+notebook starts included. Python announces each connection, open file and started program before it
+happens (``sys.addaudithook``), and the stack then says which line of which cell is at work. What is seen
+goes as lines of JSON to the file that ``KAGGLE_UTILS_GUARD_LOG`` names. Where no fresh root could be
+made (``KAGGLE_UTILS_GUARD_CLOSED`` is set) the guard also refuses, with the errors Kaggle would give.
+
+The standard library alone, for it must not change what a notebook finds imported.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import socket
+import sys
+import time
+
+__all__ = ["install", "note", "spot"]
+
+CELL = re.compile(r"<cell (\d+)>")  # the file name under which a cell's code is compiled
+_LOCAL = re.compile(r"127\.|::1$|localhost$|0\.0\.0\.0$|::$")
+_CHANGES = {"os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.truncate", "os.chmod", "os.symlink", "os.link", "os.utime"}
+_STARTS = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "pty.spawn"}
+_WRITING = os.O_WRONLY | os.O_RDWR
+
+
+def install() -> None:
+    """Starts watching, if this process belongs to a rehearsal."""
+    if os.environ.get("KAGGLE_UTILS_GUARD_LOG"):
+        sys.addaudithook(_hook)
+
+
+def note(kind: str, **facts: object) -> None:
+    """Appends ``{"kind", "time", ...}`` to the record of the session."""
+    line = json.dumps({"kind": kind, "time": time.time(), **facts}, default=str) + "\n"
+    handle = os.open(os.environ["KAGGLE_UTILS_GUARD_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(handle, line.encode())
+    finally:
+        os.close(handle)
+
+
+def spot() -> dict:
+    """Which cell and line are at work, ``{"cell", "line"}``; in a program that one has started, that one."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if found := CELL.fullmatch(frame.f_code.co_filename):
+            return {"cell": int(found.group(1)), "line": frame.f_lineno}
+        frame = frame.f_back
+    return json.loads(os.environ.get("KAGGLE_UTILS_GUARD_SPOT", "{}"))
+
+
+def _hook(event: str, arguments: tuple) -> None:
+    """Must be quick: every opened file and every import comes by."""
+    if event == "open":
+        _on_open(*arguments)
+    elif event.startswith("socket."):
+        _on_socket(event, arguments)
+    elif event in _CHANGES:
+        for path in arguments[: 2 if event == "os.rename" else 1]:
+            _on_change(path)
+        if event == "os.rename":
+            _on_written(arguments[1])
+    elif event in _STARTS:
+        os.environ["KAGGLE_UTILS_GUARD_SPOT"] = json.dumps(spot())
+
+
+def _on_open(path: object, mode: str | None, flags: int) -> None:
+    writes = any(letter in mode for letter in "wax+") if mode else bool(flags & _WRITING)
+    if writes and isinstance(path, (str, bytes, os.PathLike)):
+        _on_change(path)
+        _on_written(path)
+
+
+def _on_change(path: object) -> None:
+    full = _full(path)
+    if full and _below(full, "input"):
+        note("input", path=full, **spot())
+        if os.environ.get("KAGGLE_UTILS_GUARD_CLOSED"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), full)
+
+
+def _on_written(path: object) -> None:
+    full = _full(path)
+    if full and _below(full, "working"):
+        note("written", path=full)
+
+
+def _full(path: object) -> str | None:
+    return os.path.abspath(os.fsdecode(path)) if isinstance(path, (str, bytes, os.PathLike)) else None
+
+
+def _below(path: str, folder: str) -> bool:
+    roots = {"/kaggle", os.environ.get("KAGGLE_UTILS_KAGGLE_ROOT", "/kaggle")}
+    return any(path.startswith(f"{root}/{folder}/") for root in roots)
+
+
+def _on_socket(event: str, arguments: tuple) -> None:
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    host = os.fsdecode(host) if host else "localhost"
+    if _LOCAL.match(host):
+        return
+    note("internet", host=host, program=" ".join(sys.argv[:3]), **spot())
+    if os.environ.get("KAGGLE_UTILS_GUARD_CLOSED"):
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+install()

@@ -1,0 +1,102 @@
+"""Inside a rehearsed session: runs a notebook's cells one after another and stops at the first that fails.
+
+``python -m kaggle_utils.platform.session_process NOTEBOOK`` in an IPython shell, so that magics, ``!``
+and ``display`` work as they do in a kernel; what cells print goes to stdout. Cells, errors and the state
+of the time-series API are noted in the session's record (:func:`session_guard.note`).
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import sys
+import time
+import traceback
+from typing import Any, TextIO
+
+from kaggle_utils.platform import session_guard
+
+__all__ = ["main"]
+
+_COMPLAINT = re.compile(r"You must call `predict\(\)` successfully")  # the API prints it, and raises nothing
+
+
+def main(notebook: str) -> int:
+    """Runs the notebook; 0, or 1 when a cell failed."""
+    with open(notebook, encoding="utf-8") as file:
+        cells = [cell for cell in json.load(file)["cells"] if cell["cell_type"] == "code"]
+    shell = _shell()
+    sys.stdout = _Listening(sys.stdout)
+    for number, cell in enumerate(cells, start=1):
+        if not _run(shell, number, "".join(cell["source"])):
+            return 1
+    session_guard.note("end", **_interface())
+    return 0
+
+
+def _shell() -> Any:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    class Shell(InteractiveShell):
+        def enable_gui(self, gui: str | None = None) -> None:
+            """There is none to enable; ``%matplotlib inline`` asks."""
+
+    return Shell.instance(colors="nocolor")
+
+
+def _run(shell: Any, number: int, source: str) -> bool:
+    shell.compile.get_code_name = lambda *given: f"<cell {number}>"
+    began = time.time()
+    result = shell.run_cell(source, store_history=True)
+    error = result.error_before_exec or result.error_in_exec
+    session_guard.note("cell", number=number, seconds=time.time() - began, gpu=_gpu_peak())
+    if error is not None:
+        session_guard.note("error", **_account(error, number), **_interface())
+    sys.stdout.flush()
+    return error is None
+
+
+def _account(error: BaseException, number: int) -> dict[str, Any]:
+    """The error in plain values, with the innermost line of a cell that led to it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    here = [(frame, session_guard.CELL.fullmatch(frame.filename)) for frame in frames]
+    places = [{"cell": int(found.group(1)), "line": frame.lineno} for frame, found in here if found]
+    where = places[-1] if places else {"cell": number, "line": getattr(error, "lineno", None) or 1}
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    file = getattr(error, "filename", None)
+    return {"kinds": kinds, "text": getattr(error, "msg", None) or str(error), "number": getattr(error, "errno", None), "file": file, **where}
+
+
+def _gpu_peak() -> int:
+    """Bytes that torch has held at most on any one card; 0 without a card in use."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return 0
+    return max(torch.cuda.max_memory_reserved(number) for number in range(torch.cuda.device_count()))
+
+
+def _interface() -> dict[str, Any]:
+    """How far the emulated time-series API came, if the notebook used it."""
+    module = sys.modules.get("kaggle_utils.platform.timeseries")
+    found = [e for e in gc.get_objects() if type(e) is module.ReefEnvironment] if module else []
+    return {"api": [found[-1]._state, len(found[-1]._answers), len(found[-1]._frames)]} if found else {}
+
+
+class _Listening:
+    """stdout that notes where the API's complaint was printed."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if _COMPLAINT.search(text):
+            session_guard.note("unanswered", **session_guard.spot())
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))
