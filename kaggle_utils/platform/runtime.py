@@ -29,6 +29,7 @@ from kaggle_utils.platform.gpu import Gpu, check_gpu, gpus
 
 __all__ = [
     "Gpu",
+    "KAGGLE",
     "NotAttached",
     "attached",
     "check_gpu",
@@ -50,6 +51,7 @@ __all__ = [
     "temp_dir",
 ]
 
+KAGGLE = Path("/kaggle")  # where Kaggle mounts input, working and temp
 SESSION_HOURS = 12.0
 RERUN_HOURS = 9.0
 
@@ -235,7 +237,7 @@ def _end() -> str:
 
 
 def _kaggle(folder: str) -> Path:
-    return Path(os.environ.get("KAGGLE_UTILS_KAGGLE_ROOT", "/kaggle")) / folder
+    return Path(os.environ.get("KAGGLE_UTILS_KAGGLE_ROOT", KAGGLE)) / folder
 
 
 def _runs() -> Path:

@@ -1,13 +1,13 @@
 """Runs a command as a Kaggle session sees the world, without touching this machine's root.
 
 A fresh root is put together in namespaces of its own: every entry of ``/`` bound into it read-only,
-``/kaggle`` added with ``input`` read-only and ``working`` and ``temp`` writable, and no network but
+Kaggle's folder added with ``input`` read-only and ``working`` and ``temp`` writable, and no network but
 the loopback. bubblewrap does it where it is installed; else this file does, with the three system
 calls it takes, as any user where user namespaces are allowed and as root where they are not. Where
 neither works a command still runs, with less simulated; :data:`WITHOUT` says what.
 
 The standard library alone, so that it also runs as a script, without the kit (CI does that):
-``python -I sandbox.py KAGGLE COMMAND ...`` where KAGGLE is a folder with input, working and temp in it.
+``python -I sandbox.py AT FOLDER COMMAND ...`` shows FOLDER, with input, working and temp in it, as AT.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pathlib import Path
 __all__ = ["WITHOUT", "main", "mechanism", "wrapped"]
 
 WITHOUT = (
-    "neither bubblewrap nor namespaces work here, so these are not simulated: the paths below /kaggle (the kit is led "
-    "to another folder, a notebook that writes them out fails), and network and inputs are closed to Python code only"
+    "neither bubblewrap nor namespaces work here, so this is not simulated: Kaggle's own paths (the kit is led to "
+    "another folder, a notebook that writes them out fails), and network and inputs are closed to Python code only"
 )
 FOLDERS = ("input", "working", "temp")
 _LEFT_AS_IT_IS = ("dev", "proc", "sys")  # devices and the kernel's files
@@ -37,23 +37,24 @@ _KEPT_FLAGS = 2 | 4 | 8 | 1024 | 2048  # nosuid, nodev, noexec, noatime, nodirat
 
 
 def wrapped(
-    command: Sequence[str], kaggle: Path, binds: Mapping[str, Path], how: str | None, writable: Sequence[Path] = ()
+    command: Sequence[str], folder: Path, at: Path, binds: Mapping[str, Path], how: str | None, writable: bool = False
 ) -> list[str]:
-    """The command that runs ``command`` in the fresh root, in ``/kaggle/working``.
+    """The command that runs ``command`` in the fresh root, in the folder ``working``.
 
-    kaggle: a folder with input, working and temp; binds: path below ``/kaggle`` (``input/competitions/x``)
-    -> what lies there, read-only; how: a :func:`mechanism`; writable: folders that stay writable at their own path.
-    Makes the mount points in ``kaggle``. With ``how`` None, links stand for mounts and the command is returned as it is.
+    folder: with input, working and temp, made where they are missing; at: where the root shows it
+    binds: path below ``at`` (such as ``input/competitions/x``) -> what lies there, read-only
+    how: a :func:`mechanism`; writable: whether ``folder`` stays writable at its own path, too
+    With ``how`` None, links in the folder stand for mounts and the command is returned as it is.
     """
-    kaggle = Path(os.path.abspath(kaggle))
-    for folder in FOLDERS:
-        (kaggle / folder).mkdir(parents=True, exist_ok=True)
+    folder = Path(os.path.abspath(folder))
+    for name in FOLDERS:
+        (folder / name).mkdir(parents=True, exist_ok=True)
     for inside, source in binds.items():
-        _mount_point(kaggle / inside, Path(source), linked=how is None)
+        _mount_point(folder / inside, Path(source), linked=how is None)
     if how is None:
         return list(command)
-    order = {"kaggle": str(kaggle), "binds": {k: os.path.abspath(v) for k, v in binds.items()}}
-    order["writable"] = [os.path.abspath(path) for path in writable]
+    order = {"folder": str(folder), "at": str(at), "writable": writable}
+    order["binds"] = {inside: os.path.abspath(source) for inside, source in binds.items()}
     if how == "bubblewrap":
         return _bubblewrap(order) + list(command)
     return [sys.executable, "-I", os.path.abspath(__file__), "--order", json.dumps(order), *command]
@@ -66,7 +67,7 @@ def mechanism() -> str | None:
         if how == "bubblewrap" and not shutil.which("bwrap"):
             continue
         with tempfile.TemporaryDirectory(prefix="kaggle-root-") as folder:
-            command = wrapped([sys.executable, "-c", ""], Path(folder), {}, how)
+            command = wrapped([sys.executable, "-c", ""], Path(folder), Path("/new"), {}, how)
             if subprocess.run(command, capture_output=True, check=False).returncode == 0:
                 return how
     return None
@@ -85,28 +86,29 @@ def _mount_point(spot: Path, source: Path, linked: bool) -> None:
 
 
 def _bubblewrap(order: Mapping) -> list[str]:
+    folder, at = order["folder"], order["at"]
     command = [shutil.which("bwrap"), "--unshare-net", "--die-with-parent"]
     for name in sorted(os.listdir("/")):
         if os.path.islink(f"/{name}"):
             command += ["--symlink", os.readlink(f"/{name}"), f"/{name}"]
-        elif name not in ("kaggle", *_LEFT_AS_IT_IS):
+        elif f"/{name}" != at and name not in _LEFT_AS_IT_IS:
             command += ["--ro-bind", f"/{name}", f"/{name}"]
     command += ["--dev-bind", "/dev", "/dev", "--proc", "/proc", "--ro-bind", "/sys", "/sys"]
-    for path in order["writable"]:
-        command += ["--bind", path, path]
+    command += ["--bind", folder, folder] if order["writable"] else []
     for name in FOLDERS:
-        command += ["--ro-bind" if name == "input" else "--bind", f"{order['kaggle']}/{name}", f"/kaggle/{name}"]
+        command += ["--ro-bind" if name == "input" else "--bind", f"{folder}/{name}", f"{at}/{name}"]
     for inside, source in order["binds"].items():
-        command += ["--ro-bind", source, f"/kaggle/{inside}"]
-    return [*command, "--chdir", "/kaggle/working", "--"]
+        command += ["--ro-bind", source, f"{at}/{inside}"]
+    return [*command, "--chdir", f"{at}/working", "--"]
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs as a script: ``KAGGLE COMMAND ...``, or ``--order JSON COMMAND ...`` as :func:`wrapped` asks."""
+    """Runs as a script: ``AT FOLDER COMMAND ...``, or ``--order JSON COMMAND ...`` as :func:`wrapped` asks."""
     if arguments[0] == "--order":
         _enter(json.loads(arguments[1]))
         os.execvp(arguments[2], arguments[2:])
-    command = wrapped(arguments[1:], Path(arguments[0]), {}, mechanism() or "namespaces", [Path(arguments[0])])
+    at, folder, *command = arguments
+    command = wrapped(command, Path(folder), Path(at), {}, mechanism() or "namespaces", writable=True)
     os.execvp(command[0], command)
 
 
@@ -114,20 +116,23 @@ def _enter(order: Mapping) -> None:
     """Moves this process into a fresh root; OSError naming the step that the kernel refused."""
     _own_namespaces()
     _call("mount", b"none", b"/", None, _REC | _PRIVATE, None)
-    fresh = Path(order["kaggle"], "root")
+    folder = order["folder"]
+    fresh = Path(folder, "root")
     fresh.mkdir(exist_ok=True)
     _call("mount", b"none", bytes(fresh), b"tmpfs", 0, None)
     for name in os.listdir("/"):
-        _entry(name, fresh)
-    for path in order["writable"]:
-        _bind(path, f"{fresh}{path}")
+        if f"/{name}" != order["at"]:
+            _entry(name, fresh)
+    if order["writable"]:
+        _bind(folder, f"{fresh}{folder}")
+    at = Path(f"{fresh}{order['at']}")
     for name in FOLDERS:
-        (fresh / "kaggle" / name).mkdir(parents=True)
-        _bind(f"{order['kaggle']}/{name}", fresh / "kaggle" / name, read_only=name == "input")
+        (at / name).mkdir(parents=True)
+        _bind(f"{folder}/{name}", at / name, read_only=name == "input")
     for inside, source in order["binds"].items():
-        _bind(source, fresh / "kaggle" / inside, read_only=True)
+        _bind(source, at / inside, read_only=True)
     os.chroot(fresh)
-    os.chdir("/kaggle/working")
+    os.chdir(f"{order['at']}/working")
 
 
 def _own_namespaces() -> None:
@@ -159,7 +164,7 @@ def _entry(name: str, fresh: Path) -> None:
     old, new = f"/{name}", fresh / name
     if os.path.islink(old):
         new.symlink_to(os.readlink(old))
-    elif name != "kaggle":
+    else:
         new.mkdir() if os.path.isdir(old) else new.touch()
         try:
             _bind(old, new, read_only=name not in _LEFT_AS_IT_IS)

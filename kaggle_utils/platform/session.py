@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from kaggle_utils.platform import sandbox, session_guard
+from kaggle_utils.platform import runtime, sandbox, session_guard
 from kaggle_utils.platform.projection import Limits
 
 __all__ = ["Run", "Session", "folder_size", "run_notebook"]
@@ -41,8 +41,8 @@ class Session:
 
     @property
     def root(self) -> Path:
-        """What notebooks see as ``/kaggle``: that very path, or the session's folder where no root can be made."""
-        return Path("/kaggle") if self.how else self.folder
+        """Where notebooks find it: Kaggle's own path, or the session's folder where no root can be made."""
+        return runtime.KAGGLE if self.how else self.folder
 
     @property
     def working(self) -> Path:
@@ -102,7 +102,7 @@ def run_notebook(
     limits = limits or (Limits.rerun() if rerun else Limits())
     place = _prepared(session, notebook)
     command = [sys.executable, "-m", "kaggle_utils.platform.session_process", f"{session.root}/temp/rehearsal/notebook.ipynb"]
-    wrapped = sandbox.wrapped(command, session.folder, session.attached, session.how)
+    wrapped = sandbox.wrapped(command, session.folder, session.root, session.attached, session.how)
     began = time.time()
     with open(place / "log.txt", "w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(
@@ -141,6 +141,7 @@ def _environment(session: Session, rerun: bool, hidden: str | None) -> dict[str,
     there = {
         "KAGGLE_KERNEL_RUN_TYPE": "Batch",
         "KAGGLE_UTILS_GUARD_LOG": f"{temp}/rehearsal/record.jsonl",
+        "KAGGLE_UTILS_GUARD_ROOTS": os.pathsep.join({str(runtime.KAGGLE), str(session.root)}),
         "PYTHONPATH": os.pathsep.join([f"{temp}/rehearsal", f"{temp}/site", str(CHECKOUT)]),
         "PIP_TARGET": f"{temp}/site",  # wheels go here, not into the Python at home
         "HOME": f"{temp}/home",

@@ -3,7 +3,8 @@
 Every Python process of a rehearsed session loads this file as its ``sitecustomize``, programs that a
 notebook starts included. Python announces each connection, open file and started program before it
 happens (``sys.addaudithook``), and the stack then says which line of which cell is at work. What is seen
-goes as lines of JSON to the file that ``KAGGLE_UTILS_GUARD_LOG`` names. Where no fresh root could be
+goes as lines of JSON to the file that ``KAGGLE_UTILS_GUARD_LOG`` names; input and working lie below
+``KAGGLE_UTILS_GUARD_ROOTS``. Where no fresh root could be
 made (``KAGGLE_UTILS_GUARD_CLOSED`` is set) the guard also refuses, with the errors Kaggle would give.
 
 The standard library alone, for it must not change what a notebook finds imported.
@@ -95,7 +96,7 @@ def _full(path: object) -> str | None:
 
 
 def _below(path: str, folder: str) -> bool:
-    roots = {"/kaggle", os.environ.get("KAGGLE_UTILS_KAGGLE_ROOT", "/kaggle")}
+    roots = os.environ["KAGGLE_UTILS_GUARD_ROOTS"].split(os.pathsep)
     return any(path.startswith(f"{root}/{folder}/") for root in roots)
 
 
