@@ -41,6 +41,11 @@ def test_what_is_lacking_is_installed_and_what_is_there_is_left_alone(dataset, t
     assert installed(tmp_path) == ["zzz_lacking-1.0.dist-info"]
 
 
+def test_a_packed_interpreter_is_not_installed(dataset):
+    make_wheel(dataset, "reef-python37", "3.7.16")
+    assert install() == []
+
+
 def test_wheels_of_other_datasets_are_none_of_its_business(dataset):
     make_wheel(dataset.with_name("somebody-elses"), "zzz-lacking")
     assert install() == []

@@ -11,9 +11,11 @@ import pytest
 
 from kaggle_utils.platform import wheel_sources
 from kaggle_utils.platform.image import image
+from kaggle_utils.platform.python37 import PACKAGES
 from kaggle_utils.platform.wheel_sources import NoWheel
 from kaggle_utils.platform.wheelhouse import Incomplete, build, describe_dataset, faults, read_wheelhouse
 from kaggle_utils.platform.wheels import read_wheel
+from prefix_makers import make_prefix
 from wheel_makers import make_wheel
 
 BOTH = ("3.12", "3.13")
@@ -173,6 +175,13 @@ def test_the_torch_for_a_p100_comes_with_all_it_requires_and_for_both_pythons(tm
         + ["torchvision 0.22.1"] * 2
         + ["triton 3.3.1"] * 2
     )
+
+
+def test_a_packed_cpython_37_is_a_wheel_of_the_folder_like_all(tmp_path, index):
+    for requirement in PACKAGES:
+        index.add(*requirement.split("=="))
+    found = made(tmp_path, index, python37=make_prefix(tmp_path / "prefix"))
+    assert found == ["kaggle-utils 0.1", "reef-python37 3.7.99"]
 
 
 def test_a_card_nobody_prepared_for_is_refused(tmp_path, index):

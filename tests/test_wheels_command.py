@@ -19,10 +19,11 @@ pytest_plugins = ["kaggle_fixtures"]
 REF = "me/kaggle-utils-wheels"
 
 
-def small_build(folder, owner, pythons, gpu=None):
+def small_build(folder, owner, pythons, gpu=None, python37=None):
     """Two wheels and no pip."""
     fetch = lambda requirement, python, folder: make_wheel(folder, requirement)  # noqa: E731
-    return build(folder, owner, pythons, gpu, also=["norfair"], fetch=fetch, kit=lambda f: make_wheel(f, "kaggle-utils"))
+    kit = lambda folder: make_wheel(folder, "kaggle-utils")  # noqa: E731
+    return build(folder, owner, pythons, gpu, also=["norfair"], fetch=fetch, kit=kit, python37=python37)
 
 
 def run(monkeypatch, tmp_path: Path, *words: str) -> int:
@@ -43,6 +44,11 @@ def test_without_push_a_folder_is_made_and_nobody_is_called(service, monkeypatch
     assert service.calls == []
     assert "2 wheels in" in capsys.readouterr().out
     assert sorted(p.suffix for p in (tmp_path / "house").iterdir()) == [".json", ".whl", ".whl"]
+
+
+def test_a_prefix_without_a_cpython_37_is_one_line_and_exit_code_one(monkeypatch, tmp_path, capsys):
+    assert run(monkeypatch, tmp_path, "--python37", str(tmp_path)) == 1
+    assert capsys.readouterr().err.endswith("expected the prefix of a CPython 3.7\n")
 
 
 def test_the_first_push_makes_a_private_dataset_of_wheels_alone(service, monkeypatch, tmp_path, capsys):

@@ -117,9 +117,8 @@ class WorkerLink:
     def _death(self) -> WorkerDied:
         self.close()
         self._words.seek(0)
-        last = self._words.read().decode(errors="replace").strip().splitlines()[-6:]
-        words = "; its last words: " + " | ".join(last) if last else ", without a word"
-        return WorkerDied(f"{self.name} {_how_it_ended(self._process.returncode)}{words}")
+        said = self._words.read().decode(errors="replace").split("\n")
+        return WorkerDied(f"{self.name} {_how_it_ended(self._process.returncode)}{_last_words(said)}")
 
 
 class _FarTraceback(Exception):
@@ -159,6 +158,17 @@ def _how_it_ended(code: int) -> str:
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"ended with exit code {code} before it answered"
+
+
+def _last_words(lines: list[str]) -> str:
+    """What failed stands first after a crash of the interpreter, last after an exception.
+
+    >>> _last_words(["Fatal Python error: Aborted", "", "Thread 1:"])
+    '; its last words: Fatal Python error: Aborted | Thread 1:'
+    """
+    said = [line.strip() for line in lines if line.strip()]
+    shown = said if len(said) <= 8 else [*said[:3], "...", *said[-4:]]
+    return "; its last words: " + " | ".join(shown) if said else ", without a word"
 
 
 def _end(process: subprocess.Popen, answers: IO[str]) -> None:

@@ -109,12 +109,12 @@ def _wanted(names: Iterable[str]) -> list[str]:
 
 
 def _complete(root: Path, libraries: Path) -> str:
-    """Adds what a first run loads from the prefix's own libraries; returns the version of a run without them."""
-    mapped = set(_run(root, f"{root / 'lib'}:{libraries}")[1])
-    for library in libraries.glob("*.so*"):
-        if str(library.resolve()) in mapped:  # under each of its names
-            shutil.copy(library, root / "lib")
-    return _run(root, str(root / "lib"))[0]
+    """Adds what a first run loads from the prefix's own libraries, so that it runs without them; its version."""
+    version, mapped = _run(root, f"{root / 'lib'}:{libraries}")
+    lent = [library for library in libraries.glob("*.so*") if str(library.resolve()) in mapped]
+    for library in lent:  # each under all its names
+        shutil.copy(library, root / "lib")
+    return _run(root, str(root / "lib"))[0] if lent else version
 
 
 def _run(root: Path, libraries: str) -> list:
@@ -138,10 +138,10 @@ def _zipped(root: Path, version: str, folder: Path) -> Path:
     notes["RECORD"] = "".join(f"{name},,\n" for name in [*names, *(f"{info}/{n}" for n in [*notes, "RECORD"])])
     wheel = folder / f"{_FILE}-{version}-{tag}.whl"
     with replacing(wheel) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for note, text in notes.items():  # before the packages inside, which have notes of their own
+            archive.writestr(f"{info}/{note}", text)
         for path, name in zip(files, names, strict=True):
             archive.write(path, name)
-        for note, text in notes.items():
-            archive.writestr(f"{info}/{note}", text)
     return wheel
 
 
