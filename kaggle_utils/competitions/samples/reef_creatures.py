@@ -26,9 +26,10 @@ STARFISH = "starfish"
 LOOK_ALIKES = ("feather star", "urchin", "anemone", "branching coral")
 PLATE = "plate"
 
-# Dark bodies and pale spines, RGB: purple grey, brown red, blue grey, olive, nearly black.
-BODIES = ((46, 30, 50), (66, 28, 24), (36, 40, 48), (40, 38, 22), (26, 22, 24))
-SPINES = ((196, 204, 190), (222, 170, 140), (176, 206, 208), (196, 192, 160), (206, 150, 150))
+# Bodies and their pale spines, RGB: crimson, rust, purple, maroon. Seen through water they turn to
+# purples and browns that hardly any coral has, which is what a detector learns first.
+BODIES = ((104, 28, 48), (112, 42, 30), (84, 34, 72), (80, 24, 28))
+SPINES = ((250, 214, 206), (252, 206, 170), (238, 208, 222), (246, 190, 176))
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,12 @@ from kaggle_utils.competitions.samples.reef_film import (
 
 __all__ = ["Scene", "make_scene"]
 
-CAMOUFLAGE = (0.0, 0.35)  # share of the reef's colour in a creature's own: more is harder to see
-LOOK_ALIKES_PER_SCENE = 60  # creatures that are no starfish: more are more false alarms
+CAMOUFLAGE = (0.0, 0.2)  # share of the reef's colour in a creature's own: more is harder to see
+LOOK_ALIKES_PER_SCENE = 45  # creatures that are no starfish: more are more false alarms
 PLATES_PER_SCENE = 20  # table corals that overhang nothing in particular
 COVERED = 0.6  # share of starfish with a plate at their side: partly hidden, more are missed
-STARFISH_PER_VISIT = (3, 6)  # they come in groups: about 2.4 boxes in a frame that has any
-GROUP_SPREAD = 0.11  # of a group, in camera heights
+STARFISH_PER_VISIT = (5, 7)  # they come in groups: about 2.4 boxes in a frame that has any
+GROUP_SPREAD = 0.14  # of a group, in camera heights
 DIAMETER = (48.0, 0.28)  # texels: median, and spread of its logarithm; boxes near 45x40 px
 PLATE_DIAMETER = (84.0, 0.30)
 CLEARANCE = 0.3  # starfish diameters between a starfish's middle and a plate not meant to cover it
@@ -98,7 +98,7 @@ def _way_and_group(
         return swim(rng, frames, *size), np.zeros((0, 2))
     middle = (np.arange(frames) + 0.5) / frames
     wanted = (middle >= visit[0]) & (middle < visit[1]) | (np.arange(frames) == int(visit[0] * frames))
-    group = rng.normal(0, GROUP_SPREAD * HEIGHT * size[0] / 1280, (rng.integers(*STARFISH_PER_VISIT, endpoint=True), 2))
+    group = _group(rng, size[0] / 1280)
     tries = []
     for _ in range(WAYS_TRIED):
         way = swim(rng, frames, *size)
@@ -110,6 +110,16 @@ def _way_and_group(
         best = int(np.argmin(wrong))
         tries.append((wrong[best], way, places[best]))
     return min(tries, key=lambda one: one[0])[1:]
+
+
+def _group(rng: np.random.Generator, unit: float) -> np.ndarray:
+    """(N, 2) texels from the middle of a group; no two lie on one another."""
+    places = np.zeros((0, 2))
+    for _ in range(rng.integers(*STARFISH_PER_VISIT, endpoint=True)):
+        tries = rng.normal(0, GROUP_SPREAD * HEIGHT * unit, (20, 2))
+        distance = np.linalg.norm(tries[:, None] - places, axis=2).min(1, initial=np.inf)
+        places = np.vstack([places, tries[np.argmax(distance > DIAMETER[0] * unit)]])
+    return places
 
 
 def _how_far_inside(way: Swim, places: np.ndarray) -> np.ndarray:
