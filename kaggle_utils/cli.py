@@ -22,6 +22,7 @@ COMMANDS = {
     "diary": ("kaggle_utils.diary_command", "print the experiments as a table, plot home score against leaderboard"),
     "push": ("kaggle_utils.platform.push_command", "push notebooks to Kaggle, wait for them, submit"),
     "wheels": ("kaggle_utils.platform.wheels_command", "build the dataset of wheels for offline notebooks"),
+    "rehearse": ("kaggle_utils.platform.rehearse_command", "run a notebook at home as Kaggle would run it"),
 }
 
 

@@ -1,0 +1,88 @@
+"""What a kernel's metadata attaches, found at home: where each source would be mounted, and what lies there.
+
+Only what ``kernel-metadata.json`` names is attached, so a source that is forgotten there is missing in
+a rehearsal as it would be on Kaggle. An earlier stage's output is what it left below ``runs/``, the
+competition is a folder of yours or the built-in sample, datasets are those you name; the wheels are taken
+from where ``kaggle-utils wheels`` makes them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kaggle_utils.platform import chain, metadata, runtime
+from kaggle_utils.platform.image import PYTHONS
+from kaggle_utils.platform.session_faults import Finding
+from kaggle_utils.platform.wheelhouse import DATASET, faults, read_wheelhouse
+
+__all__ = ["Attachments", "attachments", "competition_mounts"]
+
+WHEELS = Path("runs/wheels")  # where `kaggle-utils wheels` makes the dataset
+
+
+@dataclass
+class Attachments:
+    """mounts: path below Kaggle's folder -> what lies there; stages: stage -> its outputs; findings: what is amiss."""
+
+    mounts: dict[str, Path] = field(default_factory=dict)
+    stages: dict[str, list[Path]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def attachments(stage: chain.Stage, root: Path, content: Mapping, datasets: Mapping[str, Path]) -> Attachments:
+    """The kernels and datasets that a stage takes; the competition is mounted by :func:`competition_mounts`.
+
+    root: the folder of kernels; content: the stage's metadata; datasets: ``owner/slug`` -> folder
+    Raises NotAttached when an earlier stage has left no output here.
+    """
+    found = Attachments()
+    for source in content.get("kernel_sources", []):
+        _kernel(found, source, {other.name: other for other in chain.stages(stage.competition, root)})
+    for source in content.get("dataset_sources", []):
+        _dataset(found, source, datasets)
+    return found
+
+
+def _kernel(found: Attachments, source: str, chained: Mapping[str, chain.Stage]) -> None:
+    owner, slug = source.split("/")[:2]
+    if slug not in chained:
+        found.findings.append(Finding(f"{source} is not simulated: its output is not here", fatal=False))
+        return
+    stage = chained[slug]
+    found.stages[stage.runs_as] = runtime.stage_dirs(stage.competition, stage.runs_as)
+    for folder in found.stages[stage.runs_as]:
+        kernel = runtime.kernel_slug(stage.competition, folder.name)
+        found.mounts[f"input/notebooks/{_owner(owner)}/{kernel}"] = folder
+
+
+def _dataset(found: Attachments, source: str, datasets: Mapping[str, Path]) -> None:
+    owner, slug = source.split("/")[:2]
+    folder = datasets.get(f"{owner}/{slug}", datasets.get(slug, WHEELS if slug == DATASET else Path("nowhere")))
+    if not folder.is_dir():
+        how = "the kit of this checkout is used" if slug == DATASET else f"give its folder with --dataset {slug}=DIR"
+        found.findings.append(Finding(f"the dataset {slug} is not here, {how}", fatal=False))
+        return
+    if slug == DATASET:
+        found.findings += [Finding(fault) for fault in faults(read_wheelhouse(folder), PYTHONS)]
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        if here not in PYTHONS:
+            why = f"this is Python {here}, the wheels are for {' and '.join(PYTHONS)}: looked at, not installed"
+            found.findings.append(Finding(why, fatal=False))
+            return
+    found.mounts[f"input/datasets/{_owner(owner)}/{slug}"] = folder
+
+
+def _owner(name: str) -> str:
+    return "me" if name == metadata.OWNER else name
+
+
+def competition_mounts(slug: str, folder: Path, swapped: Path | None = None) -> dict[str, Path]:
+    """Where the competition's files are mounted; entries of ``swapped`` take the place of those of ``folder``."""
+    place = f"input/competitions/{slug}"
+    if swapped is None:
+        return {place: folder}
+    entries = {path.name: path for side in (folder, swapped) for path in side.iterdir()}
+    return {f"{place}/{name}": path for name, path in sorted(entries.items())}

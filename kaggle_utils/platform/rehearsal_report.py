@@ -1,0 +1,79 @@
+"""A rehearsal in lines of text: what it measured, what that comes to on Kaggle, what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kaggle_utils.platform import sandbox
+from kaggle_utils.platform.projection import Limits, Line, gigabytes
+from kaggle_utils.platform.rehearsal import Contest, SubmissionReport
+from kaggle_utils.platform.session import Run
+from kaggle_utils.platform.session_faults import Finding
+
+__all__ = ["duration", "memory_line", "output_line", "projected", "submission_lines", "surroundings"]
+
+
+def projected(report: SubmissionReport, contest: Contest, limits: Limits, like_kaggle: bool) -> list[Finding]:
+    """Findings about the real hidden test: too slow, too much output.
+
+    like_kaggle: whether this machine has what the kernel asks for; if it has not, slowness is a note
+    """
+    found = []
+    if report.cost is None or report.output is None:
+        return found
+    hours = report.cost.at(contest.HIDDEN_ITEMS) / 3600
+    size = report.output.at(contest.HIDDEN_ITEMS)
+    many = f"{contest.HIDDEN_ITEMS:,} {contest.UNIT}s"
+    if hours > limits.hours:
+        slow = f"too slow: {many} would take {duration(3600 * hours)}, the rerun has {limits.hours:g} h"
+        found.append(Finding(slow if like_kaggle else f"{slow}; but this machine lacks the GPU that the kernel asks for", like_kaggle))
+    if size > limits.output:
+        found.append(Finding(f"too much output: {many} would write {gigabytes(size)}, Kaggle keeps {gigabytes(limits.output)}"))
+    return found
+
+
+def submission_lines(report: SubmissionReport, contest: Contest, limits: Limits, found: Sequence[Finding]) -> list[str]:
+    """The report, a line a fact, its findings last."""
+    lines = [f"run:         {report.items} {contest.UNIT}s in {duration(report.run.seconds)}"]
+    if report.cost is not None:
+        lines[0] += f": {_each(report.cost, contest.UNIT)}"
+        hours = duration(report.cost.at(contest.HIDDEN_ITEMS))
+        lines.append(f"projected:   {contest.HIDDEN_ITEMS:,} {contest.UNIT}s in {hours} of {limits.hours:g} h, at this machine's speed")
+    lines += [memory_line(report.run, limits), output_line(report.run, limits)]
+    if report.submission is not None:
+        rows = max(0, report.submission.count("\n") - 1)
+        lines.append(f"submission:  {rows} rows" + ("" if report.score is None else ", {} {:.4f}".format(*report.score)))
+    return [*lines, *map(str, found)]
+
+
+def _each(cost: Line, unit: str) -> str:
+    return f"{cost.start:.1f} s to start and {1000 * cost.each:.0f} ms a {unit}"
+
+
+def memory_line(run: Run, limits: Limits) -> str:
+    """Peaks against what a session has."""
+    card = f"{gigabytes(run.gpu)} of the card's {gigabytes(limits.card)}" if run.gpu else "no GPU was used"
+    return f"memory:      {gigabytes(run.host)} of {gigabytes(limits.host)}; {card}"
+
+
+def output_line(run: Run, limits: Limits) -> str:
+    """How much was written, and the three largest files."""
+    names = ", ".join(f"{name} ({gigabytes(size)})" for name, size in run.written[:3]) or "nothing"
+    more = f" and {len(run.written) - 3} more" if len(run.written) > 3 else ""
+    return f"output:      {gigabytes(run.output)} of {gigabytes(limits.output)}: {names}{more}"
+
+
+def surroundings(how: str | None) -> str:
+    """How the session was made, or what of it was not."""
+    return f"a fresh root ({how}): no network, inputs read-only" if how else f"note: {sandbox.WITHOUT}"
+
+
+def duration(seconds: float) -> str:
+    """A time as it is said.
+
+    >>> duration(42.4), duration(600), duration(12_600)
+    ('42 s', '10.0 min', '3.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
