@@ -9,7 +9,7 @@ Checkpoints of this kit hold tensors and plain values only and are read with ``w
 from __future__ import annotations
 
 import copy
-import os
+import math
 import pickle
 import re
 from pathlib import Path
@@ -18,7 +18,17 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["architecture", "with_stride4_head", "build", "save_weights", "load_weights", "start_from"]
+from kaggle_utils.files import replacing
+
+__all__ = [
+    "architecture",
+    "build",
+    "load_weights",
+    "save_weights",
+    "start_from",
+    "with_stride4_head",
+    "write_checkpoint",
+]
 
 _NAME = re.compile(r"(yolov5|yolov8|yolo11)([tnsmlx])(\+p2)?")
 _TINY = {"yolov5": [0.33, 0.125, 1024], "yolov8": [0.33, 0.125, 1024], "yolo11": [0.50, 0.125, 1024]}
@@ -85,17 +95,22 @@ def _moved(source: int | list[int], after: int) -> int | list[int]:
     return source + 6 if source > after else source
 
 
-def build(config: dict[str, Any], classes: int = 1) -> nn.Module:
+def build(config: dict[str, Any], classes: int = 1, prior: float = 0.0) -> nn.Module:
     """A detection model with random weights.
 
     config: as :func:`architecture` gives it
     classes: number of classes
+    prior: score that every place starts with; 0: ultralytics' (about .001 at stride 8, made for long
+        trainings: the first hundreds of steps go into raising it)
     """
     from ultralytics.cfg import get_cfg
     from ultralytics.nn.tasks import DetectionModel
 
     model = DetectionModel(copy.deepcopy(config), ch=3, nc=classes, verbose=False)
     model.args = get_cfg()
+    if prior:
+        for branch in model.model[-1].cv3:  # one a level of the pyramid
+            nn.init.constant_(branch[-1].bias, math.log(prior / (1 - prior)))
     return model
 
 
@@ -107,11 +122,9 @@ def save_weights(path: Path, model: nn.Module, **facts: Any) -> None:
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """torch.save to a temporary name, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    torch.save(content, partial)
-    os.replace(partial, path)
+    """torch.save, all or nothing."""
+    with replacing(path) as partial:
+        torch.save(content, partial)
 
 
 def load_weights(path: Path) -> dict[str, Any]:

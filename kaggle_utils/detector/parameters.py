@@ -21,6 +21,7 @@ class DetectorParameters:
     # the model
     model: str = "yolov5s"  # family and size, '+p2' for a stride-4 head, or a YAML file
     start: str = ""  # weights to start from: a local file; empty: random
+    prior: float = 0.03  # score that a new head starts with everywhere; ultralytics' .001 costs hundreds of steps
     imgsz: int = 1280  # longer side in training, pixels; the competition's teams went up to 3648
     # the schedule
     epochs: int = 20  # passes over the training frames
@@ -77,13 +78,19 @@ class DetectorParameters:
 # Two CPU cores, a few minutes: a tiny network on a coarse image, many passes over few frames.
 SAMPLE = {
     "model": "yolov5t",
-    "imgsz": 448,
-    "epochs": 30,
-    "lr": 2e-3,
-    "validate_every": 5,
-    "cache": True,
+    "imgsz": 832,
+    "crop": 224,
+    "epochs": 60,
+    "batch": 4,
+    "lr": 5e-3,
+    "empties": 0.3,
+    "mosaic": 0.0,
+    "scale": 0.3,
+    "rotate90": 0.3,
+    "validate_every": 12,
     "patience": 100,
+    "cache": True,
 }
 
 # One short pass, for tests: everything runs, nothing is learnt.
-SMOKE = SAMPLE | {"imgsz": 160, "epochs": 1, "validate_every": 1}
+SMOKE = SAMPLE | {"imgsz": 320, "crop": 96, "epochs": 1}

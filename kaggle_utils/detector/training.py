@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
+import shutil
 import time
 from collections.abc import Sequence
 from copy import deepcopy
@@ -30,6 +30,7 @@ from kaggle_utils.detector.architecture import architecture, build, load_weights
 from kaggle_utils.detector.dataset import FrameAugmentation, FrameDataset
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
+from kaggle_utils.files import replacing
 from kaggle_utils.images import decode
 from kaggle_utils.metrics import f2_curve
 
@@ -81,15 +82,11 @@ def train_fold(
             _train_stage(data_yaml, validation, place, stage, donors, device)
         made.append(place / "best.pth")
         start = str(made[-1])
-    os.replace(_copy(made[-1], folder / "best.pth.partial"), folder / "best.pth")
+    with replacing(folder / "best.pth") as partial:
+        shutil.copyfile(made[-1], partial)
     for earlier in made[:-1]:
         earlier.unlink(missing_ok=True)
     return folder / "best.pth"
-
-
-def _copy(source: Path, target: Path) -> Path:
-    target.write_bytes(source.read_bytes())
-    return target
 
 
 def _is_done(place: Path, stage: DetectorParameters) -> bool:
@@ -102,9 +99,8 @@ def _train_stage(data_yaml, validation, place: Path, stage: DetectorParameters, 
     trainer = _F2Trainer(data_yaml, validation, place, stage, donors, device)
     trainer.train()
     (place / "resume.pth").unlink(missing_ok=True)
-    marker = place / "done.json.partial"
-    marker.write_text(json.dumps(asdict(stage)))
-    os.replace(marker, place / "done.json")
+    with replacing(place / "done.json") as partial:
+        partial.write_text(json.dumps(asdict(stage)))
 
 
 def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str) -> dict[str, Any]:
@@ -139,7 +135,7 @@ class _F2Trainer(DetectionTrainer):
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> torch.nn.Module:
         """The stage's architecture with its start weights."""
-        model = build(architecture(self.stage.model), self.data["nc"])
+        model = build(architecture(self.stage.model), self.data["nc"], self.stage.prior)
         if self.stage.start:
             start_from(model, Path(self.stage.start))
         return model
