@@ -102,8 +102,9 @@ class WorkerLink:
         self._end()
 
     def _send(self, request: dict) -> None:
+        line = (json.dumps(request) + "\n").encode()
         try:
-            self._process.stdin.write((json.dumps(request) + "\n").encode())
+            self._process.stdin.write(line)
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):  # ValueError: closed by an earlier end
             raise self._death() from None
@@ -149,9 +150,9 @@ def _shared_block() -> IO[bytes]:
 
 
 def _environment(python: Path) -> dict[str, str]:
-    """This process's, without what is meant for its own interpreter; libraries beside the other one are found."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LD_"))}
-    return kept | {"LD_LIBRARY_PATH": str(python.resolve().parents[1] / "lib"), "PYTHONIOENCODING": "utf-8"}
+    """This process's, with other libraries: those beside the interpreter, which itself heeds no ``PYTHON*``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LD_")}
+    return kept | {"LD_LIBRARY_PATH": str(python.resolve().parents[1] / "lib")}
 
 
 def _how_it_ended(code: int) -> str:

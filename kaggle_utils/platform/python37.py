@@ -20,11 +20,12 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from kaggle_utils.errors import KitError
 from kaggle_utils.files import replacing
+from kaggle_utils.platform.wheel_sources import Fetch, download
 from kaggle_utils.platform.wheels import platforms
 
 __all__ = ["NAME", "PACKAGES", "Unfit", "pack", "packs", "unpack"]
@@ -34,29 +35,25 @@ PACKAGES = ("numpy==1.21.6", "pandas==1.3.5", "python-dateutil==2.9.0.post0", "p
 _FILE = NAME.replace("-", "_")
 _LEFT_OUT = re.compile(r"__pycache__|tests?|idlelib|tkinter|turtledemo|lib2to3|ensurepip|site-packages|config-3\.7.*")
 _LOADED = """
-import json, sys, bz2, ctypes, lzma, mmap, zlib, numpy, pandas
+import json, mmap, sys, numpy, pandas
 version = "%d.%d.%d" % sys.version_info[:3]
 with open("/proc/self/maps") as maps:
     mapped = {line.split(None, 5)[5].strip() for line in maps if ".so" in line}
 print(json.dumps([version, sorted(mapped)]))
 """
 
-Fetch = Callable[[str, str, Path], Path]  # requirement, python, folder -> the wheel, now in the folder
-
 
 class Unfit(KitError):
     """An interpreter that cannot be packed, or a pack that cannot be used; the text says why."""
 
 
-def pack(prefix: Path, folder: Path, fetch: Fetch | None = None) -> Path:
+def pack(prefix: Path, folder: Path, fetch: Fetch = download) -> Path:
     """Packs the CPython 3.7 installed under ``prefix`` into a wheel in ``folder`` and returns it.
 
     prefix: with ``bin/python3.7`` and ``lib/python3.7`` in it (pyenv, conda, a build of one's own).
-    fetch: where the wheels of :data:`PACKAGES` come from; None: the package index. The packed copy is
-    run from a folder of its own before it is zipped. Raises Unfit when it does not run or is not 3.7.
+    fetch: where the wheels of :data:`PACKAGES` come from. The copy is run in a folder of its own before it
+    is zipped. Raises Unfit when it does not run or needs a younger C library than Kaggle's.
     """
-    if fetch is None:
-        from kaggle_utils.platform.wheel_sources import download as fetch
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch, "python37")
         _copy_interpreter(Path(prefix), root)
@@ -69,7 +66,7 @@ def pack(prefix: Path, folder: Path, fetch: Fetch | None = None) -> Path:
 
 
 def packs(folder: Path) -> list[Path]:
-    """The packed interpreters that lie in a folder, oldest version first."""
+    """The packed interpreters that lie in a folder, by name."""
     return sorted(folder.glob(f"{_FILE}-*.whl"))
 
 

@@ -11,6 +11,7 @@ Environment variables of the kit (all optional):
 ``KAGGLE_UTILS_INPUT`` at home, a folder laid out like ``/kaggle/input``, or one competition's folder;
 ``KAGGLE_UTILS_HIDDEN`` frames that the emulated time-series API serves as the hidden test;
 ``KAGGLE_UTILS_RUNS`` at home, where stages write and read, default ``runs``;
+``KAGGLE_UTILS_PYTHON37`` an interpreter of CPython 3.7 for reef's API, in place of the packed one;
 ``KAGGLE_UTILS_DEADLINE`` Unix time in seconds at which the session ends;
 ``KAGGLE_UTILS_KAGGLE_ROOT`` in place of ``/kaggle``.
 """

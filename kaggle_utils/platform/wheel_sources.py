@@ -10,12 +10,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from kaggle_utils.errors import KitError
 from kaggle_utils.platform.wheels import platforms
 
-__all__ = ["NoWheel", "download", "kit_wheel"]
+__all__ = ["Fetch", "NoWheel", "download", "kit_wheel"]
+
+Fetch = Callable[[str, str, Path], Path]  # requirement, python, folder -> the wheel, now in the folder
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 

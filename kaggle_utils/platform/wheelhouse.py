@@ -23,6 +23,7 @@ from kaggle_utils.platform import python37 as interpreter
 from kaggle_utils.platform import wheel_sources
 from kaggle_utils.platform.attached_wheels import carries_torch
 from kaggle_utils.platform.image import PYTHONS, image
+from kaggle_utils.platform.wheel_sources import Fetch
 from kaggle_utils.platform.wheels import Wheel, read_wheel
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ DATASET = "kaggle-utils-wheels"
 METADATA = "dataset-metadata.json"
 NOTEBOOKS_USE = ("segmentation-models-pytorch",)  # what notebooks import and the kit itself does not require
 GPUS = {"p100": ("torch==2.7.1", "torchvision==0.22.1")}  # CUDA 12.6 builds; 2.8 and later start at sm_70
-
-Fetch = Callable[[str, str, Path], Path]  # requirement, python, folder -> the wheel, now in the folder
 
 
 class Incomplete(ValueError):

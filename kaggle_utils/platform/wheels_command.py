@@ -23,7 +23,7 @@ def add_wheels_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--python", nargs="+", choices=PYTHONS, default=list(PYTHONS), help="Kaggle's Pythons; default: all of them")
     add("--gpu", choices=sorted(GPUS), help="add a torch that has kernels for this card (3 GB for one Python)")
-    add("--python37", type=Path, metavar="PREFIX", help="add this CPython 3.7, which reef's API needs (41 MB)")
+    add("--python37", type=Path, metavar="PREFIX", help="add this CPython 3.7, which reef's API needs (38 MB)")
     add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")
     add("--folder", type=Path, default=Path("runs/wheels"), help="where the dataset is made; default: runs/wheels")
     add("--push", action="store_true", help="upload it as a private dataset, or as its next version")
