@@ -49,8 +49,10 @@ def plain_python37() -> Path:
 @pytest.fixture(scope="session")
 def packed_python37(plain_python37, tmp_path_factory) -> Path:
     """That interpreter packed for Kaggle, with numpy and pandas from the index."""
+    order = [str(plain_python37), "-I", "-c", "import sys; print(sys.base_prefix)"]
+    prefix = subprocess.run(order, capture_output=True, text=True, check=True).stdout.strip()
     try:
-        return python37.pack(plain_python37.parents[1], tmp_path_factory.mktemp("packed"))
+        return python37.pack(Path(prefix), tmp_path_factory.mktemp("packed"))
     except NoWheel as missing:
         pytest.skip(f"CPython 3.7 is here, its numpy and pandas cannot be fetched: {missing}")
 

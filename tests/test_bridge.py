@@ -92,6 +92,12 @@ def test_the_next_frame_leaves_the_last_one_alone(reef):
     assert first.max() == 1 and second.max() == 2
 
 
+def test_frames_may_grow_and_shrink(reef):
+    frames = "(np.full((size, size, 3), size % 256, np.uint8) for size in (3, 2000, 2))"
+    rows = reef(serve=f"yield from ((frame, pd.DataFrame()) for frame in {frames})").make_env().iter_test()
+    assert [(image.shape, int(image.min())) for image, _ in rows] == [((s, s, 3), s % 256) for s in (3, 2000, 2)]
+
+
 def test_a_view_with_strides_arrives_in_order(reef):
     pixels, _ = served(reef(serve="yield np.arange(12, dtype=np.uint8).reshape(2, 2, 3)[:, ::-1], pd.DataFrame()"))
     assert pixels[0].tolist() == [[3, 4, 5], [0, 1, 2]]
@@ -195,7 +201,7 @@ def test_the_notebooks_own_variables_do_not_reach_the_worker(reef, monkeypatch, 
     monkeypatch.setenv("LD_PRELOAD", "/nowhere/libtcmalloc.so")
     monkeypatch.setenv("KAGGLE_URL_BASE", "kept")
     with pytest.raises(Exception, match="^kept$"):
-        reef(make="raise Exception(os.environ['KAGGLE_URL_BASE'])").make_env()
+        reef(make="raise Exception(os.environ['KAGGLE_URL_BASE'] + os.environ.get('LD_PRELOAD', ''))").make_env()
 
 
 SCRIPT = """
