@@ -76,7 +76,7 @@ def with_stride4_head(config: dict[str, Any]) -> dict[str, Any]:
     cut = stride8 - offset + 1
     small = [-1, block[1], block[2], [block[3][0] // 2, *block[3][1:]]]
     inserted = [
-        [-1, 1, "nn.Upsample", [None, 2, "nearest"]],
+        [-1, 1, "nn.Upsample", ["None", 2, "nearest"]],
         [[-1, _P2_LAYER], 1, "Concat", [1]],
         small,
         [-1, 1, "Conv", [block[3][0] // 2, 3, 2]],
