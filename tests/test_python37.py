@@ -38,6 +38,12 @@ def names(packed: Path) -> list[str]:
     return zipfile.ZipFile(packed).namelist()
 
 
+def test_files_older_than_archives_can_say_are_packed(tmp_path):
+    prefix = make_prefix(tmp_path / "prefix")
+    os.utime(prefix / "lib/python3.7/os.py", (0, 0))  # 1970, as some builds have it
+    assert "python37/lib/python3.7/os.py" in names(pack(prefix, tmp_path / "dataset", fetch))
+
+
 def test_the_pack_is_a_wheel_by_itself(packed):
     assert packed.name == "reef_python37-3.7.99-py3-none-manylinux_2_17_x86_64.whl"
     assert faults([read_wheel(packed)], ["3.12", "3.13"]) == []

@@ -134,7 +134,7 @@ def _zipped(root: Path, version: str, folder: Path) -> Path:
     names = [f"python37/{path.relative_to(root).as_posix()}" for path in files]
     notes["RECORD"] = "".join(f"{name},,\n" for name in [*names, *(f"{info}/{n}" for n in [*notes, "RECORD"])])
     wheel = folder / f"{_FILE}-{version}-{tag}.whl"
-    with replacing(wheel) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with replacing(wheel) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         for note, text in notes.items():  # before the packages inside, which have notes of their own
             archive.writestr(f"{info}/{note}", text)
         for path, name in zip(files, names, strict=True):
