@@ -12,6 +12,7 @@ import pytest
 
 from kaggle_utils.boxes import boxes_from_annotations
 from kaggle_utils.competitions.samples import reef as sample
+from kaggle_utils.competitions.samples import reef_bottom, reef_scene
 from kaggle_utils.competitions.samples.reef_bottom import reef_texture
 from kaggle_utils.competitions.samples.reef_camera import swim
 from kaggle_utils.competitions.samples.reef_creatures import CANVAS, LOOK_ALIKES, PLATE, STARFISH, Sprite, draw
@@ -24,7 +25,7 @@ COLUMNS = ["video_id", "sequence", "video_frame", "sequence_frame", "image_id"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sample.make_reef_sample(tmp_path_factory.mktemp("reef") / "reef", frames_per_sequence=10, size=SIZE)
+    return sample.make_reef_sample(tmp_path_factory.mktemp("reef") / "reef", frames_per_sequence=14, size=SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,11 @@ def test_boxes_are_whole_pixels_inside_the_frame_but_for_a_little_jitter(train: 
     assert sides.min() >= 3 and (boxes.xyxy[:, 2:] <= np.array(SIZE) + 0.1 * sides + 1).all()
 
 
-def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, few in ((reef_bottom, "DROPS", 200), (reef_scene, "KINDS_DRAWN", 4), (reef_scene, "WAYS_TRIED", 2)):
+        monkeypatch.setattr(module, name, few)  # a poorer reef, sooner made
     few = {"frames_per_sequence": 2, "size": (160, 90), "progress": False}
     one = sample.make_reef_sample(tmp_path / "one", workers=1, **few)
     four = sample.make_reef_sample(tmp_path / "four", workers=4, **few)
@@ -111,8 +116,8 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 
 def test_a_finished_sample_is_used_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "_write", lambda *a: pytest.fail("painted again"))
-    assert sample.make_reef_sample(folder, frames_per_sequence=10, size=SIZE, workers=1) == folder
-    assert json.loads((folder / "sample.json").read_text())["frames_per_sequence"] == 10
+    assert sample.make_reef_sample(folder, frames_per_sequence=14, size=SIZE, workers=1) == folder
+    assert json.loads((folder / "sample.json").read_text())["frames_per_sequence"] == 14
 
 
 def test_a_sample_with_other_parameters_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,9 +133,13 @@ def _only_folders(shown: Path, hidden: Path, *_: object) -> None:
 
 
 def test_a_folder_that_is_no_sample_is_refused_and_stays(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "reef-hidden"  # neither as the sample's folder nor as its hidden one
+    tmp_path.mkdir()
     (tmp_path / "train.csv").write_text("somebody's")
     with pytest.raises(ValueError, match="holds no sample.json"):
         sample.make_reef_sample(tmp_path)
+    with pytest.raises(ValueError, match="holds no sample.json"):
+        sample.make_reef_sample(tmp_path.with_name(tmp_path.name.removesuffix("-hidden")))
     assert (tmp_path / "train.csv").read_text() == "somebody's"
 
 
@@ -192,6 +201,14 @@ def test_a_starfish_at_the_border_has_a_box_cut_at_zero(scene) -> None:
     shift = scene.way.project(0, at_zero)[0][0, 0] / scene.way.project(0, at_zero)[1][0]
     (x, _, width, _), = _seen(scene, [replace(star, place=star.place - shift * right)])
     assert x == 0 and width < 0.75 * _seen(scene, [star])[0][2]
+
+
+def test_jitter_never_pushes_a_box_over_the_left_or_upper_border() -> None:
+    owner = np.zeros((720, 1280), np.uint16)
+    owner[:60, :80] = 1
+    boxes = np.array([true_boxes(owner, {1: 4800}, np.random.default_rng(seed))[0] for seed in range(30)])
+    assert (boxes[:, :2] == 0).any(0).all() and boxes[:, :2].min() == 0 and boxes[:, :2].max() > 0
+    assert np.ptp(boxes[:, 2]) > 1 and np.abs(boxes[:, :2] + boxes[:, 2:] - [80, 60]).max() <= 7  # 4 sigma of 80 px
 
 
 def test_look_alikes_and_far_starfish_have_no_boxes(scene) -> None:

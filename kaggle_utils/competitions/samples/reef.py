@@ -118,7 +118,7 @@ def make_reef_sample(
     workers: threads; the files do not depend on it
     progress: show a bar; None shows it where a person looks on
     Also writes ``hidden_folder(folder)``: test_images/video_3/, test.csv and truth.csv. A sample made
-    with other parameters is replaced; a folder that is no sample raises ValueError and stays.
+    with other parameters is replaced; files that are no sample raise ValueError and stay.
     """
     parameters = {"version": VERSION, "seed": seed, "frames_per_sequence": frames_per_sequence, "size": list(size)}
     folder = Path(folder)
@@ -129,7 +129,8 @@ def make_reef_sample(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
         shown, hidden = Path(work) / "shown", Path(work) / "hidden"
         _write(shown, hidden, seed, frames_per_sequence, size, workers, progress)
-        (shown / MARKER).write_text(json.dumps(parameters, indent=1) + "\n")
+        for made in (hidden, shown):
+            (made / MARKER).write_text(json.dumps(parameters, indent=1) + "\n")
         _move(hidden, hidden_folder(folder))
         _move(shown, folder)
     return folder
@@ -141,8 +142,10 @@ def _finished(folder: Path) -> dict | None:
 
 
 def _refuse_strangers(folder: Path) -> None:
-    if folder.exists() and _finished(folder) is None and (folder.is_file() or any(folder.iterdir())):
-        raise ValueError(f"{folder} exists and holds no {MARKER}, expected a new folder or an earlier sample")
+    for place in (folder, hidden_folder(folder)):
+        taken = place.is_file() or (place.is_dir() and any(place.iterdir()))
+        if taken and _finished(place) is None and _finished(folder) is None:
+            raise ValueError(f"{place} exists and holds no {MARKER}, expected a new folder or an earlier sample")
 
 
 def _move(made: Path, folder: Path) -> None:

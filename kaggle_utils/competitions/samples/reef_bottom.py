@@ -3,7 +3,7 @@
 A heap of corals is built as a height field: some thousand stamps (domes, branching thickets, tables,
 rubble) are dropped on fractal ground, the higher surface wins, and light from one side plus darkness
 in the hollows turn height into a picture. Everything wraps around, so a camera can travel for ever.
-Nothing here is a photograph: the competition's frames (20 of them) were only looked at.
+Nothing here comes from a photograph.
 """
 
 from __future__ import annotations

@@ -103,10 +103,10 @@ def _warped(texture: np.ndarray, factor: int, ground: Ground, way: Swim, t: int,
 def paint_props(image: np.ndarray, way: Swim, t: int, props: list[Prop]) -> tuple[np.ndarray, dict[int, int]]:
     """Paint creatures into image, from far to near.
 
-    Returns (H, W) uint8, in each pixel the number of the starfish seen there (its row in props + 1) or
+    Returns (H, W) uint16, in each pixel the number of the starfish seen there (its row in props + 1) or
     0, and for each starfish in view how many pixels it would have if nothing covered it.
     """
-    owner = np.zeros(image.shape[:2], np.uint8)
+    owner = np.zeros(image.shape[:2], np.uint16)
     whole: dict[int, int] = {}
     centres, scales = way.project(t, np.array([p.place for p in props]))
     for i in np.argsort(scales):

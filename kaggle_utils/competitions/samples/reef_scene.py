@@ -1,7 +1,10 @@
 """One sequence of the sample: a reef, a diver's way over it, and who lives where along it.
 
-The constants are the sample's difficulty. They are set so that a small detector trained from scratch
-for a minute or two lands around F2 0.5 to 0.8, with room for techniques above it.
+The constants are the sample's difficulty, set so that a small detector trained from scratch for a
+minute or two lands between F2 0.5 and 0.8 on the hidden video, with room for techniques above it: a
+heat map of 13 layers at 640 pixels reached 0.57 after 300 steps of 16 crops, and 0.01 with starfish as
+dark as the reef's hollows. The rest follows the competition's table: a fifth of the frames has boxes,
+2.4 of them, 45x40 pixels in the middle, that move 10 pixels between frames.
 """
 
 from __future__ import annotations
@@ -113,7 +116,7 @@ def _way_and_group(
 
 
 def _group(rng: np.random.Generator, unit: float) -> np.ndarray:
-    """(N, 2) texels from the middle of a group; no two lie on one another."""
+    """(N, 2) texels from the middle of a group; no two lie on one another, if 20 tries find room."""
     places = np.zeros((0, 2))
     for _ in range(rng.integers(*STARFISH_PER_VISIT, endpoint=True)):
         tries = rng.normal(0, GROUP_SPREAD * HEIGHT * unit, (20, 2))
