@@ -117,6 +117,11 @@ def _allowance(api, competition: str) -> int:
     return api.competition_get_submission_limits(competition).num_allowed_now
 
 
+def _gpu_hours_left(api) -> float | None:
+    quota = api.quota_view().gpu_quota
+    return quota and (quota.total_time_allowed - quota.time_used).total_seconds() / 3600
+
+
 CALLS: dict[str, Callable] = {
     "owner": _owner,
     "push": _push,
@@ -125,6 +130,7 @@ CALLS: dict[str, Callable] = {
     "outputs": _outputs,
     "submit": _submit,
     "allowance": _allowance,
+    "gpu_hours_left": _gpu_hours_left,
     "put_dataset": put_dataset,
 }
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from kaggle_utils.platform import sandbox
 from kaggle_utils.platform.projection import Limits, Line, gigabytes
+from kaggle_utils.platform.quota import Quota
 from kaggle_utils.platform.rehearsal import Contest, SubmissionReport
+from kaggle_utils.platform.rehearsal_training import TrainingReport
 from kaggle_utils.platform.session import Run
 from kaggle_utils.platform.session_faults import Finding
 
-__all__ = ["duration", "memory_line", "output_line", "projected", "submission_lines", "surroundings"]
+__all__ = [
+    "duration",
+    "memory_line",
+    "output_line",
+    "projected",
+    "run_lines",
+    "submission_lines",
+    "surroundings",
+    "training_lines",
+]
 
 
 def projected(report: SubmissionReport, contest: Contest, limits: Limits, like_kaggle: bool) -> list[Finding]:
@@ -32,8 +41,8 @@ def projected(report: SubmissionReport, contest: Contest, limits: Limits, like_k
     return found
 
 
-def submission_lines(report: SubmissionReport, contest: Contest, limits: Limits, found: Sequence[Finding]) -> list[str]:
-    """The report, a line a fact, its findings last."""
+def submission_lines(report: SubmissionReport, contest: Contest, limits: Limits) -> list[str]:
+    """What was measured, a line a fact."""
     lines = [f"run:         {report.items} {contest.UNIT}s in {duration(report.run.seconds)}"]
     if report.cost is not None:
         lines[0] += f": {_each(report.cost, contest.UNIT)}"
@@ -43,7 +52,24 @@ def submission_lines(report: SubmissionReport, contest: Contest, limits: Limits,
     if report.submission is not None:
         rows = max(0, report.submission.count("\n") - 1)
         lines.append(f"submission:  {rows} rows" + ("" if report.score is None else ", {} {:.4f}".format(*report.score)))
-    return [*lines, *map(str, found)]
+    return lines
+
+
+def training_lines(report: TrainingReport, limits: Limits, left: Quota) -> list[str]:
+    """What was measured, and what the whole training comes to."""
+    lines = [f"run:         a trial on {report.trained} frames in {duration(report.run.seconds)}"]
+    if report.hours is not None and report.output is not None:
+        hours, longest = sum(report.hours.values()), max(report.hours.values())
+        many = f"{len(report.hours)} fold{'s' * (len(report.hours) != 1)}"
+        lines.append(f"projected:   {many} in {hours:.1f} h of {limits.hours:g} h, the longest {longest:.1f} h, at this machine's speed")
+        lines.append(f"quota:       {left}")
+        lines.append(f"all output:  {gigabytes(report.output)} of {gigabytes(limits.output)}")
+    return [*lines, memory_line(report.run, limits), output_line(report.run, limits)]
+
+
+def run_lines(run: Run, limits: Limits) -> list[str]:
+    """What one run of a notebook took."""
+    return [f"run:         {duration(run.seconds)}", memory_line(run, limits), output_line(run, limits)]
 
 
 def _each(cost: Line, unit: str) -> str:

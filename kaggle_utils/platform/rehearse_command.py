@@ -1,25 +1,36 @@
-"""``kaggle-utils rehearse reef-4-submit``: would this notebook live through its session on Kaggle?"""
+"""``kaggle-utils rehearse reef-4-submit``: would this notebook live through its session on Kaggle?
+
+A submission is rehearsed as the rerun (:mod:`rehearsal`), a training on a few frames
+(:mod:`rehearsal_training`), any other stage once from its first cell to its last.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from kaggle_utils.files import replacing
-from kaggle_utils.platform import chain, runtime, sandbox
-from kaggle_utils.platform.attachments import attachments
+from kaggle_utils.platform import chain, quota, runtime, sandbox
+from kaggle_utils.platform import rehearsal_report as report_lines
+from kaggle_utils.platform.attachments import Attachments, attachments, competition_mounts
 from kaggle_utils.platform.parameters import inject, parse_set
 from kaggle_utils.platform.projection import Limits
 from kaggle_utils.platform.rehearsal import Rehearsal, rehearse_submission
-from kaggle_utils.platform.rehearsal_report import projected, submission_lines, surroundings
+from kaggle_utils.platform.rehearsal_training import Trial, rehearse_training, training_findings
+from kaggle_utils.platform.session import Session, run_notebook
+from kaggle_utils.platform.session_faults import Finding, findings
 from kaggle_utils.platform.timeseries import frame_paths
 
 __all__ = ["add_rehearse_arguments", "run_rehearse"]
+
+TRIAL_FRAMES = {True: 400, False: 20}  # with and without a GPU
 
 
 def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +41,7 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     add("--hidden", type=Path, help="a hidden test to swap in; without: the sample's, or training frames kept out of a fold")
     add("--runs", type=Path, default=Path("runs"), help="where earlier stages left their outputs (default: runs)")
     add("--items", type=int, default=120, help="how many items of the hidden test to run (default: 120)")
+    add("--frames", type=int, help="how many frames to try a training on (default: 400 with a GPU, 20 without)")
     add("--dataset", action="append", default=[], metavar="SLUG=DIR", help="what lies in a dataset that the kernel takes")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="override a notebook's parameter")
     add("--kernels", type=Path, help="folder of the kernels; default: kernels")
@@ -41,30 +53,60 @@ def run_rehearse(args: argparse.Namespace) -> int:
     root = chain.kernels_root(args.kernels)
     stage = chain.stage(args.kernel, root)
     content = chain.check(stage, root)
-    notebook = _notebook(stage.folder / content["code_file"], parse_set(args.set))
     attached = attachments(stage, root, content, _datasets(args.dataset))
     contest = import_module(f"kaggle_utils.competitions.{stage.competition}_rehearsal")
-    folder, hidden = _data(args, stage.competition, contest, attached.stages)
-    how, limits = sandbox.mechanism(), Limits.rerun()
-    print(f"rehearsal of {stage.name} in {surroundings(how)}", flush=True)
-    rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, limits, lambda line: print(f"  ... {line}", flush=True))
-    report = rehearse_submission(rehearsal, hidden)
-    like = not content.get("enable_gpu") or bool(runtime.gpus())
-    found = [*attached.findings, *report.findings, *projected(report, contest, limits, like)]
-    for line in submission_lines(report, contest, limits, found):
-        print("  " + line)
-    _keep(args.runs / "rehearsals" / stage.name, report.submission, report.run.log)
-    return _verdict(found)
+    notebook = json.loads((stage.folder / content["code_file"]).read_text(encoding="utf-8"))
+    folder, how = _competition(args, stage.competition, contest), sandbox.mechanism()
+    print(f"rehearsal of {stage.name} in {report_lines.surroundings(how)}", flush=True)
+    rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, Limits(), _say)
+    like_kaggle = not content.get("enable_gpu") or bool(runtime.gpus())
+    play = {"submit": _submission, "train": _training}.get(stage.title, _once)
+    lines, found = play(args, stage, rehearsal, attached, like_kaggle)
+    return _verdict(lines, [*attached.findings, *found])
 
 
-def _verdict(found) -> int:
+def _say(line: str) -> None:
+    print(f"  ... {line}", flush=True)
+
+
+def _verdict(lines: Sequence[str], found: Sequence[Finding]) -> int:
+    for line in [*lines, *map(str, found)]:
+        print(f"  {line}")
     faults = sum(finding.fatal for finding in found)
     print(f"{faults} fault{'s' * (faults != 1)}" if faults else "sound: nothing was found that would fail on Kaggle")
     return 1 if faults else 0
 
 
-def _notebook(path: Path, values: Mapping[str, Any]) -> dict:
-    return inject(json.loads(path.read_text(encoding="utf-8")), values)
+Outcome = tuple[list[str], list[Finding]]
+
+
+def _submission(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
+    limits = Limits.rerun()
+    plan = replace(plan, notebook=inject(plan.notebook, parse_set(args.set)), limits=limits)
+    report = rehearse_submission(plan, _hidden(args, stage.competition, plan, attached))
+    lines = report_lines.submission_lines(report, plan.contest, limits)
+    lines.append(_kept(args.runs / "rehearsals" / stage.name, report.submission, report.run.log))
+    return lines, [*report.findings, *report_lines.projected(report, plan.contest, limits, like)]
+
+
+def _training(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
+    costs = import_module(f"kaggle_utils.competitions.{stage.competition}_training_cost")
+    folds = attached.stages["1_eda"][0] / "folds.csv"
+    frames = args.frames or TRIAL_FRAMES[bool(runtime.gpus())]
+    full = None if args.input else costs.COMPETITION
+    report = rehearse_training(plan, Trial(costs, parse_set(args.set), folds, frames, full))
+    left = quota.gpu_quota()
+    lines = report_lines.training_lines(report, plan.limits, left)
+    lines.append(_kept(args.runs / "rehearsals" / stage.name, None, report.run.log))
+    return lines, [*report.findings, *training_findings(report, plan.limits, left, like)]
+
+
+def _once(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
+    mounts = {**plan.mounts, **competition_mounts(plan.contest.SLUG, plan.folder)}
+    with tempfile.TemporaryDirectory(prefix="kaggle-rehearsal-") as name:
+        run = run_notebook(Session(Path(name, "kaggle"), mounts, plan.how), inject(plan.notebook, parse_set(args.set)))
+    lines = [*report_lines.run_lines(run, plan.limits), _kept(args.runs / "rehearsals" / stage.name, None, run.log)]
+    return lines, findings(run, plan.limits)
 
 
 def _datasets(texts: list[str]) -> dict[str, Path]:
@@ -75,29 +117,33 @@ def _datasets(texts: list[str]) -> dict[str, Path]:
     return {slug: Path(folder) for slug, _, folder in pairs}
 
 
-def _data(args: argparse.Namespace, competition: str, contest: Any, stages: Mapping[str, list[Path]]) -> tuple[Path, Any]:
-    """The competition's folder, and the hidden test to swap in."""
+def _competition(args: argparse.Namespace, competition: str, contest: Any) -> Path:
+    """The competition's folder: below --input, that folder itself, or the built-in sample."""
     if args.input is None:
         samples = import_module(f"kaggle_utils.competitions.samples.{competition}")
-        folder = getattr(samples, f"make_{competition}_sample")(runtime.sample_dir(competition))
-        hidden = args.hidden or samples.hidden_folder(folder) / "test_images"
-    else:
-        places = (args.input / "competitions" / contest.SLUG, args.input / contest.SLUG, args.input)
-        folder = next((place for place in places if place.is_dir()), None)
-        if folder is None:
-            raise ValueError(f"--input is {str(args.input)!r}, expected a folder")
-        hidden = args.hidden
-    if hidden is None:
-        return folder, contest.held_out(folder, stages["2_train"], args.items)
-    return folder, contest.hidden_test(hidden, frame_paths(hidden) if contest.SERVED else []).first(args.items)
+        return getattr(samples, f"make_{competition}_sample")(runtime.sample_dir(competition))
+    places = (args.input / "competitions" / contest.SLUG, args.input / contest.SLUG, args.input)
+    found = next((place for place in places if place.is_dir()), None)
+    if found is None:
+        raise ValueError(f"--input is {str(args.input)!r}, expected a folder")
+    return found
 
 
-def _keep(folder: Path, submission: str | None, log: str) -> None:
-    """The submission and the log of the run on the whole test, to look at."""
+def _hidden(args: argparse.Namespace, competition: str, plan: Rehearsal, attached: Attachments) -> Any:
+    """The hidden test to swap in."""
+    folder = args.hidden
+    if folder is None and args.input is not None:
+        return plan.contest.held_out(plan.folder, attached.stages["2_train"], args.items)
+    if folder is None:
+        samples = import_module(f"kaggle_utils.competitions.samples.{competition}")
+        folder = samples.hidden_folder(plan.folder) / "test_images"
+    return plan.contest.hidden_test(folder, frame_paths(folder) if plan.contest.SERVED else []).first(args.items)
+
+
+def _kept(folder: Path, submission: str | None, log: str) -> str:
+    """Keeps the submission and the log of the (first) run, to look at."""
     for name, text in (("submission.csv", submission), ("log.txt", log)):
         if text is not None:
             with replacing(folder / name) as partial:
                 partial.write_text(text, encoding="utf-8")
-    print(f"  kept:        {folder}")
-
-
+    return f"kept:        {folder}"

@@ -8,6 +8,7 @@ shows what is printed for each, and a test keeps it to what really is.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -46,7 +47,6 @@ FAULTS = (
 )
 _NO_KERNELS = re.compile(r"no kernel image is available|cudaErrorNoKernelImageForDevice")
 _UNRESOLVED = re.compile(r"(?:resolve host(?: address)?:? |Failed to connect to )[‘'\"]?([\w.-]+)")
-_READ_ONLY = 30  # errno of a read-only file system
 
 
 @dataclass(frozen=True)
@@ -90,28 +90,39 @@ def _now(run: Run) -> str:
 
 
 def _reaching(run: Run) -> Iterator[Finding]:
-    hosts = {(n.get("cell"), n.get("line"), n["host"]): n for n in run.noted("internet")}
-    for attempt in hosts.values():
-        what = f"{_where(attempt)} reaches for {attempt['host']}, and there is no internet"
-        yield Finding(what) if _led_to(run, attempt) else Finding(f"{what}; the notebook goes on without", False)
-    noted = {attempt["host"] for attempt in hosts.values()}
+    attempts = run.noted("internet")
+    for notes in _by_line(attempts):
+        hosts = ", ".join(dict.fromkeys(note["host"] for note in notes))
+        caller = f" in {notes[0]['caller']}" if notes[0]["caller"] else ""
+        yield _attempt(run, notes[0], f"{_where(notes[0])} reaches for {hosts}{caller}, and there is no internet")
+    noted = {attempt["host"] for attempt in attempts}
     for host in dict.fromkeys(_UNRESOLVED.findall(run.log)):
         if host not in noted:
             yield Finding(f"a program that the notebook starts reaches for {host}, and there is no internet", not run.finished)
 
 
-def _led_to(run: Run, attempt: dict[str, Any]) -> bool:
-    """Whether the notebook failed where it did this."""
-    return run.error is not None and run.error["cell"] == attempt.get("cell") and run.error["line"] == attempt.get("line")
+def _by_line(notes: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Notes of the same line of the same cell together, in the order in which they came."""
+    groups: dict[tuple, list] = {}
+    for note in notes:
+        groups.setdefault((note.get("cell"), note.get("line")), []).append(note)
+    return list(groups.values())
+
+
+def _attempt(run: Run, note: dict[str, Any], sentence: str) -> Finding:
+    """Fatal where the notebook failed on that line; a note where it has lived through it."""
+    failed = run.error is not None and (run.error["cell"], run.error["line"]) == (note.get("cell"), note.get("line"))
+    return Finding(sentence) if failed else Finding(f"{sentence}; the notebook goes on without", False)
 
 
 def _writing(run: Run) -> Iterator[Finding]:
-    paths = {(n.get("cell"), n.get("line"), n["path"]): n for n in run.noted("input")}
-    for attempt in paths.values():
-        what = f"{_where(attempt)} writes {attempt['path']}, and inputs are read-only"
-        yield Finding(what) if _led_to(run, attempt) else Finding(f"{what}; the notebook goes on without", False)
+    attempts = run.noted("input")
+    for notes in _by_line(attempts):
+        paths = list(dict.fromkeys(note["path"] for note in notes))
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        yield _attempt(run, notes[0], f"{_where(notes[0])} writes {paths[0]}{more}, and inputs are read-only")
     error = run.error
-    if error and error["number"] == _READ_ONLY and not paths:
+    if error and error["number"] == errno.EROFS and not attempts:
         yield Finding(f"{_where(error)} writes {error['file'] or 'somewhere'}, and that is read-only")
 
 

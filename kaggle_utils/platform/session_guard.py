@@ -24,7 +24,10 @@ __all__ = ["install", "note", "spot"]
 
 CELL = re.compile(r"<cell (\d+)>")  # the file name under which a cell's code is compiled
 _LOCAL = re.compile(r"127\.|::1$|localhost$|0\.0\.0\.0$|::$")
-_CHANGES = {"os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.truncate", "os.chmod", "os.symlink", "os.link", "os.utime"}
+# event -> which of its arguments are changed
+_CHANGES = dict.fromkeys(("os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "os.utime"), slice(0, 1))
+_CHANGES |= {"os.rename": slice(0, 2), "os.symlink": slice(1, 2), "os.link": slice(1, 2)}
+_PLUMBING = {"socket", "ssl", "http", "urllib", "urllib3", "requests", "httpx", "httpcore", "anyio", "contextlib", "concurrent", "threading"}
 _STARTS = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "pty.spawn"}
 _WRITING = os.O_WRONLY | os.O_RDWR
 
@@ -55,6 +58,17 @@ def spot() -> dict:
     return json.loads(os.environ.get("KAGGLE_UTILS_GUARD_SPOT", "{}"))
 
 
+def _caller() -> str:
+    """The function that asked for a connection, such as ``timm.models.load``; empty where a cell did itself."""
+    frame = sys._getframe(1)
+    while frame is not None and not CELL.fullmatch(frame.f_code.co_filename):
+        module = frame.f_globals.get("__name__", "")
+        if module.split(".")[0] not in {*_PLUMBING, __name__}:
+            return f"{module}.{frame.f_code.co_name}"
+        frame = frame.f_back
+    return ""
+
+
 def _hook(event: str, arguments: tuple) -> None:
     """Must be quick: every opened file and every import comes by."""
     if event == "open":
@@ -62,7 +76,7 @@ def _hook(event: str, arguments: tuple) -> None:
     elif event.startswith("socket."):
         _on_socket(event, arguments)
     elif event in _CHANGES:
-        for path in arguments[: 2 if event == "os.rename" else 1]:
+        for path in arguments[_CHANGES[event]]:
             _on_change(path)
         if event == "os.rename":
             _on_written(arguments[1])
@@ -110,7 +124,7 @@ def _on_socket(event: str, arguments: tuple) -> None:
     host = os.fsdecode(host) if host else "localhost"
     if _LOCAL.match(host):
         return
-    note("internet", host=host, program=" ".join(sys.argv[:3]), **spot())
+    note("internet", host=host, caller=_caller(), **spot())
     if os.environ.get("KAGGLE_UTILS_GUARD_CLOSED"):
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
