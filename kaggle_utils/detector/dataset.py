@@ -7,13 +7,16 @@ starfish pasted into empty frames, a window cut out, quarter turns, and a named 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from torch.utils.data import get_worker_info
+from tqdm import tqdm
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.utils.instance import Instances
 
+from kaggle_utils.augment import pixel_augmentation
 from kaggle_utils.paste import paste_objects
 from kaggle_utils.tta import view, view_boxes
 
@@ -76,12 +79,28 @@ def cut_window(
 class FrameDataset(YOLODataset):
     """ultralytics' dataset, each frame passed through a :class:`FrameAugmentation` when it is read.
 
+    augmentation: without pixels, which are made from the name below
+    pixel_set: a named set of kaggle_utils.augment
     load_size: longer side in pixels to which frames are resized when they are read
+    seed: of the draws; each decoding process draws its own
     """
 
-    def __init__(self, *args: Any, augmentation: FrameAugmentation, load_size: int, seed: int, **kwargs: Any) -> None:
-        self.augmentation, self.load_size, self.rng = augmentation, load_size, np.random.default_rng(seed)
+    def __init__(
+        self, *args: Any, augmentation: FrameAugmentation, pixel_set: str, load_size: int, seed: int, **kwargs: Any
+    ) -> None:
+        self.augmentation, self.pixel_set, self.load_size, self.seed = augmentation, pixel_set, load_size, seed
+        self.rng: np.random.Generator | None = None
         super().__init__(*args, **kwargs)
+
+    def _ready(self) -> np.random.Generator:
+        """This process's source of chance; workers are copies and must not all draw the same."""
+        if self.rng is None:
+            worker = get_worker_info()
+            number = 0 if worker is None else worker.id + 1
+            self.rng = np.random.default_rng([self.seed, number])
+            pixels = pixel_augmentation(self.pixel_set, seed=1000 * self.seed + number)
+            self.augmentation = replace(self.augmentation, pixels=pixels)
+        return self.rng
 
     def load_image(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, tuple[int, int], tuple[int, int]]:
         """ultralytics' reading of one frame, at ``load_size`` rather than at the network's input size."""
@@ -91,6 +110,15 @@ class FrameDataset(YOLODataset):
         finally:
             self.imgsz = size
 
+    def _augmented(self, image: np.ndarray, xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rng = self._ready()
+        return self.augmentation(image, xyxy, rng)
+
+    def cache_images(self) -> None:
+        """Keep every frame in memory, resized."""
+        for i in tqdm(range(self.ni), desc="read frames", unit="image", leave=False):
+            self.ims[i], self.im_hw0[i], self.im_hw[i] = self.load_image(i)
+
     def get_image_and_label(self, index: int) -> dict[str, Any]:
         """ultralytics' label dictionary of one frame, augmented."""
         label = super().get_image_and_label(index)
@@ -99,7 +127,7 @@ class FrameDataset(YOLODataset):
         instances = label["instances"]
         instances.convert_bbox("xyxy")
         instances.denormalize(width, height)
-        image, xyxy = self.augmentation(image, instances.bboxes.copy(), self.rng)
+        image, xyxy = self._augmented(image, instances.bboxes.copy())
         label["img"] = np.ascontiguousarray(image[..., ::-1])
         label["resized_shape"] = label["img"].shape[:2]
         label["cls"] = np.zeros((len(xyxy), 1), label["cls"].dtype)  # the kit's detector has one class

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 from ultralytics.engine import trainer as engine
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import LOGGER
@@ -132,6 +133,20 @@ class _F2Trainer(DetectionTrainer):
         engine.check_amp = lambda model: True  # ours is decided above; ultralytics' downloads a model to find out
         LOGGER.setLevel("ERROR")
         super().__init__(overrides=_overrides(data_yaml, place, stage, device))
+        self.add_callback("on_train_start", _F2Trainer._open_bar)
+        self.add_callback("on_fit_epoch_end", _F2Trainer._move_bar)
+        self.add_callback("teardown", _F2Trainer._close_bar)
+
+    def _open_bar(self) -> None:
+        self.bar = tqdm(desc=f"train {self.place.parent.name}", total=self.epochs, initial=self.start_epoch, unit="epoch")
+
+    def _move_bar(self) -> None:
+        self.bar.update()
+        self.bar.set_postfix(loss=f"{sum(self.tloss.values()):.2f}", best_f2=f"{self.best_fitness or 0:.3f}")
+
+    def _close_bar(self) -> None:
+        if hasattr(self, "bar"):
+            self.bar.close()
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> torch.nn.Module:
         """The stage's architecture with its start weights."""
@@ -141,18 +156,13 @@ class _F2Trainer(DetectionTrainer):
         return model
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> torch.utils.data.Dataset:
-        """Training frames with the kit's augmentations; validation frames are ultralytics' own."""
-        if mode != "train":
-            return super().build_dataset(img_path, mode, batch)
-        from kaggle_utils.augment import pixel_augmentation
-
-        p = self.stage
-        pixels = pixel_augmentation(p.augmentations, seed=p.seed)
-        augmentation = FrameAugmentation(self.donors, p.paste, p.crop, p.rotate90, pixels)
+        """Training frames with the kit's augmentations; the validation frames' labels, whose images are not used."""
+        p, train = self.stage, mode == "train"
+        augmentation = FrameAugmentation(self.donors, p.paste, p.crop, p.rotate90)
         return FrameDataset(
-            img_path=img_path, imgsz=self.args.imgsz, batch_size=batch, augment=True, hyp=self.args, rect=False,
-            cache=self.args.cache or None, stride=32, task="detect", data=self.data,
-            augmentation=augmentation, load_size=p.imgsz, seed=p.seed,
+            img_path=img_path, imgsz=self.args.imgsz, batch_size=batch, augment=train, hyp=self.args, rect=False,
+            cache="ram" if p.cache and train else None, stride=32, task="detect", data=self.data,
+            augmentation=augmentation, pixel_set=p.augmentations, load_size=p.imgsz, seed=p.seed,
         )  # fmt: skip
 
     def validate(self) -> tuple[dict[str, float], float | None]:
