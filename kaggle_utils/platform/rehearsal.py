@@ -89,7 +89,7 @@ def rehearse_submission(rehearsal: Rehearsal, hidden: HiddenTest) -> SubmissionR
             return _report(hidden, whole, None, [*whole.faults, *stage.public_rows_only(whole)])
         rehearsal.say(f"one {rehearsal.contest.UNIT}")
         one = stage.play(hidden.take([0]), "one")
-        wrong = [*_alone(one, whole, rehearsal.contest.UNIT)]
+        wrong = [*_monotonous(whole), *_alone(one, whole, rehearsal.contest.UNIT)]
         order = hidden.other_order(_ORDER_ITEMS)
         if order:
             rehearsal.say(f"another order, {len(order)} {rehearsal.contest.UNIT}s")
@@ -142,13 +142,16 @@ class _Stage:
         return _Played(run, test, faults, tuple(remarks), table, path.read_text(encoding="utf-8", errors="replace"))
 
     def public_rows_only(self, whole: _Played) -> list[Finding]:
-        """After a failure: does the notebook run with what everybody sees?"""
+        """After a failure: does the notebook run, or write the very same, with the test that everybody sees?"""
         self.rehearsal.say("the public test, for comparison")
         run = self._run(None, rerun=False)
-        runs = not any(finding.fatal for finding in findings(run, self.rehearsal.limits))
-        if not runs or not (self.session({}).working / SUBMISSION).is_file():
+        path = self.session({}).working / SUBMISSION
+        if any(finding.fatal for finding in findings(run, self.rehearsal.limits)) or not path.is_file():
             return []
-        return [Finding("it works with the public test's rows only: with those it runs, with the hidden test it fails")]
+        if whole.run.error is not None:
+            return [Finding("it works with the public test's rows only: with those it runs, with the hidden test it fails")]
+        same = path.read_text(encoding="utf-8", errors="replace") == whole.text
+        return [Finding("it works with the public test's rows only: it submits those whatever the hidden test has")] if same else []
 
     def session(self, mounts: Mapping[str, Path]) -> Session:
         return Session(self.folder / "kaggle", mounts, self.rehearsal.how)
@@ -170,6 +173,13 @@ def _table(path: Path) -> tuple[Any, list[str]]:
         return pd.read_csv(path, dtype=str, keep_default_na=False), []
     except (ValueError, pd.errors.ParserError) as error:
         return None, [f"it is no table: {error}".strip()]
+
+
+def _monotonous(whole: _Played) -> list[Finding]:
+    """A model that was not loaded answers the same everywhere; so does one that finds nothing."""
+    same = len(whole.test) > 1 and len(set(whole.answers)) == 1
+    what = f"all {len(whole.test)} answers are the same: {_short(whole.answers[0])}"
+    return [Finding(what, fatal=False)] if same else []
 
 
 def _alone(one: _Played, whole: _Played, unit: str) -> list[Finding]:

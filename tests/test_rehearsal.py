@@ -1,0 +1,102 @@
+"""Every fault that a rehearsal names, each with a notebook that has it; and a sound one that has none."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pond_contest
+import pytest
+from rehearsal_scenarios import READ, SCENARIOS, WRITE, frames, ponds, rows
+
+from kaggle_utils.platform import sandbox
+from kaggle_utils.platform.session_faults import FAULTS
+
+README = Path(__file__).parents[1] / "kernels" / "README.md"
+pytestmark = pytest.mark.skipif(sandbox.mechanism() is None, reason="no fresh root can be made here: " + sandbox.WITHOUT)
+
+
+def table() -> dict[str, str]:
+    """Fault -> what is printed, from the section "Rehearsal" of kernels/README.md."""
+    section = README.read_text(encoding="utf-8").partition("\n## Rehearsal\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| fault")]
+    return dict(re.fullmatch(r"\| (.+?) \| (.+) \|", line).groups() for line in lines)
+
+
+def without_noise(text: str) -> str:
+    """Measured sizes stand as #."""
+    return re.sub(r"held [\d.]+ GB", "held # GB", text)
+
+
+def fatal(findings) -> list[str]:
+    return [finding.text for finding in findings if finding.fatal]
+
+
+def test_every_fault_has_a_notebook_here_and_a_line_in_the_readme():
+    assert list(SCENARIOS) == list(FAULTS) == list(table())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_fault_is_named_in_the_words_of_the_readme(fault, tmp_path):
+    said = [without_noise(text) for text in fatal(SCENARIOS[fault](tmp_path))]
+    assert without_noise(table()[fault]) in said
+    more = {"a wheel for another Python": 2, "only the public test's rows": 3}  # for 3.12 too; missing and unknown rows
+    assert len(said) == more.get(fault, 1), said
+
+
+def test_a_sound_submission_has_no_fault_and_is_scored(tmp_path):
+    report = ponds(tmp_path, READ, "rows = [(n, '-' if n == 'r' else f'{ord(n) - 100} 2') for n in names]", WRITE)
+    assert report.findings == ()
+    assert report.score == ("share of ponds", 0.8)  # 4 of 5 have a mask
+    assert report.submission.splitlines()[1:3] == ["p,12 2", "q,13 2"]
+
+
+def test_the_rerun_is_told_by_its_variable_and_has_no_credentials(tmp_path, monkeypatch):
+    monkeypatch.setenv("KAGGLE_KEY", "secret")
+    check = "assert os.environ.get('KAGGLE_IS_COMPETITION_RERUN') and 'KAGGLE_KEY' not in os.environ"
+    assert fatal(rows(tmp_path, check)) == []
+
+
+def test_time_and_output_are_split_into_a_start_and_a_share_of_each_item(tmp_path):
+    slow = "import time\ntime.sleep(1 + 0.5 * len(names))\nopen('features', 'w').write('x' * (100 + 1000 * len(names)))"
+    report = ponds(tmp_path, READ, slow, WRITE)
+    assert report.cost.each == pytest.approx(0.5, abs=0.25)
+    assert report.cost.start >= 0.9
+    assert report.output.each == pytest.approx(1000 + len("p,1 2\n"))
+    assert report.output.start == pytest.approx(100 + len("name,runs\n"))
+
+
+def test_a_notebook_that_counts_on_several_rows_fails_with_one(tmp_path):
+    said = fatal(rows(tmp_path, "spread = rows[1]"))
+    assert len(said) == 1
+    assert said[0].startswith("it works with the test's own number of rows only; with one pond: cell 2, line 1 (`spread = rows[1]`)")
+
+
+def test_a_notebook_that_raises_on_the_hidden_test_alone_is_told_so(tmp_path):
+    said = fatal(rows(tmp_path, "index = {'a': 0, 'b': 1, 'c': 2}\nnumbers = [index[name] for name in names]"))
+    assert said == [
+        "cell 2, line 2 (`numbers = [index[name] for name in names]`) raises KeyError: 'p'",
+        "it works with the public test's rows only: with those it runs, with the hidden test it fails",
+    ]
+
+
+def test_the_same_answer_everywhere_is_worth_a_note(tmp_path):
+    report = ponds(tmp_path, READ, WRITE)
+    assert [(f.text, f.fatal) for f in report.findings] == [("all 5 answers are the same: '1 2'", False)]
+
+
+def test_a_loop_that_stops_early_is_told_from_one_that_forgets_to_predict(tmp_path):
+    loop = "for frame, sample in environment.iter_test():\n    environment.predict(sample)\n    if sample['index'].item() == 2:\n        break"
+    [said] = fatal(frames(tmp_path, loop))
+    assert said.startswith("after 3 of 3 frames no next one is asked for, so nothing is submitted")
+
+
+def test_answers_that_remember_the_frame_before_are_found_by_one_frame_alone(tmp_path):
+    code = "seen = os.path.exists(f'{root}/working/x')\nrows = [(n, '1 1' if len(names) > 1 else '1 2') for n in names]"
+    said = fatal(rows(tmp_path, code))
+    assert said == ["answers depend on the order: 1 of 1 differ alone; pond 0 was '1 1', now '1 2'"]
+
+
+def test_the_competition_of_these_tests_is_sound_itself(tmp_path):
+    folder = pond_contest.write_competition(tmp_path / "pond")
+    assert (folder / "test.csv").read_text() == "name\na\nb\nc\n"
