@@ -84,7 +84,7 @@ inside() { # layout, command ...: in the session, with Kaggle's variables and no
     local kaggle=$scratch/$1
     shift
     env -u PYTHONPATH -u VIRTUAL_ENV KAGGLE_KERNEL_RUN_TYPE=Batch PIP_CONFIG_FILE=/dev/null HOME="$kaggle/temp" \
-        "$here/.ci/kaggle_root.sh" "$kaggle" "$@"
+        "$python" -I "$here/kaggle_utils/platform/sandbox.py" /kaggle "$kaggle" "$@"
 }
 
 expect_refusal() { # layout, Python statement that must fail

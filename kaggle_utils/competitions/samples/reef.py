@@ -28,7 +28,7 @@ from kaggle_utils.competitions.samples.reef_scene import make_scene
 __all__ = ["make_reef_sample", "hidden_folder", "VIDEOS"]
 
 MARKER = "sample.json"  # written last: a folder with it is finished, one without it is not ours
-VERSION = 2  # raised when the same parameters paint other frames
+VERSION = 3  # raised when the same parameters paint other frames
 JPEG_QUALITY = 90
 EXAMPLE_FRAMES = 3  # of the test video that Kaggle shows in test.csv and example_test.npy
 SAMPLE_TEXT = "0.99 123 456 1 1"

@@ -44,7 +44,7 @@ NEAR_ENOUGH = 0.57  # pixels a texel; a starfish farther off fades into the reef
 EDGE = (2.0, 2.0, 3.2)  # how far off the reef's edge is, in camera heights; beyond 3 it is hardly seen
 WAYS_TRIED, PLACES_TRIED = 16, 250  # to find a group that is in view when it should be
 COMPANY = 3  # starfish in view at once that a visit is meant to have
-WELL_INSIDE = 0.2  # worth of having them well inside the frame, against having them wholly at the wrong time
+WELL_INSIDE = 0.33  # worth of having them well inside the frame, against having them wholly at the wrong time
 KINDS_DRAWN = 14  # different look-alikes, and half as many plates, that a scene repeats
 
 
