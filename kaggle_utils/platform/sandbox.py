@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-__all__ = ["WITHOUT", "main", "mechanism", "wrapped"]
+__all__ = ["WITHOUT", "main", "mechanism", "works", "wrapped"]
 
 WITHOUT = (
     "neither bubblewrap nor namespaces work here, so this is not simulated: Kaggle's own paths (the kit is led to "
@@ -63,14 +63,16 @@ def wrapped(
 @cache
 def mechanism() -> str | None:
     """How a fresh root can be made here: ``bubblewrap``, ``namespaces``, or None; found by trying."""
-    for how in ("bubblewrap", "namespaces"):
-        if how == "bubblewrap" and not shutil.which("bwrap"):
-            continue
-        with tempfile.TemporaryDirectory(prefix="kaggle-root-") as folder:
-            command = wrapped([sys.executable, "-c", ""], Path(folder), Path("/new"), {}, how)
-            if subprocess.run(command, capture_output=True, check=False).returncode == 0:
-                return how
-    return None
+    return next(filter(works, ("bubblewrap", "namespaces")), None)
+
+
+def works(how: str) -> bool:
+    """Whether a fresh root can be made this way here."""
+    if how == "bubblewrap" and not shutil.which("bwrap"):
+        return False
+    with tempfile.TemporaryDirectory(prefix="kaggle-root-") as folder:
+        command = wrapped([sys.executable, "-c", ""], Path(folder), Path("/new"), {}, how)
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _mount_point(spot: Path, source: Path, linked: bool) -> None:

@@ -1,0 +1,76 @@
+"""The fresh root: what can be seen, written and reached in it, made by either means that works here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kaggle_utils.platform import sandbox
+
+AT = Path("/session")
+
+
+HOWS = [how for how in ("bubblewrap", "namespaces") if sandbox.works(how)] or [
+    pytest.param("none", marks=pytest.mark.skip(reason="neither bubblewrap nor namespaces work here"))
+]
+
+
+@pytest.fixture(params=HOWS)
+def inside(request, tmp_path):
+    """Runs a line of Python in a fresh root; gives what it prints, or the last line of its error."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.csv").write_text("x\n")
+    binds = {"input/competitions/pond": tmp_path / "data", "temp/list.txt": tmp_path / "data" / "train.csv"}
+
+    def run(code: str) -> str:
+        command = sandbox.wrapped([sys.executable, "-c", code], tmp_path / "session", AT, binds, request.param)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return ((done.stdout or done.stderr).strip().splitlines() or [""])[-1]
+
+    return run
+
+
+def test_it_starts_in_the_working_folder_and_sees_what_is_bound(inside):
+    assert inside("import os; print(os.getcwd())") == "/session/working"
+    assert inside("print(open('/session/input/competitions/pond/train.csv').read())") == "x"
+    assert inside("print(open('/session/temp/list.txt').read())") == "x"
+
+
+def test_working_and_temp_take_files_and_they_are_found_outside(inside, tmp_path):
+    inside("open('a.txt', 'w').write('1'); open('/session/temp/b.txt', 'w').write('2')")
+    assert (tmp_path / "session/working/a.txt").read_text() == "1"
+    assert (tmp_path / "session/temp/b.txt").read_text() == "2"
+
+
+@pytest.mark.parametrize("path", ["/session/input/new", "/session/input/competitions/pond/train.csv", "/etc/new", __file__])
+def test_inputs_and_this_machine_cannot_be_written(inside, path):
+    assert "Read-only file system" in inside(f"open({path!r}, 'a')")
+
+
+def test_there_is_no_network_but_the_loopback(inside):
+    outside = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)"
+    assert "unreachable" in inside(outside)
+    loop = "import socket; s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname()); print('heard')"
+    assert inside(loop) == "heard"
+
+
+def test_an_own_folder_of_that_name_is_left_alone(inside):
+    inside("open('/session/working/x', 'w')")
+    assert not AT.exists()
+
+
+def test_as_a_script_it_needs_no_kit(tmp_path):
+    if sandbox.mechanism() is None:
+        pytest.skip(sandbox.WITHOUT)
+    command = [sys.executable, "-I", sandbox.__file__, "/kit", tmp_path, "sh", "-c", f"pwd; echo 1 > {tmp_path}/own.txt"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "/kit/working\n"
+    assert (tmp_path / "own.txt").exists()  # such a folder stays writable at its own path
+
+
+def test_without_either_means_links_stand_for_mounts(tmp_path):
+    (tmp_path / "data").mkdir()
+    assert sandbox.wrapped(["run"], tmp_path / "session", AT, {"input/x": tmp_path / "data"}, None) == ["run"]
+    assert (tmp_path / "session/input/x").resolve() == tmp_path / "data"

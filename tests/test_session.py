@@ -1,0 +1,118 @@
+"""A notebook in a session: what it finds, what is measured, how its end is told; with and without a fresh root."""
+
+from __future__ import annotations
+
+import pytest
+from rehearsal_scenarios import notebook
+
+from kaggle_utils.platform import sandbox
+from kaggle_utils.platform.projection import Limits
+from kaggle_utils.platform.session import Session, run_notebook
+from kaggle_utils.platform.session_faults import findings
+
+
+@pytest.fixture(params=[sandbox.mechanism(), None] if sandbox.mechanism() else [None], ids=lambda how: how or "plain")
+def play(request, tmp_path):
+    """Runs cells in a session that has a folder attached; gives the run."""
+    (tmp_path / "pond").mkdir()
+    (tmp_path / "pond" / "test.csv").write_text("name\na\n")
+    session = Session(tmp_path / "session", {"input/competitions/pond": tmp_path / "pond"}, request.param)
+    return lambda *cells, **options: run_notebook(session, notebook(*cells), **options)
+
+
+def said(run) -> list[str]:
+    return [str(finding) for finding in findings(run, Limits())]
+
+
+def test_the_kit_finds_what_is_attached_where_kaggle_has_it(play):
+    run = play("from kaggle_utils.platform import runtime", "print(runtime.attached(), runtime.place(), runtime.is_rerun())")
+    assert run.finished and run.log.splitlines()[-1] == "['competitions/pond'] batch False"
+
+
+def test_magics_shells_and_display_work_as_in_a_kernel(play):
+    run = play("%matplotlib inline\nfrom IPython.display import display\ndisplay('shown')", "!echo from a shell", "1 + 1")
+    assert run.finished, run.log
+    assert "'shown'" in run.log and "from a shell" in run.log and "2" in run.log
+
+
+def test_what_is_written_is_listed_the_largest_first(play):
+    run = play("open('a', 'w').write('x')", "import os\nos.mkdir('b')\nopen('b/c', 'w').write('xxx')")
+    assert run.written == (("b/c", 3), ("a", 1)) and run.output == 4
+
+
+def test_the_working_folder_is_empty_again_at_the_next_run(play):
+    play("open('left', 'w').write('x')")
+    assert play("import os", "assert os.listdir() == []").finished
+
+
+def test_an_error_is_told_with_its_innermost_cell_and_line(play):
+    run = play("def half(x):\n    return x / 0", "a = 1\nhalf(a)", "print('never')")
+    assert run.error["cell"] == 1 and run.error["line"] == 2 and run.error["code"] == "return x / 0"
+    assert said(run) == ["FAULT   cell 1, line 2 (`return x / 0`) raises ZeroDivisionError: division by zero"]
+    assert "never" not in run.log
+
+
+def test_a_cell_that_does_not_parse_is_told_too(play):
+    assert said(play("x = 1\ny = (")) == ["FAULT   cell 1, line 2 (`y = (`) raises SyntaxError: incomplete input"]
+
+
+def test_a_process_that_ends_itself_is_told_by_its_status(play):
+    assert said(play("pass", "import os\nprint('bye', flush=True)\nos._exit(4)")) == [
+        "FAULT   cell 2 ended the session with status 4: bye"
+    ]
+
+
+def test_a_process_that_the_system_kills_ran_out_of_memory(play):
+    [line] = said(play("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"))
+    assert line == "FAULT   out of memory: the system killed the notebook in cell 1"
+
+
+def test_a_run_beyond_its_time_is_ended(play):
+    limits = Limits(hours=1 / 3600)
+    run = play("import time\ntime.sleep(60)", limits=limits)
+    assert run.stopped == "time" and run.seconds < 30
+    assert [f.text for f in findings(run, limits)] == ["too slow: cell 1 was not done after 0.000277778 h"]
+
+
+def test_peak_memory_counts_programs_that_a_cell_starts(play):
+    code = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; x = b\"1\" * 200_000_000; time.sleep(1)'])"
+    assert play(code).host > 200e6
+
+
+def test_an_attempt_that_is_caught_is_a_note_and_names_who_asked(play):
+    fetch = "from urllib.request import urlopen\ntry:\n    urlopen('http://example.org')\nexcept OSError:\n    print('offline')"
+    where = "cell 1, line 3 (`urlopen('http://example.org')`) reaches for example.org, and there is no internet"
+    assert said(play(fetch)) == [f"note    {where}; the notebook goes on without"]
+    library = "import types\nlib = types.ModuleType('lib')\nexec('import socket\\ndef load():\\n    socket.getaddrinfo(\"example.org\", 80)', lib.__dict__)\nlib.load()"
+    assert said(play(library)) == [
+        "FAULT   cell 1, line 4 (`lib.load()`) reaches for example.org in lib.load, and there is no internet"
+    ]
+
+
+def test_programs_that_a_cell_starts_are_watched(play):
+    [line] = said(play("!python -c \"import socket; socket.create_connection(('example.org', 80))\""))
+    assert line.startswith("note    cell 1, line 1 (`!python -c ")
+    assert line.endswith(") reaches for example.org, and there is no internet; the notebook goes on without")
+
+
+def test_loopback_connections_are_no_attempts(play):
+    run = play("import socket\nserver = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname())")
+    assert run.finished and said(run) == []
+
+
+def test_a_copy_into_the_inputs_is_refused_and_told_once_a_line(play):
+    code = "root = runtime.input_root()\nfor name in 'xyz':\n    try:\n        (root / name).mkdir()\n    except OSError:\n        pass"
+    [line] = said(play("from kaggle_utils.platform import runtime", code))
+    assert line.startswith("note    cell 2, line 4 (`(root / name).mkdir()`) writes ") and "/input/x and 2 more" in line
+
+
+def test_a_link_to_an_input_is_no_write_into_it(play):
+    code = "import os\nfrom kaggle_utils.platform import runtime\nos.symlink(runtime.input_root() / 'competitions/pond/test.csv', 'link')"
+    run = play(code)
+    assert run.finished and said(run) == []
+
+
+def test_a_session_has_no_credentials_of_this_machine(play, monkeypatch):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "secret")
+    run = play("import os\nprint(sorted(name for name in os.environ if name.startswith('KAGGLE') and 'UTILS' not in name))")
+    assert run.log.strip() == "['KAGGLE_KERNEL_RUN_TYPE']"
