@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from kaggle_utils.boxes import Boxes  # noqa: E402
+from kaggle_utils.checkpoints import load_weights, start_from  # noqa: E402
 from kaggle_utils.competitions import reef  # noqa: E402
 from kaggle_utils.competitions.reef_runs import read_runs, write_run  # noqa: E402
 from kaggle_utils.detector import architecture as arch  # noqa: E402
@@ -56,25 +57,25 @@ class TestWeights:
     def test_weights_come_back_with_their_facts(self, tmp_path):
         model = arch.build(arch.architecture("yolov5t"))
         arch.save_weights(tmp_path / "w.pth", model, imgsz=96)
-        content = arch.load_weights(tmp_path / "w.pth")
+        content = load_weights(tmp_path / "w.pth")
         name, tensor = next(iter(model.state_dict().items()))
         assert content["imgsz"] == 96 and torch.equal(content["state"][name], tensor.half())
 
     def test_a_pickled_checkpoint_is_refused_with_the_way_out(self, tmp_path):
         torch.save({"model": arch.build(arch.architecture("yolov5t"))}, tmp_path / "foreign.pt")
         with pytest.raises(ValueError, match="weights only.*trust"):
-            arch.load_weights(tmp_path / "foreign.pt")
+            load_weights(tmp_path / "foreign.pt")
 
     def test_start_weights_that_fit_nowhere_are_refused(self, tmp_path):
         torch.save({"other": torch.zeros(3)}, tmp_path / "w.pth")
         with pytest.raises(ValueError, match="'other'"):
-            arch.start_from(arch.build(arch.architecture("yolov5t")), tmp_path / "w.pth")
+            start_from(arch.build(arch.architecture("yolov5t")), tmp_path / "w.pth")
 
     def test_the_real_coco_backbone_fills_everything_but_the_head(self, real_data):
         model = arch.build(arch.architecture("yolov5s"))
         path = real_data / "weights" / "yolov5s_coco_backbone_ultralytics_fp16.pth"
-        copied, _ = arch.start_from(model, path)
-        left = set(model.state_dict()) - set(arch.load_weights(path)["state"])
+        copied, _ = start_from(model, path)
+        left = set(model.state_dict()) - set(load_weights(path)["state"])
         assert copied == 285 and all("model.24." in k or k.endswith("num_batches_tracked") for k in left)
 
 
@@ -213,7 +214,7 @@ class TestTraining:
         chain = ({"imgsz": 96, "epochs": 1}, {"imgsz": 128, "epochs": 1, "freeze": 2})
         train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY | {"chain": chain}), SETS[:1])
         assert not (tmp_path / "stage0" / "best.pth").exists() and (tmp_path / "stage1" / "best.pth").is_file()
-        assert arch.load_weights(tmp_path / "best.pth")["imgsz"] == 128
+        assert load_weights(tmp_path / "best.pth")["imgsz"] == 128
         assert json.loads((tmp_path / "stage1" / "done.json").read_text())["start"].endswith("stage0/best.pth")
 
     def test_a_fold_without_frames_is_refused(self, small_reef, tmp_path):
@@ -238,4 +239,4 @@ def test_the_best_epoch_is_the_one_with_the_best_f2(small_reef, tmp_path, monkey
 
     yaml = write_yolo_dataset(tmp_path / "yolo", small_reef.frames, small_reef.truth, range(6, 12), range(6))
     weights = training.train_fold(yaml, validation, tmp_path, DetectorParameters(**TINY | {"epochs": 3}))
-    assert arch.load_weights(weights)["epoch"] == 2 and arch.load_weights(weights)["f2"] == 0.6
+    assert load_weights(weights)["epoch"] == 2 and load_weights(weights)["f2"] == 0.6

@@ -1,16 +1,15 @@
-"""YOLO architectures by name, built without a download, and start weights read safely.
+"""YOLO architectures by name, built without a download, and their weights in a file.
 
 A name is the family and a size letter: ``yolov5n``, ``yolov8s``, ``yolo11m``, ... The letter ``t``
 (tiny: a half of n's width) is this kit's, for CPUs and quick trials. ``+p2`` adds a detection head
 at stride 4 for small objects (the reef ladder's "P2 head": +.040 on the leaderboard).
-Checkpoints of this kit hold tensors and plain values only and are read with ``weights_only=True``.
+Checkpoints are read and written by :mod:`kaggle_utils.checkpoints`.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from kaggle_utils.files import replacing
+from kaggle_utils.checkpoints import write_checkpoint
 
-__all__ = [
-    "architecture",
-    "build",
-    "load_weights",
-    "save_weights",
-    "start_from",
-    "with_stride4_head",
-    "write_checkpoint",
-]
+__all__ = ["architecture", "build", "save_weights", "with_stride4_head"]
 
 _NAME = re.compile(r"(yolov5|yolov8|yolo11)([tnsmlx])(\+p2)?")
 _TINY = {"yolov5": [0.33, 0.125, 1024], "yolov8": [0.33, 0.125, 1024], "yolo11": [0.50, 0.125, 1024]}
@@ -119,42 +110,3 @@ def save_weights(path: Path, model: nn.Module, **facts: Any) -> None:
     state = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     content = {"state": {k: v.cpu() for k, v in state.items()}, "architecture": model.yaml, **facts}
     write_checkpoint(path, content)
-
-
-def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """torch.save, all or nothing."""
-    with replacing(path) as partial:
-        torch.save(content, partial)
-
-
-def load_weights(path: Path) -> dict[str, Any]:
-    """Read a checkpoint with ``weights_only=True``.
-
-    Returns the kit's own checkpoint (keys state, architecture, ...), or for a bare state dict
-    (name -> tensor) ``{"state": it}``. Raises ValueError for a file that holds more than tensors and
-    plain values, since loading it would run code of whoever made it.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} cannot be read as weights only ({str(error).splitlines()[0][:120]}). A checkpoint that holds "
-            "pickled objects, as ultralytics' own .pt files do, runs foreign code when it is loaded. Convert it once "
-            "on a machine you trust: torch.save(torch.load(path, weights_only=False)['model'].state_dict(), 'plain.pth')"
-        ) from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a {type(content).__name__}, expected a dict of tensors")
-    return content if "state" in content else {"state": content}
-
-
-def start_from(model: nn.Module, path: Path) -> tuple[int, int]:
-    """Copy every tensor of a checkpoint that fits by name and shape into the model.
-
-    Returns (tensors copied, tensors of the model). Raises ValueError when none fits.
-    """
-    own, given = model.state_dict(), load_weights(path)["state"]
-    fitting = {k: v.float() for k, v in given.items() if k in own and own[k].shape == v.shape}
-    if not fitting:
-        raise ValueError(f"no tensor of {path} fits the model by name and shape (first: {next(iter(given), None)!r})")
-    model.load_state_dict(fitting, strict=False)
-    return len(fitting), len(own)

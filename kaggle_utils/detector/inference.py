@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from kaggle_utils.boxes import Boxes
-from kaggle_utils.detector.architecture import build, load_weights
+from kaggle_utils.checkpoints import load_weights
+from kaggle_utils.detector.architecture import build
 from kaggle_utils.tta import unview_boxes, view
 
 __all__ = ["Detector"]

@@ -27,7 +27,8 @@ from ultralytics.utils import LOGGER
 from ultralytics.utils.torch_utils import ModelEMA
 
 from kaggle_utils.boxes import Boxes
-from kaggle_utils.detector.architecture import architecture, build, load_weights, save_weights, start_from, write_checkpoint
+from kaggle_utils.checkpoints import start_from, write_checkpoint
+from kaggle_utils.detector.architecture import architecture, build, save_weights
 from kaggle_utils.detector.dataset import FrameAugmentation, FrameDataset
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
