@@ -16,10 +16,10 @@ def run_length_faults(text: str, shape: tuple[int, int], empty: str = "") -> lis
     text: of one row of a submission; shape: (height, width) of the mask, pixels; empty: how an empty
     mask is written
 
-    >>> run_length_faults("1 3 5 2", (2, 3))
-    ['the run 5 2 is beyond the last pixel, 6']
+    >>> run_length_faults("1 3 5 3", (2, 3))
+    ['the run 5 3 is beyond the last pixel, 6']
     >>> run_length_faults("1 3 3 2 2", (2, 3))
-    ['5 numbers, expected pairs of start and length']
+    ['5 numbers, expected pairs of start and length: 2 has no length']
     """
     if text == empty:
         return []
@@ -27,10 +27,11 @@ def run_length_faults(text: str, shape: tuple[int, int], empty: str = "") -> lis
     if not words:
         return [f"an empty mask is {text!r}, expected {empty!r}"]
     if len(words) % 2:
-        return [f"{len(words)} numbers, expected pairs of start and length"]
-    wrong = [word for word in words if not (word.isascii() and word.isdigit())]
-    if wrong:
-        return [f"{wrong[0]!r} is not a whole number of 0 or more"]
+        return [f"{len(words)} numbers, expected pairs of start and length: {words[-1]} has no length"]
+    for run in zip(words[::2], words[1::2], strict=True):
+        wrong = [word for word in run if not (word.isascii() and word.isdigit())]
+        if wrong:
+            return [f"the run {' '.join(run)} holds {wrong[0]!r}, expected whole numbers of 0 or more"]
     numbers = list(map(int, words))
     return _run_faults(list(zip(numbers[::2], numbers[1::2], strict=True)), shape[0] * shape[1])
 
