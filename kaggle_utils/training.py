@@ -1,0 +1,291 @@
+"""The trainer that the image tasks share: one model, one fold, judged by the competition's own metric.
+
+    outcome = train(model, loss, Fold(examples, train_rows, valid_rows), metric, folder, parameters)
+
+An epoch is a pass over the training rows, then the metric on predictions of the rows that were left
+out. ``best.pth`` and ``last.pth`` hold weights and plain facts, ``progress.json`` a line of figures
+an epoch, ``resume.pth`` all that is needed to go on after a kill to the same result. What is done is
+not done again. The loop knows no platform: how much time is left it asks the function it is given.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from kaggle_utils.batches import Examples, mixed_seed, shuffled
+from kaggle_utils.checkpoints import load_weights, write_checkpoint
+from kaggle_utils.files import replacing
+from kaggle_utils.freezing import learning_mode, open_blocks
+from kaggle_utils.inference import half_precision, mixed_precision, moved, predict
+from kaggle_utils.plain_json import json_text, plain
+from kaggle_utils.rates import Plateau, cosine, parameter_groups
+from kaggle_utils.training_parameters import TrainingParameters
+
+__all__ = ["Epoch", "Fold", "Outcome", "TrainingParameters", "train"]
+
+Predictions = Iterator[tuple[np.ndarray, Any]]  # (row numbers (B,), probabilities (B, ...)), batch by batch
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to learn from and rows to be judged on, out of the same examples."""
+
+    examples: Examples
+    train: Sequence[int]
+    valid: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What a callback is told after an epoch; the model is the one that was judged."""
+
+    number: int  # from 1
+    loss: float  # mean over the training rows
+    figures: Mapping[str, float]  # the metric's
+    better: bool  # than all before
+    model: nn.Module
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    best: the best epoch's first figure; best_epoch: its number, from 1. None and 0 when no epoch was judged
+    stopped: why it ended, in words; finished: False when the deadline stopped it
+    history: a mapping an epoch; folder: where best.pth and last.pth lie
+    """
+
+    best: float | None
+    best_epoch: int
+    stopped: str
+    finished: bool
+    history: list[dict[str, float]]
+    folder: Path
+
+
+def train(
+    model: nn.Module,
+    loss: Callable[[Any, Any], torch.Tensor],
+    fold: Fold,
+    metric: Callable[[Predictions], Mapping[str, float]],
+    folder: Path,
+    parameters: TrainingParameters,
+    *,
+    device: str = "cpu",
+    mix: Callable[[Any, Any, torch.Generator], tuple[Any, Any]] | None = None,
+    callbacks: Iterable[Callable[[Epoch], None]] = (),
+    seconds_left: Callable[[], float] = lambda: math.inf,
+    facts: Mapping[str, Any] | None = None,
+    progress: str | None = None,
+) -> Outcome:
+    """Train a model on one fold; it comes back with the weights of its best epoch.
+
+    loss: (outputs, targets) -> scalar
+    metric: given out-of-fold predictions batch by batch; its first figure decides, higher is better
+    mix: (inputs, targets, generator) -> the same, mixed among the rows of a batch (kaggle_utils.mixing)
+    seconds_left: asked again and again, so that the training ends in time
+    facts: plain values that lie beside the weights; progress: the bar's title, None for no bar
+    Raises ValueError when the folder holds a training with other parameters, FloatingPointError when
+    the loss is not finite.
+    """
+    folder, done = Path(folder), Path(folder) / "done.json"
+    if done.is_file():
+        note = json.loads(done.read_text())
+        parameters.require_same(note["parameters"], folder)
+        outcome = Outcome(**note["outcome"] | {"folder": folder})
+    else:
+        run = _Training(model, loss, fold, metric, folder, parameters, torch.device(device), mix, seconds_left, facts or {})
+        outcome = run.to_the_end(tuple(callbacks), progress)
+        if outcome.finished:
+            with replacing(done) as part:
+                part.write_text(json_text({"parameters": parameters.plain(), "outcome": vars(outcome)}))
+            (folder / "resume.pth").unlink(missing_ok=True)
+    if (folder / "best.pth").is_file():
+        model.load_state_dict(load_weights(folder / "best.pth")["state"])
+    return outcome
+
+
+class _Training:
+    """The state of one training and the loop over it."""
+
+    def __init__(self, model, loss, fold: Fold, metric, folder: Path, parameters: TrainingParameters, device, mix, left, facts):
+        self.p, self.device, self.folder, self.fold, self.facts = parameters, device, folder, fold, dict(facts)
+        self.loss, self.metric, self.mix, self.seconds_left = loss, metric, mix, left
+        self.model = model.to(device)
+        self.kept = deepcopy(self.model).requires_grad_(False) if parameters.ema else self.model
+        self.batches = shuffled(fold.examples, fold.train, parameters.batch, parameters.seed, parameters.workers)
+        self.steps = -(-len(self.batches) // parameters.accumulate)  # an epoch
+        self.optimizer = _optimizer(model, parameters)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=half_precision(device, parameters.mixed) is torch.float16)
+        self.plateau = Plateau(*parameters.plateau)
+        self.step, self.history, self.best, self.best_epoch = 0, [], -math.inf, 0
+        self.longest = self.judging = 0.0  # seconds
+        self._resume()
+
+    def to_the_end(self, callbacks: tuple, progress: str | None) -> Outcome:
+        total, done = self.p.epochs * len(self.batches), len(self.history) * len(self.batches)
+        with tqdm(desc=progress, total=total, initial=done, disable=progress is None, unit="batch") as self.bar:
+            while not (why := self._ended()):
+                began = time.monotonic()
+                loss, whole = self._learn(len(self.history))
+                self._judge(loss, whole, callbacks)
+                self.longest = max(self.longest, time.monotonic() - began)
+                if not whole:
+                    why = f"the deadline, within epoch {len(self.history)}"
+                    break
+                self._write_resume()
+        finished = not why.startswith("the deadline")
+        return Outcome(self.best if self.best_epoch else None, self.best_epoch, why, finished, self.history, self.folder)
+
+    def _ended(self) -> str:
+        """Why no further epoch is begun; empty when one is."""
+        epoch, p = len(self.history), self.p
+        if epoch >= p.epochs:
+            return f"all {p.epochs} epochs"
+        if p.patience and epoch - self.best_epoch >= p.patience:
+            return f"no better score in {p.patience} epochs"
+        left = self.seconds_left() - p.reserve
+        if left < 1.1 * self.longest or left <= 0:
+            return f"the deadline: {max(left, 0):.0f} s to use after {epoch} epochs, one takes {self.longest:.0f} s"
+        return ""
+
+    def _learn(self, epoch: int) -> tuple[float, bool]:
+        """One pass; (mean loss, whether it was whole and not cut short by the deadline)."""
+        p = self.p
+        latest = max((at for at in p.opened if at <= epoch), default=None)
+        if latest is not None:
+            open_blocks(self.model, p.encoder, p.opened[latest])
+        learning_mode(self.model)
+        self._seed(epoch)
+        generator = torch.Generator().manual_seed(mixed_seed(p.seed, epoch, 1))
+        self.batches.batch_sampler.epoch = epoch
+        total, rows, number = torch.zeros((), device=self.device), 0, 0
+        for number, (numbers, (inputs, targets)) in enumerate(self.batches, 1):
+            if self.mix:
+                inputs, targets = self.mix(inputs, targets, generator)
+            total += self._forward_backward(inputs, targets, number) * len(numbers)
+            rows += len(numbers)
+            if number % p.accumulate == 0 or number == len(self.batches):
+                self._update(epoch)
+            self.bar.update()
+            if self.seconds_left() < p.reserve + self.judging:
+                break
+        mean = total.item() / rows
+        if not math.isfinite(mean):
+            raise FloatingPointError(f"the loss is {mean} in epoch {epoch + 1}; lower lr={p.lr} or set clip={p.clip} to 1")
+        return mean, number == len(self.batches)
+
+    def _forward_backward(self, inputs: Any, targets: Any, number: int) -> torch.Tensor:
+        p, last = self.p, len(self.batches)
+        first_of_group = (number - 1) // p.accumulate * p.accumulate
+        group = min(p.accumulate, last - first_of_group)
+        with mixed_precision(self.device, p.mixed):
+            value = self.loss(self.model(moved(inputs, self.device)), moved(targets, self.device))
+        self.scaler.scale(value / group).backward()
+        return value.detach()
+
+    def _update(self, epoch: int) -> None:
+        p = self.p
+        factor = {"cosine": cosine(self.step, p.epochs * self.steps, round(p.warmup_epochs * self.steps)),
+                  "plateau": self.plateau.scale, "constant": 1.0}[p.schedule]  # fmt: skip
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        if p.clip:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), p.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        if p.ema:
+            _follow(self.kept, self.model, min(p.ema, (1 + self.step) / (10 + self.step)))
+
+    def _judge(self, loss: float, whole: bool, callbacks: tuple) -> None:
+        """The metric on the rows left out; writes last.pth, best.pth and progress.json."""
+        p, began, number = self.p, time.monotonic(), len(self.history) + 1
+        predictions = predict(
+            self.kept, self.fold.examples, self.fold.valid,
+            batch=p.batch, device=self.device, workers=p.workers, mixed=p.mixed,
+        )  # fmt: skip
+        figures = dict(self.metric(predictions))
+        score = next(iter(figures.values()))
+        if better := score > self.best:
+            self.best, self.best_epoch = score, number
+        rate = self.optimizer.param_groups[-1]["lr"]
+        self.history.append(plain({"epoch": number, "whole": whole, "loss": loss, "lr": rate, **figures}))
+        if p.schedule == "plateau":
+            self.plateau.after(better)
+        self._write(better)
+        self.judging = time.monotonic() - began
+        self.bar.set_postfix(loss=f"{loss:.3f}", score=f"{score:.4f}", best=f"{self.best:.4f}")
+        for callback in callbacks:
+            callback(Epoch(number, loss, figures, better, self.kept))
+
+    def _write(self, better: bool) -> None:
+        facts = {"parameters": self.p.plain(), **self.history[-1], **self.facts}
+        content = {"state": {name: tensor.cpu() for name, tensor in self.kept.state_dict().items()}, **facts}
+        for name in ["last.pth", "best.pth"][: 1 + better]:
+            write_checkpoint(self.folder / name, content)
+        with replacing(self.folder / "progress.json") as part:
+            part.write_text(json_text(self.history, indent=1))
+
+    def _seed(self, epoch: int) -> None:
+        """Dropout and the like draw the same in the same epoch; on a GPU only this device's generator is touched."""
+        seed = mixed_seed(self.p.seed, epoch)
+        if self.device.type == "cuda":
+            with torch.cuda.device(self.device):
+                torch.cuda.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
+
+    def _write_resume(self) -> None:
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        stateful = {name: getattr(self, name).state_dict() for name in _STATEFUL}
+        content = {"parameters": self.p.plain(), "plateau": vars(self.plateau), **numbers, **stateful}
+        write_checkpoint(self.folder / "resume.pth", content)
+
+    def _resume(self) -> None:
+        path = self.folder / "resume.pth"
+        if not path.is_file():
+            return
+        content = torch.load(path, map_location=self.device, weights_only=True)
+        self.p.require_same(content["parameters"], self.folder)
+        for name in _NUMBERS:
+            setattr(self, name, content[name])
+        for name in _STATEFUL:
+            getattr(self, name).load_state_dict(content[name])
+        vars(self.plateau).update(content["plateau"])
+
+
+_NUMBERS = ("step", "history", "best", "best_epoch", "longest", "judging")
+_STATEFUL = ("model", "kept", "optimizer", "scaler")
+
+
+def _optimizer(model: nn.Module, p: TrainingParameters) -> torch.optim.Optimizer:
+    groups = parameter_groups(model, p.lr, p.rates, p.weight_decay)
+    if p.optimizer == "AdamW":
+        return torch.optim.AdamW(groups)
+    return torch.optim.SGD(groups, momentum=0.9)
+
+
+@torch.no_grad()
+def _follow(mean: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the running mean of weights towards the model; whole numbers are copied."""
+    now = model.state_dict()
+    for name, tensor in mean.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.lerp_(now[name], 1 - decay)
+        else:
+            tensor.copy_(now[name])

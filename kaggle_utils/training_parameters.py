@@ -1,0 +1,73 @@
+"""Every switch of the shared trainer, with its default and its reason.
+
+The defaults are for one 16 GB card. What a run used lies beside its weights, and a folder that holds
+a training with other parameters is refused rather than continued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kaggle_utils.plain_json import plain
+
+__all__ = ["TrainingParameters"]
+
+_SCHEDULES = ("cosine", "plateau", "constant")
+_OPTIMIZERS = ("AdamW", "SGD")
+_FREE = {"workers", "reserve"}  # change nothing in the result
+
+
+@dataclass(frozen=True)
+class TrainingParameters:
+    """What one training of a fold needs to know. Raises ValueError for a value that makes no sense."""
+
+    # the schedule
+    epochs: int = 10  # passes over the training rows
+    batch: int = 16  # rows a forward pass
+    accumulate: int = 1  # forward passes a step, for batches that do not fit the memory
+    optimizer: str = "AdamW"  # or SGD (momentum .9)
+    lr: float = 1e-3  # highest rate
+    rates: Mapping[str, float] = field(default_factory=dict)  # part of the model -> factor on lr
+    weight_decay: float = 1e-2  # of kernels and matrices only
+    schedule: str = "cosine"  # or plateau, constant
+    warmup_epochs: float = 0.5  # the cosine's way up
+    plateau: tuple[int, float] = (2, 0.5)  # epochs without a better score that are borne, then this factor on the rate
+    patience: int = 0  # stop after so many epochs without a better score; 0: never
+    # the weights
+    ema: float = 0.0  # decay of the running mean of weights that is judged and kept; 0: the weights themselves
+    encoder: str = "net.encoder"  # the part that ``opened`` is about
+    opened: Mapping[int, int | str] = field(default_factory=dict)  # from epoch (0, 1, ...) on: see freezing.open_blocks
+    clip: float = 0.0  # longest gradient; 0: any
+    # the machine
+    mixed: bool = True  # 16-bit arithmetic where the card gains from it
+    seed: int = 0  # covers order, augmentation and dropout
+    workers: int = 0  # processes that make batches
+    reserve: float = 300.0  # seconds before the deadline that are not trained into
+
+    def __post_init__(self) -> None:
+        for name, known in (("schedule", _SCHEDULES), ("optimizer", _OPTIMIZERS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        for name in ("epochs", "batch", "accumulate"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema is {self.ema}, expected a decay of at least 0 and below 1")
+
+    def plain(self) -> dict[str, Any]:
+        """In JSON's own types.
+
+        >>> TrainingParameters(opened={0: "none"}).plain()["opened"]
+        {'0': 'none'}
+        """
+        return plain(asdict(self))
+
+    def require_same(self, noted: Mapping[str, Any], folder: Path) -> None:
+        """ValueError when a folder's training, noted in plain form, would give another result than this."""
+        wanted = {name: value for name, value in self.plain().items() if name not in _FREE}
+        differing = [f"{n}={noted.get(n)!r}, now {v!r}" for n, v in wanted.items() if noted.get(n) != v]
+        if differing:
+            raise ValueError(f"{folder} holds a training with {'; '.join(differing)}: use another folder or delete this one")
