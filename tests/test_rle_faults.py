@@ -27,13 +27,13 @@ def test_whatever_an_encoder_writes_is_sound(pixels, empty):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("1", "1 numbers, expected pairs of start and length"),
-        ("1 2 3", "3 numbers, expected pairs of start and length"),
-        ("1 x", "'x' is not a whole number of 0 or more"),
-        ("1 2.5", "'2.5' is not a whole number of 0 or more"),
-        ("1 -2", "'-2' is not a whole number of 0 or more"),
-        ("1 ²", "'²' is not a whole number of 0 or more"),
-        ("nan nan", "'nan' is not a whole number of 0 or more"),
+        ("1", "1 numbers, expected pairs of start and length: 1 has no length"),
+        ("1 2 3", "3 numbers, expected pairs of start and length: 3 has no length"),
+        ("1 x", "the run 1 x holds 'x', expected whole numbers of 0 or more"),
+        ("1 2.5", "the run 1 2.5 holds '2.5', expected whole numbers of 0 or more"),
+        ("1 -2", "the run 1 -2 holds '-2', expected whole numbers of 0 or more"),
+        ("1 ²", "the run 1 ² holds '²', expected whole numbers of 0 or more"),
+        ("nan nan", "the run nan nan holds 'nan', expected whole numbers of 0 or more"),
         ("1 0", "the run 1 0 is empty"),
         ("0 3", "the run 0 3 starts at pixel 0, the first is 1"),
         ("9 2 1 2", "the run 1 2 comes after one that starts at 9, expected rising starts"),
@@ -68,4 +68,4 @@ def test_an_empty_mask_must_be_written_as_the_competition_wants_it(text, empty):
 
 
 def test_a_dash_is_a_fault_where_empty_masks_are_empty_texts():
-    assert run_length_faults("-", SHAPE) == ["1 numbers, expected pairs of start and length"]
+    assert run_length_faults("-", SHAPE) == ["1 numbers, expected pairs of start and length: - has no length"]

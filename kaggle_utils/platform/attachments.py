@@ -8,7 +8,7 @@ from where ``kaggle-utils wheels`` makes them.
 
 from __future__ import annotations
 
-import sys
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +67,7 @@ def _dataset(found: Attachments, source: str, datasets: Mapping[str, Path]) -> N
         return
     if slug == DATASET:
         found.findings += [Finding(fault) for fault in faults(read_wheelhouse(folder), PYTHONS)]
-        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        here = platform.python_version().rpartition(".")[0]
         if here not in PYTHONS:
             why = f"this is Python {here}, the wheels are for {' and '.join(PYTHONS)}: looked at, not installed"
             found.findings.append(Finding(why, fatal=False))

@@ -15,7 +15,7 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 
-__all__ = ["defaults", "fan_out", "inject", "parse_set", "ranges"]
+__all__ = ["INJECTED", "defaults", "fan_out", "inject", "parse_set", "ranges"]
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from kaggle_utils.platform import runtime, sandbox, session_guard
+from kaggle_utils.platform import parameters, runtime, sandbox, session_guard
 from kaggle_utils.platform.projection import Limits
 
 __all__ = ["Run", "Session", "folder_size", "run_notebook"]
@@ -100,8 +100,9 @@ def run_notebook(
     emulated API serves; limits: ends it beyond these; echo: where to show what it prints, as it comes
     """
     limits = limits or (Limits.rerun() if rerun else Limits())
-    place = _prepared(session, notebook)
-    command = [sys.executable, "-m", "kaggle_utils.platform.session_process", f"{session.root}/temp/rehearsal/notebook.ipynb"]
+    sources = _sources(notebook)
+    place = _prepared(session, sources)
+    command = [sys.executable, "-m", "kaggle_utils.platform.session_process", f"{session.root}/temp/rehearsal/cells.json"]
     wrapped = sandbox.wrapped(command, session.folder, session.root, session.attached, session.how)
     began = time.time()
     with open(place / "log.txt", "w+", encoding="utf-8", errors="replace") as log:
@@ -115,7 +116,7 @@ def run_notebook(
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    notes = _record(place / "record.jsonl", notebook)
+    notes = _record(place / "record.jsonl", sources)
     gpu = max((line["gpu"] for line in notes if line["kind"] == "cell"), default=0)
     written = _written(session.working)
     text = (place / "log.txt").read_text(encoding="utf-8", errors="replace")
@@ -123,14 +124,26 @@ def run_notebook(
     return Run(time.time() - began, process.returncode, stopped, host, gpu, output, written, notes, text)
 
 
-def _prepared(session: Session, notebook: Mapping[str, Any]) -> Path:
+def _sources(notebook: Mapping[str, Any]) -> list[str]:
+    """The code cells; injected parameters go to the cell they override, so that cells count as in the notebook."""
+    sources: list[str] = []
+    for cell in notebook["cells"]:
+        text = "".join(cell["source"])
+        if parameters.INJECTED in cell.get("metadata", {}).get("tags", []):
+            sources[-1] += "\n" + text
+        elif cell["cell_type"] == "code":
+            sources.append(text)
+    return sources
+
+
+def _prepared(session: Session, sources: Sequence[str]) -> Path:
     """Empties the working folder; lays out what the session's processes need, in ``temp/rehearsal``."""
     shutil.rmtree(session.working, ignore_errors=True)
     place = session.folder / "temp" / "rehearsal"
     shutil.rmtree(place, ignore_errors=True)
     for folder in (session.working, place, place.parent / "home", place.parent / "site"):
         folder.mkdir(parents=True, exist_ok=True)
-    (place / "notebook.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (place / "cells.json").write_text(json.dumps(sources), encoding="utf-8")
     shutil.copyfile(session_guard.__file__, place / "sitecustomize.py")
     return place
 
@@ -201,14 +214,13 @@ class _Echo:
             self._stream.flush()
 
 
-def _record(path: Path, notebook: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+def _record(path: Path, sources: Sequence[str]) -> tuple[dict[str, Any], ...]:
     """The session's notes; those that name a line of a cell also get its ``code``."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     notes = [json.loads(line) for line in lines]
-    sources = ["".join(cell["source"]).splitlines() for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for note in notes:
         if "line" in note:
-            note["code"] = "".join(sources[note["cell"] - 1][note["line"] - 1 : note["line"]]).strip()
+            note["code"] = "".join(sources[note["cell"] - 1].splitlines()[note["line"] - 1 : note["line"]]).strip()
     return tuple(notes)
 
 

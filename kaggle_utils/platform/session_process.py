@@ -1,6 +1,6 @@
 """Inside a rehearsed session: runs a notebook's cells one after another and stops at the first that fails.
 
-``python -m kaggle_utils.platform.session_process NOTEBOOK`` in an IPython shell, so that magics, ``!``
+``python -m kaggle_utils.platform.session_process CELLS`` (a JSON list of texts) in an IPython shell, so that magics, ``!``
 and ``display`` work as they do in a kernel; what cells print goes to stdout. Cells, errors and the state
 of the time-series API are noted in the session's record (:func:`session_guard.note`).
 """
@@ -22,14 +22,14 @@ __all__ = ["main"]
 _COMPLAINT = re.compile(r"You must call `predict\(\)` successfully")  # the API prints it, and raises nothing
 
 
-def main(notebook: str) -> int:
-    """Runs the notebook; 0, or 1 when a cell failed."""
-    with open(notebook, encoding="utf-8") as file:
-        cells = [cell for cell in json.load(file)["cells"] if cell["cell_type"] == "code"]
+def main(cells: str) -> int:
+    """Runs the cells in a file; 0, or 1 when one failed."""
+    with open(cells, encoding="utf-8") as file:
+        sources = json.load(file)
     shell = _shell()
     sys.stdout = _Listening(sys.stdout)
-    for number, cell in enumerate(cells, start=1):
-        if not _run(shell, number, "".join(cell["source"])):
+    for number, source in enumerate(sources, start=1):
+        if not _run(shell, number, source):
             return 1
     session_guard.note("end", **_interface())
     return 0

@@ -1,0 +1,144 @@
+"""``kaggle-utils rehearse`` on the ponds: a submission, a training, a stage; what is printed and what is returned."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pond_contest
+import pytest
+from kernel_folders import write_kernel
+from rehearsal_scenarios import READ, WRITE, notebook
+
+from kaggle_utils.cli import main
+from kaggle_utils.platform import quota
+
+PARAMETERS = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "runs = '1 2'\nepochs = 20\nfold = None\nfolds = None"}
+TRAIN = """
+import time
+rows = open(f"{root}/input/competitions/pond/train.csv").read().split()
+for epoch in range(epochs):
+    time.sleep(0.1)
+open("weights.bin", "wb").write(b"x" * 1000)
+"""
+
+
+class PondCosts(ModuleType):
+    """A training in which an epoch costs a tenth of a second whatever there is, and nothing else costs."""
+
+    TRIAL_EPOCHS = 3
+    COMPETITION = {fold: SimpleNamespace(train=400, valid=100) for fold in range(5)}
+
+    @staticmethod
+    def parameters_of(values):
+        return values["epochs"]
+
+    @staticmethod
+    def write_trial(folder, into, n_frames):
+        into.mkdir()
+        (into / "train.csv").write_text("\n".join(map(str, range(n_frames))))
+
+    @staticmethod
+    def fold_sizes(folder, folds_csv, epochs):
+        return {1: SimpleNamespace(train=8, valid=2)}
+
+    @staticmethod
+    def trial_values(epochs, fold):
+        return {"epochs": 3, "folds": [fold]}
+
+    @staticmethod
+    def measured(written, seconds, sizes, epochs):
+        assert any(path.endswith("/working/weights.bin") for _, path in written) and seconds > 0.3
+        return 0.1
+
+    @staticmethod
+    def training_hours(each, full, epochs):
+        return {fold: each * epochs for fold in full}
+
+
+@pytest.fixture
+def rehearse(tmp_path, monkeypatch, capsys):
+    """Writes a kernel with these cells, rehearses it; gives the exit code and the printed lines."""
+    for name in ("pond-1-eda", "pond-2-train", "pond-3-submit"):
+        write_kernel(tmp_path / "kernels", name)
+    (tmp_path / "runs/pond/1_eda").mkdir(parents=True)
+    (tmp_path / "runs/pond/2_train").mkdir()
+    pond_contest.write_competition(tmp_path / "pond")
+    (tmp_path / "hidden").mkdir()
+    pond_contest.Ponds().write(tmp_path / "hidden")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "kaggle_utils.competitions.pond_rehearsal", sys.modules["pond_contest"])
+    monkeypatch.setitem(sys.modules, "kaggle_utils.competitions.pond_training_cost", PondCosts("costs"))
+    monkeypatch.setattr(pond_contest, "SLUG", "tensorflow-great-barrier-reef")  # the one that the kernels name
+    monkeypatch.setattr(quota, "ask", lambda call, limit_s: 7.0)
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", "is set by the command")
+
+    def run(kernel: str, *cells: str, more: tuple = ()) -> tuple[int, list[str]]:
+        path = tmp_path / "notebooks" / "pond" / (kernel.removeprefix("pond-").replace("-", "_") + ".ipynb")
+        content = notebook(*(cell.replace("/pond/", "/tensorflow-great-barrier-reef/") for cell in cells))
+        content["cells"].insert(0, PARAMETERS)
+        path.write_text(json.dumps(content))
+        given = ["--kernels", "kernels", "--input", "pond", "--hidden", "hidden", *more]
+        code = main(["rehearse", kernel, *given])
+        captured = capsys.readouterr()
+        return code, (captured.out + captured.err).splitlines()
+
+    return run
+
+
+def test_a_sound_submission_is_reported_kept_and_returns_0(rehearse, tmp_path):
+    code, lines = rehearse("pond-3-submit", READ, "rows = [(n, f'{ord(n) - 100} 1') for n in names]", WRITE)
+    assert code == 0 and lines[-1] == "sound: nothing was found that would fail on Kaggle"
+    said = "\n".join(lines)
+    for part in ("... the hidden test, 5 ponds", "... another order, 5 ponds", "1,000 ponds in ", "5 rows, share of ponds 1.0000"):
+        assert part in said
+    assert (tmp_path / "runs/rehearsals/pond-3-submit/submission.csv").read_text().startswith("name,runs\np,12 1\n")
+
+
+def test_faults_are_printed_counted_and_return_1(rehearse):
+    code, lines = rehearse("pond-3-submit", READ, "del rows[4]", WRITE)
+    assert code == 1 and lines[-1] == "1 fault" and "  FAULT   submission.csv: 1 name missing: 't'" in lines
+
+
+def test_parameters_are_overridden_and_a_mistyped_one_is_refused(rehearse):
+    cells = (READ, "rows = [(name, runs) for name in names]", WRITE)
+    _, lines = rehearse("pond-3-submit", *cells, more=("--set", "runs=3 4"))
+    assert "  note    all 5 answers are the same: '3 4'" in lines
+    code, lines = rehearse("pond-3-submit", *cells, more=("--set", "run=3 4"))
+    assert code == 1 and "parameter 'run' (= '3 4') is not set by the notebook" in lines[-1]
+
+
+def test_a_training_is_tried_and_projected_on_its_folds(rehearse):
+    code, lines = rehearse("pond-2-train", READ, TRAIN, more=("--frames", "10", "--set", "epochs=40", "--set", "fold=1"))
+    said = "\n".join(lines)
+    assert code == 0, said
+    assert "... 3 epochs on 8 frames, 2 to predict" in said
+    assert "1 fold in 4.0 h of 12 h, the longest 4.0 h" in said  # 40 epochs at 0.1, whatever that means here
+    assert "7.0 h left this week" in said and "weights.bin (1.0 kB)" in said
+
+
+def test_a_training_that_fails_is_told_and_not_projected(rehearse):
+    code, lines = rehearse("pond-2-train", "raise FloatingPointError('the loss is nan')")
+    assert code == 1 and "  FAULT   cell 2, line 1 (`raise FloatingPointError('the loss is nan')`) raises FloatingPointError: the loss is nan" in lines
+    assert not any("projected" in line for line in lines)
+
+
+def test_a_fold_that_there_is_not_is_refused(rehearse):
+    code, lines = rehearse("pond-2-train", READ, TRAIN, more=("--set", "fold=4"))
+    assert code == 1 and lines[-1].endswith("fold 4 is to be trained, but the folds are [1]")
+
+
+def test_any_other_stage_runs_once(rehearse):
+    code, lines = rehearse("pond-1-eda", "open('folds.csv', 'w').write('name,fold')")
+    assert code == 0 and any("folds.csv (0.0 kB)" in line for line in lines)
+
+
+def test_a_kernel_that_there_is_not_is_one_line(rehearse, capsys):
+    assert main(["rehearse", "pond-9-rest", "--kernels", "kernels"]) == 1
+    assert "no kernel 'pond-9-rest' in kernels, there are: pond-1-eda, pond-2-train, pond-3-submit" in capsys.readouterr().err
+
+
+def test_a_dataset_must_be_a_folder(rehearse):
+    code, lines = rehearse("pond-1-eda", "pass", more=("--dataset", "weights=nowhere"))
+    assert code == 1 and lines[-1].endswith("--dataset is 'weights=nowhere', expected SLUG=DIR with a folder that exists")
