@@ -41,6 +41,7 @@ from kaggle_utils.platform import runtime
 from kaggle_utils.platform.timeseries import reef_environment
 environment = reef_environment(runtime.hidden_dir())
 """
+LOOP = "for frame, sample in environment.iter_test():"
 FAKE_P100 = """
 from types import SimpleNamespace as Fake
 from kaggle_utils.platform.gpu import check_gpu
@@ -83,8 +84,7 @@ def frames(folder: Path, loop: str) -> list[Finding]:
 
 def answering(text: str) -> Callable[[Path], list[Finding]]:
     """Every frame is answered with this text."""
-    loop = "for frame, sample in environment.iter_test():\n    sample['annotations'] = {!r}\n    environment.predict(sample)"
-    return lambda folder: frames(folder, loop.format(text))
+    return lambda folder: frames(folder, f"{LOOP}\n    sample['annotations'] = {text!r}\n    environment.predict(sample)")
 
 
 def wheel_for_another_python(folder: Path) -> list[Finding]:
@@ -130,20 +130,19 @@ SCENARIOS: dict[str, Callable[[Path], list[Finding]]] = {
     "runs out of range": lambda f: rows(f, "rows[1] = ('q', '18 5')"),
     "a box outside the frame": answering("0.9 1270 0 30 40"),
     "a score that is not a number": answering("nan 10 20 30 40"),
-    "predict twice": lambda f: frames(
-        f, "for frame, sample in environment.iter_test():\n    environment.predict(sample)\n    environment.predict(sample)"
-    ),
-    "next without predict": lambda f: frames(f, "for frame, sample in environment.iter_test():\n    pass"),
+    "predict twice": lambda f: frames(f, f"{LOOP}\n    environment.predict(sample)\n    environment.predict(sample)"),
+    "next without predict": lambda f: frames(f, f"{LOOP}\n    pass"),
     "no predict at the end": lambda f: frames(
-        f,
-        "for frame, sample in environment.iter_test():\n    if sample['index'].item() == 2:\n        break\n    environment.predict(sample)",
+        f, f"{LOOP}\n    if sample['index'].item() == 2:\n        break\n    environment.predict(sample)"
     ),
     "too slow": too_slow,
     "out of memory": out_of_memory,
     "too much output": too_much_output,
     "a GPU without kernels": lambda f: rows(f, FAKE_P100),
     "only the public test's rows": lambda f: rows(f, "rows = [(name, '1 2') for name in 'abc']"),
-    "answers that depend on the order": lambda f: rows(f, "rows = [(name, f'{i + 1} 1') for i, name in enumerate(names)]"),
+    "answers that depend on the order": lambda f: rows(
+        f, "rows = [(name, f'{i + 1} 1') for i, name in enumerate(names)]"
+    ),
     "no submission": lambda f: list(ponds(f, READ, "open('answers.csv', 'w').write(header)").findings),
 }
 

@@ -39,7 +39,9 @@ def test_tables_grow_with_frames_and_weights_with_folds():
     assert output_of_folds(written, folds=2, growth=10) == 2 * (1000 + 5 + 10 * (10 + 20))
 
 
-@pytest.mark.parametrize(("size", "text"), [(0, "0.0 kB"), (99_000, "99.0 kB"), (1e5, "0.1 MB"), (99e6, "99.0 MB"), (1e8, "0.1 GB")])
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0.0 kB"), (99_000, "99.0 kB"), (1e5, "0.1 MB"), (99e6, "99.0 MB"), (1e8, "0.1 GB")]
+)
 def test_sizes_are_said_in_the_unit_that_fits(size, text):
     assert gigabytes(size) == text
 
@@ -48,7 +50,9 @@ RUN = Run(38.0, 0, None, 2_000_000_000, 0, 300, (("submission.csv", 300),), (), 
 
 
 def report(each_s: float, each_bytes: float = 10.0) -> SubmissionReport:
-    return SubmissionReport(10, RUN, Line(8.0, each_s), Line(0.0, each_bytes), ("F2", 0.5), (), "index,annotations\n0,\n1,\n")
+    return SubmissionReport(
+        10, RUN, Line(8.0, each_s), Line(0.0, each_bytes), ("F2", 0.5), (), "index,annotations\n0,\n1,\n"
+    )
 
 
 def test_a_fast_submission_has_no_finding_and_says_what_it_will_take():

@@ -95,7 +95,9 @@ def test_a_submission_is_judged_to_its_last_row_and_scored(hidden):
     assert hidden.faults(sound[:4]) == ["1 index missing: '4'"]
 
 
-@pytest.mark.parametrize(("one", "other"), [("0.9 1 2 3 4", "0.9 1 2 3.6 4"), ("0.9 1 2 3 4", "0.91 1 2 3 4"), ("", "0.1 1 1 1 1")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("0.9 1 2 3 4", "0.9 1 2 3.6 4"), ("0.9 1 2 3 4", "0.91 1 2 3 4"), ("", "0.1 1 1 1 1")]
+)
 def test_answers_differ_by_more_than_rounding(hidden, one, other):
     assert hidden.same(one, one) and not hidden.same(one, other)
 

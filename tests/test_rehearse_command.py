@@ -14,7 +14,8 @@ from rehearsal_scenarios import READ, WRITE, notebook
 from kaggle_utils.cli import main
 from kaggle_utils.platform import quota
 
-PARAMETERS = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "runs = '1 2'\nepochs = 20\nfold = None\nfolds = None"}
+SETTINGS = "runs = '1 2'\nepochs = 20\nfold = None\nfolds = None"
+PARAMETERS = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": SETTINGS}
 TRAIN = """
 import time
 rows = open(f"{root}/input/competitions/pond/train.csv").read().split()
@@ -91,7 +92,12 @@ def test_a_sound_submission_is_reported_kept_and_returns_0(rehearse, tmp_path):
     code, lines = rehearse("pond-3-submit", READ, "rows = [(n, f'{ord(n) - 100} 1') for n in names]", WRITE)
     assert code == 0 and lines[-1] == "sound: nothing was found that would fail on Kaggle"
     said = "\n".join(lines)
-    for part in ("... the hidden test, 5 ponds", "... another order, 5 ponds", "1,000 ponds in ", "5 rows, share of ponds 1.0000"):
+    for part in (
+        "... the hidden test, 5 ponds",
+        "... another order, 5 ponds",
+        "1,000 ponds in ",
+        "5 rows, share of ponds 1.0000",
+    ):
         assert part in said
     assert (tmp_path / "runs/rehearsals/pond-3-submit/submission.csv").read_text().startswith("name,runs\np,12 1\n")
 
@@ -120,7 +126,8 @@ def test_a_training_is_tried_and_projected_on_its_folds(rehearse):
 
 def test_a_training_that_fails_is_told_and_not_projected(rehearse):
     code, lines = rehearse("pond-2-train", "raise FloatingPointError('the loss is nan')")
-    assert code == 1 and "  FAULT   cell 2, line 1 (`raise FloatingPointError('the loss is nan')`) raises FloatingPointError: the loss is nan" in lines
+    where = "cell 2, line 1 (`raise FloatingPointError('the loss is nan')`)"
+    assert code == 1 and f"  FAULT   {where} raises FloatingPointError: the loss is nan" in lines
     assert not any("projected" in line for line in lines)
 
 
@@ -136,7 +143,10 @@ def test_any_other_stage_runs_once(rehearse):
 
 def test_a_kernel_that_there_is_not_is_one_line(rehearse, capsys):
     assert main(["rehearse", "pond-9-rest", "--kernels", "kernels"]) == 1
-    assert "no kernel 'pond-9-rest' in kernels, there are: pond-1-eda, pond-2-train, pond-3-submit" in capsys.readouterr().err
+    assert (
+        "no kernel 'pond-9-rest' in kernels, there are: pond-1-eda, pond-2-train, pond-3-submit"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_dataset_must_be_a_folder(rehearse):

@@ -45,7 +45,9 @@ def test_working_and_temp_take_files_and_they_are_found_outside(inside, tmp_path
     assert (tmp_path / "session/temp/b.txt").read_text() == "2"
 
 
-@pytest.mark.parametrize("path", ["/session/input/new", "/session/input/competitions/pond/train.csv", "/etc/new", __file__])
+@pytest.mark.parametrize(
+    "path", ["/session/input/new", "/session/input/competitions/pond/train.csv", "/etc/new", __file__]
+)
 def test_inputs_and_this_machine_cannot_be_written(inside, path):
     assert "Read-only file system" in inside(f"open({path!r}, 'a')")
 

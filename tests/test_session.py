@@ -25,7 +25,9 @@ def said(run) -> list[str]:
 
 
 def test_the_kit_finds_what_is_attached_where_kaggle_has_it(play):
-    run = play("from kaggle_utils.platform import runtime", "print(runtime.attached(), runtime.place(), runtime.is_rerun())")
+    run = play(
+        "from kaggle_utils.platform import runtime", "print(runtime.attached(), runtime.place(), runtime.is_rerun())"
+    )
     assert run.finished and run.log.splitlines()[-1] == "['competitions/pond'] batch False"
 
 
@@ -83,9 +85,10 @@ def test_an_attempt_that_is_caught_is_a_note_and_names_who_asked(play):
     fetch = "from urllib.request import urlopen\ntry:\n    urlopen('http://example.org')\nexcept OSError:\n    print('offline')"
     where = "cell 1, line 3 (`urlopen('http://example.org')`) reaches for example.org, and there is no internet"
     assert said(play(fetch)) == [f"note    {where}; the notebook goes on without"]
-    library = "import types\nlib = types.ModuleType('lib')\nexec('import socket\\ndef load():\\n    socket.getaddrinfo(\"example.org\", 80)', lib.__dict__)\nlib.load()"
-    assert said(play(library)) == [
-        "FAULT   cell 1, line 4 (`lib.load()`) reaches for example.org in lib.load, and there is no internet"
+    module = "import socket\ndef load():\n    socket.getaddrinfo('example.org', 80)\n"
+    made = f"import pathlib, sys\npathlib.Path('lib.py').write_text({module!r})\nsys.path.append('.')"
+    assert said(play(made, "import lib\nlib.load()")) == [
+        "FAULT   cell 2, line 2 (`lib.load()`) reaches for example.org in lib.load, and there is no internet"
     ]
 
 
@@ -96,7 +99,9 @@ def test_programs_that_a_cell_starts_are_watched(play):
 
 
 def test_loopback_connections_are_no_attempts(play):
-    run = play("import socket\nserver = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname())")
+    run = play(
+        "import socket\nserver = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname())"
+    )
     assert run.finished and said(run) == []
 
 
@@ -114,5 +119,7 @@ def test_a_link_to_an_input_is_no_write_into_it(play):
 
 def test_a_session_has_no_credentials_of_this_machine(play, monkeypatch):
     monkeypatch.setenv("KAGGLE_API_TOKEN", "secret")
-    run = play("import os\nprint(sorted(name for name in os.environ if name.startswith('KAGGLE') and 'UTILS' not in name))")
+    run = play(
+        "import os\nprint(sorted(name for name in os.environ if name.startswith('KAGGLE') and 'UTILS' not in name))"
+    )
     assert run.log.strip() == "['KAGGLE_KERNEL_RUN_TYPE']"

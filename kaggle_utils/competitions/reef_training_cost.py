@@ -110,7 +110,9 @@ def fold_sizes(folder: Path, folds_csv: Path, parameters: DetectorParameters) ->
     return sizes
 
 
-def measured(written: Sequence[tuple[float, str]], seconds: float, sizes: Sizes, parameters: DetectorParameters) -> Measured:
+def measured(
+    written: Sequence[tuple[float, str]], seconds: float, sizes: Sizes, parameters: DetectorParameters
+) -> Measured:
     """Costs from a trial; written: (time, path) of each file as it was finished; seconds: of the whole trial.
 
     Raises ValueError when the trial did not come to its last prediction set.

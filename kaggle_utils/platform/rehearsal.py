@@ -148,10 +148,11 @@ class _Stage:
         path = self.session({}).working / SUBMISSION
         if any(finding.fatal for finding in findings(run, self.rehearsal.limits)) or not path.is_file():
             return []
+        what = "it works with the public test's rows only"
         if whole.run.error is not None:
-            return [Finding("it works with the public test's rows only: with those it runs, with the hidden test it fails")]
+            return [Finding(f"{what}: with those it runs, with the hidden test it fails")]
         same = path.read_text(encoding="utf-8", errors="replace") == whole.text
-        return [Finding("it works with the public test's rows only: it submits those whatever the hidden test has")] if same else []
+        return [Finding(f"{what}: it submits those whatever the hidden test has")] if same else []
 
     def session(self, mounts: Mapping[str, Path]) -> Session:
         return Session(self.folder / "kaggle", mounts, self.rehearsal.how)
@@ -185,7 +186,8 @@ def _monotonous(whole: _Played) -> list[Finding]:
 def _alone(one: _Played, whole: _Played, unit: str) -> list[Finding]:
     """With one item the notebook must run, and answer it as it did among the others."""
     if one.faults:
-        return [Finding(f"it works with the test's own number of rows only; with one {unit}: {f.text}") for f in one.faults]
+        what = f"it works with the test's own number of rows only; with one {unit}"
+        return [Finding(f"{what}: {fault.text}") for fault in one.faults]
     return _compared(one, [0], whole, unit, "alone")
 
 

@@ -6,7 +6,7 @@ from kaggle_utils.platform import sandbox
 from kaggle_utils.platform.projection import Limits, Line, gigabytes
 from kaggle_utils.platform.quota import Quota
 from kaggle_utils.platform.rehearsal import Contest, SubmissionReport
-from kaggle_utils.platform.rehearsal_training import TrainingReport
+from kaggle_utils.platform.rehearsal_training import UNLIKE, TrainingReport
 from kaggle_utils.platform.session import Run
 from kaggle_utils.platform.session_faults import Finding
 
@@ -35,9 +35,10 @@ def projected(report: SubmissionReport, contest: Contest, limits: Limits, like_k
     many = f"{contest.HIDDEN_ITEMS:,} {contest.UNIT}s"
     if hours > limits.hours:
         slow = f"too slow: {many} would take {duration(3600 * hours)}, the rerun has {limits.hours:g} h"
-        found.append(Finding(slow if like_kaggle else f"{slow}; but this machine lacks the GPU that the kernel asks for", like_kaggle))
+        found.append(Finding(slow + ("" if like_kaggle else UNLIKE), like_kaggle))
     if size > limits.output:
-        found.append(Finding(f"too much output: {many} would write {gigabytes(size)}, Kaggle keeps {gigabytes(limits.output)}"))
+        much = f"{many} would write {gigabytes(size)}, Kaggle keeps {gigabytes(limits.output)}"
+        found.append(Finding(f"too much output: {much}"))
     return found
 
 
@@ -46,8 +47,8 @@ def submission_lines(report: SubmissionReport, contest: Contest, limits: Limits)
     lines = [f"run:         {report.items} {contest.UNIT}s in {duration(report.run.seconds)}"]
     if report.cost is not None:
         lines[0] += f": {_each(report.cost, contest.UNIT)}"
-        hours = duration(report.cost.at(contest.HIDDEN_ITEMS))
-        lines.append(f"projected:   {contest.HIDDEN_ITEMS:,} {contest.UNIT}s in {hours} of {limits.hours:g} h, at this machine's speed")
+        hours = f"{duration(report.cost.at(contest.HIDDEN_ITEMS))} of {limits.hours:g} h"
+        lines.append(f"projected:   {contest.HIDDEN_ITEMS:,} {contest.UNIT}s in {hours}, at this machine's speed")
     lines += [memory_line(report.run, limits), output_line(report.run, limits)]
     if report.submission is not None:
         rows = max(0, report.submission.count("\n") - 1)
@@ -60,8 +61,8 @@ def training_lines(report: TrainingReport, limits: Limits, left: Quota) -> list[
     lines = [f"run:         a trial on {report.trained} frames in {duration(report.run.seconds)}"]
     if report.hours is not None and report.output is not None:
         hours, longest = sum(report.hours.values()), max(report.hours.values())
-        many = f"{len(report.hours)} fold{'s' * (len(report.hours) != 1)}"
-        lines.append(f"projected:   {many} in {hours:.1f} h of {limits.hours:g} h, the longest {longest:.1f} h, at this machine's speed")
+        many = f"{len(report.hours)} fold{'s' * (len(report.hours) != 1)} in {hours:.1f} h of {limits.hours:g} h"
+        lines.append(f"projected:   {many}, the longest {longest:.1f} h, at this machine's speed")
         lines.append(f"quota:       {left}")
         lines.append(f"all output:  {gigabytes(report.output)} of {gigabytes(limits.output)}")
     return [*lines, memory_line(report.run, limits), output_line(report.run, limits)]

@@ -21,7 +21,9 @@ from kaggle_utils.platform.rehearsal import Rehearsal
 from kaggle_utils.platform.session import Run, Session, run_notebook
 from kaggle_utils.platform.session_faults import Finding, findings
 
-__all__ = ["Trial", "TrainingReport", "rehearse_training", "training_findings"]
+__all__ = ["UNLIKE", "Trial", "TrainingReport", "rehearse_training", "training_findings"]
+
+UNLIKE = "; but this machine lacks the GPU that the kernel asks for"
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,23 @@ def training_findings(report: TrainingReport, limits: Limits, quota: Quota, like
     if report.hours is None or report.output is None:
         return []
     found, total = [], sum(report.hours.values())
-    unlike = "" if like_kaggle else "; but this machine lacks the GPU that the kernel asks for"
+    unlike = "" if like_kaggle else UNLIKE
     if total > limits.hours:
-        way = "a kernel for each fold (`kaggle-utils push ... --set fold=0..4`) has a session each" if len(report.hours) > 1 else "fewer epochs or pixels, or hours=N"
-        found.append(Finding(f"too slow: {total:.1f} h, a session has {limits.hours:g} h; {way}{unlike}", like_kaggle))
+        slow = f"too slow: {total:.1f} h, a session has {limits.hours:g} h; {_way_out(len(report.hours))}{unlike}"
+        found.append(Finding(slow, like_kaggle))
     if total > quota.hours:
-        found.append(Finding(f"too slow: {total:.1f} GPU hours, {quota}{unlike}", like_kaggle and quota.why is None))
+        slow = f"too slow: {total:.1f} GPU hours, {quota}{unlike}"
+        found.append(Finding(slow, like_kaggle and quota.why is None))
     if report.output > limits.output:
-        found.append(Finding(f"too much output: {gigabytes(report.output)} in all, Kaggle keeps {gigabytes(limits.output)}"))
+        much = f"{gigabytes(report.output)} in all, Kaggle keeps {gigabytes(limits.output)}"
+        found.append(Finding(f"too much output: {much}"))
     if not report.run.gpu:
-        found.append(Finding(f"no GPU was used here: whether {gigabytes(limits.card)} of a card are enough is not tried", fatal=False))
+        untried = f"no GPU was used here: whether {gigabytes(limits.card)} of a card are enough is not tried"
+        found.append(Finding(untried, fatal=False))
     return found
+
+
+def _way_out(folds: int) -> str:
+    if folds > 1:
+        return "a kernel for each fold (`kaggle-utils push ... --set fold=0..4`) has a session each"
+    return "take fewer epochs or pixels, or stop with hours=N"

@@ -38,7 +38,7 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("kernel", help="a folder of kernels, such as reef-4-submit or reef-2-train")
     add("--input", type=Path, help="the competition's data in Kaggle's layout; without: the built-in sample")
-    add("--hidden", type=Path, help="a hidden test to swap in; without: the sample's, or training frames kept out of a fold")
+    add("--hidden", type=Path, help="the hidden test to swap in; without: the sample's, or frames kept out of a fold")
     add("--runs", type=Path, default=Path("runs"), help="where earlier stages left their outputs (default: runs)")
     add("--items", type=int, default=120, help="how many items of the hidden test to run (default: 120)")
     add("--frames", type=int, help="how many frames to try a training on (default: 400 with a GPU, 20 without)")
@@ -80,7 +80,9 @@ def _verdict(lines: Sequence[str], found: Sequence[Finding]) -> int:
 Outcome = tuple[list[str], list[Finding]]
 
 
-def _submission(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
+def _submission(
+    args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
+) -> Outcome:
     limits = Limits.rerun()
     plan = replace(plan, notebook=inject(plan.notebook, parse_set(args.set)), limits=limits)
     report = rehearse_submission(plan, _hidden(args, stage.competition, plan, attached))
@@ -89,7 +91,9 @@ def _submission(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, a
     return lines, [*report.findings, *report_lines.projected(report, plan.contest, limits, like)]
 
 
-def _training(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
+def _training(
+    args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
+) -> Outcome:
     costs = import_module(f"kaggle_utils.competitions.{stage.competition}_training_cost")
     folds = attached.stages["1_eda"][0] / "folds.csv"
     frames = args.frames or TRIAL_FRAMES[bool(runtime.gpus())]
@@ -110,11 +114,13 @@ def _once(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attache
 
 
 def _datasets(texts: list[str]) -> dict[str, Path]:
-    pairs = [text.partition("=") for text in texts]
-    wrong = [text for text, (_, equals, folder) in zip(texts, pairs, strict=True) if not (equals and Path(folder).is_dir())]
-    if wrong:
-        raise ValueError(f"--dataset is {wrong[0]!r}, expected SLUG=DIR with a folder that exists")
-    return {slug: Path(folder) for slug, _, folder in pairs}
+    found = {}
+    for text in texts:
+        slug, equals, folder = text.partition("=")
+        if not equals or not Path(folder).is_dir():
+            raise ValueError(f"--dataset is {text!r}, expected SLUG=DIR with a folder that exists")
+        found[slug] = Path(folder)
+    return found
 
 
 def _competition(args: argparse.Namespace, competition: str, contest: Any) -> Path:

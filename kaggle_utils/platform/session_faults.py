@@ -46,7 +46,6 @@ FAULTS = (
     "answers that depend on the order",
     "no submission",
 )
-_NO_KERNELS = re.compile(r"no kernel image is available|cudaErrorNoKernelImageForDevice")
 _UNRESOLVED = re.compile(r"(?:resolve host(?: address)?:? |Failed to connect to )[‘'\"]?([\w.-]+)")
 
 
@@ -99,7 +98,8 @@ def _reaching(run: Run) -> Iterator[Finding]:
     noted = {attempt["host"] for attempt in attempts}
     for host in dict.fromkeys(_UNRESOLVED.findall(run.log)):
         if host not in noted:
-            yield Finding(f"a program that the notebook starts reaches for {host}, and there is no internet", not run.finished)
+            what = f"a program that the notebook starts reaches for {host}, and there is no internet"
+            yield Finding(what, not run.finished)
 
 
 def _by_line(notes: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -178,14 +178,17 @@ _KNOWN: tuple[tuple[Callable, Callable[[dict[str, Any]], str]], ...] = (
         _missing_input,
         lambda e: f"{_where(e)} reads {e['file'] or _first_line(e['text'])}, which is in nothing that is attached",
     ),
-    (_says(_NO_KERNELS.pattern), lambda e: f"{_where(e)}: this torch has no kernels for the GPU; check it with runtime.check_gpu()"),
+    (
+        _says("no kernel image is available|cudaErrorNoKernelImageForDevice"),
+        lambda e: f"{_where(e)}: this torch has no kernels for the GPU; runtime.check_gpu() says more",
+    ),
     (
         _is("MemoryError", "OutOfMemoryError"),
         lambda e: f"out of memory: {_where(e)} raises {e['kinds'][0]}: {_first_line(e['text'])}",
     ),
     (
         _says("You must get the next test sample"),
-        lambda e: f"{_where(e)} calls predict when no frame waits for an answer: twice for one frame, or before the first",
+        lambda e: f"{_where(e)} calls predict when no frame waits for it: twice for one frame, or before the first",
     ),
     (
         _says("You have already made predictions for the full test set"),

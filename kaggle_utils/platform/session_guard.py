@@ -27,7 +27,7 @@ _LOCAL = re.compile(r"127\.|::1$|localhost$|0\.0\.0\.0$|::$")
 # event -> which of its arguments are changed
 _CHANGES = dict.fromkeys(("os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "os.utime"), slice(0, 1))
 _CHANGES |= {"os.rename": slice(0, 2), "os.symlink": slice(1, 2), "os.link": slice(1, 2)}
-_PLUMBING = {"socket", "ssl", "http", "urllib", "urllib3", "requests", "httpx", "httpcore", "contextlib", "threading", "__main__"}
+_PLUMBING = set("socket ssl http urllib urllib3 requests httpx httpcore contextlib threading __main__".split())
 _STARTS = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "pty.spawn"}
 _WRITING = os.O_WRONLY | os.O_RDWR
 

@@ -58,14 +58,15 @@ def _run(shell: Any, number: int, source: str) -> bool:
 
 
 def _account(error: BaseException, number: int) -> dict[str, Any]:
-    """The error in plain values, with the innermost line of a cell that led to it."""
+    """The error in plain values (``number`` is its errno), with the innermost line of a cell that led to it."""
     frames = traceback.extract_tb(error.__traceback__)
     here = [(frame, session_guard.CELL.fullmatch(frame.filename)) for frame in frames]
     places = [{"cell": int(found.group(1)), "line": frame.lineno} for frame, found in here if found]
     where = places[-1] if places else {"cell": number, "line": getattr(error, "lineno", None) or 1}
     kinds = [kind.__name__ for kind in type(error).__mro__]
-    file = getattr(error, "filename", None)
-    return {"kinds": kinds, "text": getattr(error, "msg", None) or str(error), "number": getattr(error, "errno", None), "file": file, **where}
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    more = {"number": getattr(error, "errno", None), "file": getattr(error, "filename", None)}
+    return {"kinds": kinds, "text": text, **more, **where}
 
 
 def _gpu_peak() -> int:
