@@ -10,10 +10,6 @@ say nothing about starfish.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from kaggle_utils.competitions.samples.folders import hidden_folder, make_once, write_jpeg
 from kaggle_utils.competitions.samples.reef_bottom import reef_texture
 from kaggle_utils.competitions.samples.reef_film import Look
 from kaggle_utils.competitions.samples.reef_scene import make_scene
 
 __all__ = ["make_reef_sample", "hidden_folder", "VIDEOS"]
 
-MARKER = "sample.json"  # written last: a folder with it is finished, one without it is not ours
 VERSION = 3  # raised when the same parameters paint other frames
 JPEG_QUALITY = 90
 EXAMPLE_FRAMES = 3  # of the test video that Kaggle shows in test.csv and example_test.npy
@@ -93,15 +89,6 @@ HIDDEN = Video(
 )
 
 
-def hidden_folder(folder: Path) -> Path:
-    """Where the sample in folder keeps what notebooks must not see.
-
-    >>> hidden_folder(Path("input/reef-sample")).name
-    'reef-sample-hidden'
-    """
-    return folder.with_name(folder.name + "-hidden")
-
-
 def make_reef_sample(
     folder: Path,
     *,
@@ -121,37 +108,11 @@ def make_reef_sample(
     with other parameters is replaced; files that are no sample raise ValueError and stay.
     """
     parameters = {"version": VERSION, "seed": seed, "frames_per_sequence": frames_per_sequence, "size": list(size)}
-    folder = Path(folder)
-    if _finished(folder) == parameters and hidden_folder(folder).is_dir():
-        return folder
-    _refuse_strangers(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
-        shown, hidden = Path(work) / "shown", Path(work) / "hidden"
+
+    def write(shown: Path, hidden: Path) -> None:
         _write(shown, hidden, seed, frames_per_sequence, size, workers, progress)
-        for made in (hidden, shown):
-            (made / MARKER).write_text(json.dumps(parameters, indent=1) + "\n")
-        _move(hidden, hidden_folder(folder))
-        _move(shown, folder)
-    return folder
 
-
-def _finished(folder: Path) -> dict | None:
-    marker = folder / MARKER
-    return json.loads(marker.read_text()) if marker.is_file() else None
-
-
-def _refuse_strangers(folder: Path) -> None:
-    for place in (folder, hidden_folder(folder)):
-        taken = place.is_file() or (place.is_dir() and any(place.iterdir()))
-        if taken and _finished(place) is None and _finished(folder) is None:
-            raise ValueError(f"{place} exists and holds no {MARKER}, expected a new folder or an earlier sample")
-
-
-def _move(made: Path, folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(made, folder)
+    return make_once(folder, parameters, write)
 
 
 def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple, workers: int, progress: bool | None) -> None:
@@ -187,7 +148,7 @@ class _Job:
         rows = []
         for t in range(self.frames):
             image, boxes = scene.frame(t)
-            _save(image, self.images / f"{self.first + t}.jpg")
+            write_jpeg(self.images / f"{self.first + t}.jpg", image, JPEG_QUALITY)
             rows.append(self._row(t, boxes))
             done()
         return rows
@@ -216,13 +177,6 @@ def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:
             jobs.append(_Job(video, sequence, first, length, images))
             first += length
     return sorted(jobs, key=lambda job: -job.frames)
-
-
-def _save(image: np.ndarray, path: Path) -> None:
-    import cv2
-
-    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    path.write_bytes(cv2.imencode(".jpg", image[..., ::-1], quality)[1].tobytes())
 
 
 def _write_tables(shown: Path, hidden: Path, rows: list[dict]) -> None:
