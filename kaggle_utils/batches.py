@@ -2,12 +2,13 @@
 
 A training asks ``examples[row, draw]``: ``draw`` is the seed of that row's augmentation in that
 epoch, and None where nothing is to be augmented. It depends on the training's seed, the epoch and
-the row alone. So the number of workers changes nothing, and a training that was killed goes on as
-if it had not been.
+the row's place among the rows. So the number of workers changes nothing, and a training that was
+killed goes on as if it had not been.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -40,7 +41,10 @@ def mixed_seed(*numbers: int) -> int:
 
 
 class _Order:
-    """A batch sampler whose order is a function of (seed, epoch); the last batch may be short."""
+    """A batch sampler whose order is a function of (seed, epoch).
+
+    Batches differ by at most one row: a last batch of a single row has no variance to normalise by.
+    """
 
     def __init__(self, rows: Sequence[int], batch: int, seed: int | None) -> None:
         self.rows, self.batch, self.seed, self.epoch = np.sort(np.asarray(rows, np.int64)), batch, seed, 0
@@ -56,8 +60,9 @@ class _Order:
             rng = np.random.default_rng([self.seed, self.epoch])
             draws = rng.integers(0, 2**31, len(self.rows)).tolist()
             keys = [(int(self.rows[i]), draws[i]) for i in rng.permutation(len(self.rows))]
-        for start in range(0, len(keys), self.batch):
-            yield keys[start : start + self.batch]
+        cuts = np.linspace(0, len(keys), len(self) + 1).round().astype(int).tolist()
+        for start, stop in itertools.pairwise(cuts):
+            yield keys[start:stop]
 
 
 class _Rows(torch.utils.data.Dataset):

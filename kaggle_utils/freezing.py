@@ -22,19 +22,25 @@ def block_names(model: nn.Module, encoder: str) -> list[str]:
     >>> block_names(nn.ModuleDict({"encoder": encoder, "head": nn.Linear(4, 1)}), "encoder")
     ['encoder.0', 'encoder.1.0', 'encoder.1.1']
     """
-    return _blocks(_part(model, encoder), encoder)
+    part = _part(model, encoder)
+    while len(inner := _learning_children(part)) == 1:  # a wrapper, as smp puts one around timm's encoders
+        ((key, part),) = inner.items()
+        encoder = f"{encoder}.{key}"
+    return _blocks(part, encoder)
 
 
 def _blocks(module: nn.Module, name: str) -> list[str]:
-    inner = {key: child for key, child in module.named_children() if any(True for _ in child.parameters())}
-    if len(inner) == 1:
-        key, child = next(iter(inner.items()))
-        return _blocks(child, f"{name}.{key}") if any(True for _ in child.children()) else [f"{name}.{key}"]
     found = []
-    for key, child in inner.items():
-        opened = isinstance(child, (nn.Sequential, nn.ModuleList)) and all(any(True for _ in c.children()) for c in child)
+    for key, child in _learning_children(module).items():
+        inner = _learning_children(child).values()
+        opened = isinstance(child, (nn.Sequential, nn.ModuleList)) and all(_learning_children(part) for part in inner)
         found += _blocks(child, f"{name}.{key}") if opened else [f"{name}.{key}"]
     return found
+
+
+def _learning_children(module: nn.Module) -> dict[str, nn.Module]:
+    """Direct parts that hold parameters."""
+    return {key: child for key, child in module.named_children() if next(child.parameters(), None) is not None}
 
 
 def open_blocks(model: nn.Module, encoder: str, which: int | str) -> list[str]:

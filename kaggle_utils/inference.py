@@ -78,7 +78,7 @@ def moved(value: Any, device: torch.device) -> Any:
         return {name: moved(part, device) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return tuple(moved(part, device) for part in value)
-    last = device.type == "cuda" and value.ndim == 4
+    last = device.type == "cuda" and value.ndim == 4 and value.shape[1] > 1
     return value.to(device, non_blocking=True, memory_format=torch.channels_last if last else torch.preserve_format)
 
 

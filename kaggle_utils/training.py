@@ -100,7 +100,7 @@ def train(
     Raises ValueError when the folder holds a training with other parameters, FloatingPointError when
     the loss is not finite.
     """
-    folder, done = Path(folder), Path(folder) / "done.json"
+    folder, done, model = Path(folder), Path(folder) / "done.json", model.to(device)
     if done.is_file():
         note = json.loads(done.read_text())
         parameters.require_same(note["parameters"], folder)
@@ -123,7 +123,7 @@ class _Training:
     def __init__(self, model, loss, fold: Fold, metric, folder: Path, parameters: TrainingParameters, device, mix, left, facts):
         self.p, self.device, self.folder, self.fold, self.facts = parameters, device, folder, fold, dict(facts)
         self.loss, self.metric, self.mix, self.seconds_left = loss, metric, mix, left
-        self.model = model.to(device)
+        self.model = model
         self.kept = deepcopy(self.model).requires_grad_(False) if parameters.ema else self.model
         self.batches = shuffled(fold.examples, fold.train, parameters.batch, parameters.seed, parameters.workers)
         self.steps = -(-len(self.batches) // parameters.accumulate)  # an epoch
