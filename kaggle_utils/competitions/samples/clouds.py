@@ -108,15 +108,15 @@ def _make(job: _Job, shape: tuple[int, int]) -> dict[str, list[Region]]:
     shares = {kind: share_of_regions(sky, places, shape) for kind, places in regions.items()}
     picture = paint_sky(sky, shape, shares, TEST_HAZE if job.test else 1.0)
     look = np.random.default_rng([*job.seeds, 1 + job.again])
-    picture = _second_look(look, picture) if job.again else picture
-    write_jpeg(job.folder / job.name, _striped(look, picture), JPEG_QUALITY)
+    striped = _striped(sky, picture)
+    write_jpeg(job.folder / job.name, _second_look(look, striped) if job.again else striped, JPEG_QUALITY)
     return annotated(look, regions)
 
 
 def _second_look(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     """The same sky from another satellite: a few pixels off and in another light."""
     moved = np.roll(picture, rng.integers(-3, 4, 2), axis=(0, 1))
-    return np.clip(moved * rng.uniform(0.9, 1.1), 1, 255).astype(np.uint8)
+    return np.clip(moved * rng.uniform(0.9, 1.1), 0, 255).astype(np.uint8)
 
 
 def _striped(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
