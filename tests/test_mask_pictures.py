@@ -1,0 +1,42 @@
+"""Masks drawn over images, and figures of what masks are like."""
+
+import numpy as np
+
+from kaggle_utils.figures import rgb
+from kaggle_utils.mask_pictures import CLASS_COLOURS, class_combinations, draw_masks, mask_areas, mask_places
+
+NAMES = ["Fish", "Flower", "Gravel", "Sugar"]
+
+
+def test_each_class_is_outlined_in_its_colour_and_the_image_stays_as_it_was() -> None:
+    image, masks = np.full((70, 105, 3), 40, np.uint8), np.zeros((4, 70, 105), bool)
+    masks[0, 10:40, 5:50] = masks[2, 20:60, 60:100] = True
+    drawn = draw_masks(image, masks, NAMES)
+    assert drawn[39, 40].tolist() == list(rgb(CLASS_COLOURS[0])) and drawn[59, 90].tolist() == list(rgb(CLASS_COLOURS[2]))
+    assert (image == 40).all() and (drawn[65:, :50] == 40).all()
+
+
+def test_masks_of_another_size_are_stretched_over_the_image() -> None:
+    masks = np.zeros((1, 4, 4), np.uint8)
+    masks[0, 2:, 2:] = 1
+    drawn = draw_masks(np.zeros((40, 80, 3), np.uint8), masks, ["Fish"])
+    assert drawn[:18].max() == 0 and drawn[:, :38].max() == 0 and drawn[35, 70].max() > 0
+
+
+def test_combinations_are_counted_the_commonest_on_top() -> None:
+    labels = np.array([[1, 0, 0, 1]] * 3 + [[0, 1, 0, 0]] + [[0, 0, 0, 0]] * 2)
+    axes = class_combinations(labels, NAMES).axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()][::-1] == ["Fish + Sugar", "none", "Flower"]
+    assert [bar.get_width() for bar in axes.patches][::-1] == [3, 2, 1]
+
+
+def test_areas_leave_out_images_without_the_class() -> None:
+    shares = np.array([[0.2, 0, 0, 0], [0.4, 0, 0, 0], [0, 0, 0, 0.5]])
+    figure = mask_areas(shares, NAMES)
+    assert figure.axes[0].get_title(loc="left") == "Fish: 2 masks, median 30 %"
+    assert figure.axes[1].get_title(loc="left") == "Flower: 0 masks, median nan %"
+
+
+def test_places_have_a_map_a_class_on_one_scale() -> None:
+    figure = mask_places(np.stack([np.full((4, 6), share) for share in (0.1, 0.2, 0.3, 0.4)]), NAMES)
+    assert {axes.images[0].get_clim() for axes in figure.axes[:4]} == {(0.0, 40.0)}
