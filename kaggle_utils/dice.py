@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["LEVELS", "dice_counts", "dice_from_counts", "mean_dice", "global_dice", "dice_table"]
+__all__ = ["LEVELS", "dice_counts", "dice_from_counts", "mean_dice", "global_dice", "dice_table", "pixels_at_levels"]
 
 LEVELS = 256  # of an 8-bit probability: level v stands for the probability v / 255
 _EXACT = 2**24  # OpenCV's histograms are float32
@@ -98,14 +98,24 @@ def dice_table(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def _table(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(256, 3) of one map: pixels of a level or a higher one, in the truth and in all."""
-    import cv2
-
+    """(256, 3) of one map."""
     inside = (truth != 0).view(np.uint8)
-    hits, pixels = (
-        cv2.calcHist([np.ascontiguousarray(probability)], [0], mask, [LEVELS], [0, LEVELS]).ravel()
-        for mask in (inside, None)
-    )
-    counts = np.stack([hits, pixels, np.zeros(LEVELS)], axis=1).astype(np.int64)[::-1].cumsum(0)[::-1]
+    counts = np.empty((LEVELS, 3), np.int64)
+    counts[:, 0] = pixels_at_levels(probability, inside)
+    counts[:, 1] = pixels_at_levels(probability)
     counts[:, 2] = np.count_nonzero(inside)
     return counts
+
+
+def pixels_at_levels(probability: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
+    """(256,) int64: how many pixels of a map, or of a part of it, have at least level 0, 1, ... 255.
+
+    probability: (H, W) uint8 below 2^24 pixels; inside: (H, W) uint8, the pixels that count, or None for all
+
+    >>> pixels_at_levels(np.array([[255, 128, 3]], np.uint8))[[0, 3, 4, 255]]
+    array([3, 3, 2, 1])
+    """
+    import cv2
+
+    histogram = cv2.calcHist([np.ascontiguousarray(probability)], [0], inside, [LEVELS], [0, LEVELS])
+    return histogram.ravel()[::-1].astype(np.int64).cumsum()[::-1]
