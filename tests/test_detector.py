@@ -13,7 +13,7 @@ from kaggle_utils.checkpoints import load_weights, start_from  # noqa: E402
 from kaggle_utils.competitions import reef  # noqa: E402
 from kaggle_utils.competitions.reef_runs import read_runs, write_run  # noqa: E402
 from kaggle_utils.detector import architecture as arch  # noqa: E402
-from kaggle_utils.detector.crossval import PredictionSet, train_and_predict  # noqa: E402
+from kaggle_utils.detector.crossval import PredictionSet, train_and_predict, train_folds  # noqa: E402
 from kaggle_utils.detector.dataset import FrameAugmentation, cut_window  # noqa: E402
 from kaggle_utils.detector.inference import Detector  # noqa: E402
 from kaggle_utils.detector.parameters import SMOKE, DetectorParameters  # noqa: E402
@@ -216,6 +216,13 @@ class TestTraining:
         assert not (tmp_path / "stage0" / "best.pth").exists() and (tmp_path / "stage1" / "best.pth").is_file()
         assert load_weights(tmp_path / "best.pth")["imgsz"] == 128
         assert json.loads((tmp_path / "stage1" / "done.json").read_text())["start"].endswith("stage0/best.pth")
+
+    def test_folds_side_by_side_give_what_folds_in_turn_give(self, small_reef, tmp_path):
+        parameters, result = DetectorParameters(**TINY | {"epochs": 1}), {}
+        for name, devices in (("turn", ["cpu"]), ("side", ["cpu", "cpu"])):
+            found = train_folds(small_reef, FOLDS, [0, 1], tmp_path / name, parameters, SETS[:1], devices)
+            result[name] = [(r.fold, len(r.predictions["identity@128"]), r.weights.parent.name) for r in found]
+        assert [r[0] for r in result["side"]] == [0, 1] and result["side"] == result["turn"]
 
     def test_a_fold_without_frames_is_refused(self, small_reef, tmp_path):
         with pytest.raises(ValueError, match="fold 7 has 0 frames"):

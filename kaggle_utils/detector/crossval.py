@@ -8,10 +8,13 @@ decisions about resolution and test-time augmentation can be made later from fil
 from __future__ import annotations
 
 import json
+import multiprocessing
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +29,7 @@ from kaggle_utils.paste import donors_from_frames
 from kaggle_utils.tta import VIEWS
 from kaggle_utils.yolo_dataset import write_yolo_dataset
 
-__all__ = ["PredictionSet", "FoldResult", "train_and_predict"]
+__all__ = ["PredictionSet", "FoldResult", "train_and_predict", "train_folds"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,45 @@ def train_and_predict(
     first = predictions[str(sets[0])]
     f2 = f2_curve(truth, first).best[1] if len(first) else 0.0
     return FoldResult(fold, weights, valid, predictions, f2, minutes)
+
+
+def train_folds(
+    data: ReefData,
+    fold_of_frame: np.ndarray,
+    folds: Sequence[int],
+    folder: Path,
+    parameters: DetectorParameters,
+    sets: Sequence[PredictionSet],
+    devices: Sequence[str] = ("cpu",),
+) -> list[FoldResult]:
+    """Several folds, each in ``folder/fold<k>``; with several devices a fold on each, side by side.
+
+    devices: "cpu", or names of cards; results are in the order of ``folds``
+    Other arguments as for :func:`train_and_predict`.
+    """
+    jobs = [(data, fold_of_frame, fold, folder / f"fold{fold}", parameters, sets) for fold in folds]
+    if len(devices) == 1 or len(jobs) == 1:
+        return [_reported(train_and_predict(*job, devices[0])) for job in jobs]
+    context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+    free = context.Manager().Queue()
+    for device in devices:
+        free.put(device)
+    with ProcessPoolExecutor(len(devices), mp_context=context) as pool:
+        waiting = [pool.submit(_on_a_free_device, free, job) for job in jobs]
+        return [_reported(future.result()) for future in waiting]
+
+
+def _on_a_free_device(free: Any, job: tuple) -> FoldResult:
+    device = free.get()
+    try:
+        return train_and_predict(*job, device)
+    finally:
+        free.put(device)
+
+
+def _reported(result: FoldResult) -> FoldResult:
+    print(f"fold {result.fold}: F2 {result.f2:.4f} at its best cut, {result.minutes:.1f} minutes", flush=True)
+    return result
 
 
 def _predict_set(

@@ -111,7 +111,7 @@ def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str)
     return {
         "task": "detect", "mode": "train", "model": "kaggle_utils.yaml", "data": str(data_yaml), "pretrained": False,
         "project": str(place), "name": "log", "exist_ok": True, "save_dir": str(place / "log"),
-        "epochs": p.epochs, "batch": p.batch, "nbs": max(p.batch, 1), "imgsz": p.crop or p.imgsz, "optimizer": p.optimizer,
+        "epochs": p.epochs, "batch": p.batch, "nbs": p.batch if p.batch > 0 else 64, "imgsz": p.crop or p.imgsz, "optimizer": p.optimizer,
         "lr0": p.lr, "cos_lr": True, "warmup_epochs": p.warmup_epochs, "warmup_bias_lr": 0.0, "freeze": p.freeze or None,
         "patience": p.patience, "time": p.hours or None, "mosaic": p.mosaic, "close_mosaic": max(1, p.epochs // 5),
         "scale": p.scale, "translate": p.translate, "fliplr": p.fliplr, "flipud": p.flipud,
