@@ -16,7 +16,7 @@ __all__ = ["add_run_arguments", "run_run"]
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""
-    parser.add_argument("competition", choices=["reef"], help="whose notebooks")
+    parser.add_argument("competition", choices=["clouds", "reef"], help="whose notebooks")
     parser.add_argument("--input", type=Path, help="the competition's data in Kaggle's layout; without: the built-in sample")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="where results go (default: runs)")
     parser.add_argument("--stage", help="only this one: 1, eda, 2_train, ...")

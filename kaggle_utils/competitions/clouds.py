@@ -84,6 +84,15 @@ class CloudsData:
         full = (mask_from_rle(text, self.shape) for text in self.texts[row])
         return np.stack([resized_mask(mask, shape) for mask in full])
 
+    def all_masks(self, shape: tuple[int, int], progress: str | None = None) -> np.ndarray:
+        """(N, 4, height, width) bool; progress: the title of a bar, None for no bar."""
+        from tqdm import tqdm
+
+        masks = np.empty((len(self.texts), len(CLASSES), *shape), bool)
+        for row in tqdm(range(len(masks)), desc=progress, disable=progress is None, unit="image"):
+            masks[row] = self.masks(row, shape)
+        return masks
+
     def take(self, rows: np.ndarray) -> CloudsData:
         """The images chosen by row numbers or a mask."""
         return CloudsData(self.images.iloc[rows].reset_index(drop=True), self.texts[rows], self.shape)

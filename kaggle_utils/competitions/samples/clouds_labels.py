@@ -19,6 +19,7 @@ __all__ = ["Region", "annotated", "draw_regions", "share_of_regions", "mask_of_b
 KINDS_AN_IMAGE = (1348, 2372, 1560, 266)  # images with 1, 2, 3 and 4 kinds, of 5,546
 FREQUENCY = {"Fish": 2781, "Flower": 2365, "Gravel": 2939, "Sugar": 3751}  # images with each kind
 SEEN = 0.6  # of regions that an annotator marks
+BEYOND = 0.1  # how far a region may reach over the picture's border, where it is cut
 JITTER = 0.07  # deviation of a drawn border, as a share of the region's side
 
 Region = tuple[float, float, float, float]  # left, top, right, bottom as shares of width and height
@@ -53,8 +54,9 @@ def _place(rng: np.random.Generator, count: int) -> Region:
     area = np.clip(rng.lognormal(np.log(0.36 / count**0.4), 0.35), 0.08, 0.8)
     aspect = rng.uniform(0.65, 1.5)
     width, height = min(0.98, np.sqrt(area * aspect)), min(0.98, np.sqrt(area / aspect))
-    left, top = rng.uniform(0, 1 - width), rng.uniform(0, 1 - height)
-    return left, top, left + width, top + height
+    left, top = rng.uniform(-BEYOND, 1 + BEYOND - width), rng.uniform(-BEYOND, 1 + BEYOND - height)
+    sides = np.clip([left, top, left + width, top + height], 0, 1).tolist()
+    return tuple(sides)
 
 
 def _overlap(a: Region, b: Region) -> float:

@@ -1,0 +1,34 @@
+"""What a run of the clouds notebooks came to: the out-of-fold Dice, the hidden test's, and where files lie.
+
+The hidden test's truth is read here, after the submission is written, and by no notebook.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from kaggle_utils.competitions import clouds
+
+__all__ = ["summary"]
+
+
+def summary(runs: Path, truth: Path | None = None) -> list[str]:
+    """Lines about the stages that have run, in order.
+
+    runs: the folder with a folder for each stage; truth: run lengths of the hidden test at 350x525, where known
+    """
+    lines, decided = [], runs / "3_decide" / "decision.json"
+    if decided.is_file():
+        d = json.loads(decided.read_text())
+        lines.append(
+            f"out-of-fold Dice: {d['dice']:.4f} [{d['low']:.4f}, {d['high']:.4f}] cross-fitted ({d['name']}); "
+            f"{d['fitted']:.4f} on the images it was fitted on; all empty {d['all_empty']:.4f}"
+        )
+    submission = runs / "4_submit" / "submission.csv"
+    if not submission.is_file():
+        return lines
+    if truth is not None:
+        card = clouds.score_files(truth, submission, clouds.SUBMISSION_SHAPE)
+        lines.append(f"hidden-test Dice: {card.dice:.4f}; all empty {card.all_empty:.4f}")
+    return [*lines, f"submission:     {submission}"]
