@@ -19,6 +19,7 @@ PARAMETERS = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source
 TRAIN = """
 import time
 rows = open(f"{root}/input/competitions/pond/train.csv").read().split()
+assert (epochs, folds, len(rows)) == (3, [1], 10)  # those of the trial
 for epoch in range(epochs):
     time.sleep(0.1)
 open("weights.bin", "wb").write(b"x" * 1000)

@@ -58,6 +58,7 @@ def rehearse_training(rehearsal: Rehearsal, trial: Trial) -> TrainingReport:
     costs = trial.costs
     settings = {**defaults(rehearsal.notebook), **trial.values}
     parameters = costs.parameters_of(settings)
+    full = _chosen(trial.full or costs.fold_sizes(rehearsal.folder, trial.folds, parameters), settings)
     with tempfile.TemporaryDirectory(prefix="kaggle-rehearsal-") as name:
         few = Path(name, "few")
         costs.write_trial(rehearsal.folder, few, trial.frames)
@@ -71,7 +72,6 @@ def rehearse_training(rehearsal: Rehearsal, trial: Trial) -> TrainingReport:
     found = tuple(findings(run, rehearsal.limits))
     if any(finding.fatal for finding in found):
         return TrainingReport(run, sizes[fold].train, None, None, found)
-    full = _chosen(trial.full or costs.fold_sizes(rehearsal.folder, trial.folds, parameters), settings)
     written = [(note["time"], note["path"]) for note in run.noted("written")]
     hours = costs.training_hours(costs.measured(written, run.seconds, sizes[fold], parameters), full, parameters)
     growth = sum(size.valid for size in full.values()) / len(full) / sizes[fold].valid
