@@ -20,6 +20,7 @@ from kaggle_utils.rle_faults import run_length_faults
 __all__ = ["rle_from_mask", "mask_from_rle", "rles_from_masks", "masks_from_rles", "runs_from_rle"]
 
 _PLAIN = b"0123456789 "
+_MANY = 2**20  # pixels
 
 
 def rle_from_mask(mask: np.ndarray, empty: str = "") -> str:
@@ -49,11 +50,21 @@ def _edges(mask: np.ndarray) -> np.ndarray:
     """(2R,) int64: the first pixel of each run and the one after its last, from 0, column by column."""
     import cv2
 
-    columns = np.zeros(mask.size + 2, np.uint8)  # one empty pixel before the first and after the last
-    if mask.size:
-        inside = columns[1:-1].reshape(mask.shape[::-1])
-        cv2.transpose((mask != 0).view(np.uint8), dst=inside)
-    return np.flatnonzero(columns[1:] != columns[:-1])
+    n = mask.size
+    columns = np.zeros(n + 9, np.uint8)  # an empty pixel before the first, empty ones after the last
+    if n:
+        cv2.transpose((mask != 0).view(np.uint8), dst=columns[1 : n + 1].reshape(mask.shape[::-1]))
+    changes = columns[1:] != columns[:-1]
+    return _true(changes[: (n + 8) // 8 * 8])
+
+
+def _true(flags: np.ndarray) -> np.ndarray:
+    """``np.flatnonzero`` of (8N,) bool; of many, most of them false, in half its time: eight at once first."""
+    if len(flags) < _MANY:
+        return np.flatnonzero(flags)
+    eights = np.flatnonzero(flags.view(np.uint64) != 0)
+    among = np.flatnonzero(flags.reshape(-1, 8)[eights])
+    return eights[among >> 3] * 8 + (among & 7)
 
 
 def _text(numbers: np.ndarray) -> str:

@@ -126,6 +126,13 @@ def test_the_wrong_row_of_many_is_named():
         masks_from_rles(["1 2", "4 2"], (2, 2))
 
 
+@pytest.mark.parametrize("shape", [(1024, 1024), (1031, 1033), (1400, 2100)])
+def test_large_masks_come_back_to_the_last_pixel(shape):
+    mask = np.random.default_rng(0).random(shape) > 0.999
+    mask[0, 0] = mask[-1, -1] = True
+    assert np.array_equal(mask_from_rle(rle_from_mask(mask), shape), mask)
+
+
 def test_many_masks_are_texts_in_their_order():
     masks = np.eye(4, dtype=np.uint8).reshape(4, 2, 2)
     texts = rles_from_masks(masks, empty="-")
