@@ -1,7 +1,8 @@
 """Named sets of pixel augmentations, their parameters visible; the one file that knows albumentations.
 
 Version 2.0.8 is pinned (it is in Kaggle's image and no longer maintained), so a successor can take
-its place here and nowhere else. These sets change colours and sharpness, never geometry.
+its place here and nowhere else. PIXEL_SETS change colours and sharpness, never geometry; GEOMETRY_SETS
+move pixels, and masks with them. What helps differs: on the amazon's images contrast and CLAHE hurt.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["PIXEL_SETS", "pixel_augmentation"]
+__all__ = ["GEOMETRY_SETS", "PIXEL_SETS", "augmentation", "pixel_augmentation"]
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
@@ -32,7 +33,26 @@ PIXEL_SETS: dict[str, list[tuple[str, dict]]] = {
         ("RandomGamma", {"gamma_limit": (70, 140), "p": 0.3}),
     ],
     "clahe": [("CLAHE", {"clip_limit": (1.0, 4.0), "tile_grid_size": (8, 8), "p": 0.7})],
-}
+    "grayscale": [("ToGray", {"p": 0.3})],
+    "noise": [("GaussNoise", {"std_range": (0.02, 0.08), "p": 0.4})],  # of the full range
+    "cutout": [  # pixels only: what lies behind a hole is still to be found
+        ("CoarseDropout", {"num_holes_range": (1, 4), "hole_height_range": (0.05, 0.2), "hole_width_range": (0.05, 0.2),
+                           "fill": 0, "p": 0.5}),
+    ],
+}  # fmt: skip
+
+_CUBIC, _REFLECT = 2, 4  # OpenCV's numbers: cubic interpolation, borders mirrored
+
+GEOMETRY_SETS: dict[str, list[tuple[str, dict]]] = {
+    "flips": [("HorizontalFlip", {"p": 0.5}), ("VerticalFlip", {"p": 0.5})],
+    "dihedral": [("D4", {"p": 1.0})],  # flips and quarter turns; for square images
+    "crop": [("RandomCrop", {"pad_if_needed": True, "p": 1.0})],  # a window as it is
+    "crop_rescale": [("RandomResizedCrop", {"scale": (0.4, 1.0), "interpolation": _CUBIC, "p": 0.7})],
+    "rotate_rescale": [
+        ("Affine", {"rotate": (-20, 20), "scale": (0.8, 1.25), "translate_percent": (-0.1, 0.1), "keep_ratio": True,
+                    "border_mode": _REFLECT, "p": 0.7}),
+    ],
+}  # fmt: skip
 
 
 def pixel_augmentation(name: str, seed: int = 0) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -44,15 +64,60 @@ def pixel_augmentation(name: str, seed: int = 0) -> Callable[[np.ndarray], np.nd
     >>> pixel_augmentation("clahe+blur_downscale")(np.zeros((32, 32, 3), np.uint8)).shape
     (32, 32, 3)
     """
+    whole = _composed(_steps(name, PIXEL_SETS), None, seed)
+    return whole and (lambda image: whole(image=np.ascontiguousarray(image))["image"])
+
+
+def augmentation(
+    name: str, size: tuple[int, int]
+) -> Callable[[np.ndarray, np.ndarray | None, int | None], tuple[np.ndarray, np.ndarray | None]]:
+    """A function (image, masks, draw) -> (image, masks), in which both move alike.
+
+    name: keys of PIXEL_SETS and GEOMETRY_SETS joined by '+', applied in this order
+    size: (width, height) of images as they are asked for; what ``crop`` and ``crop_rescale`` give
+    image: (H, W, 3) uint8 RGB; masks: (H, W, C), or None where there are none
+    draw: seed of this one call, None for no augmentation; the same draw gives the same anywhere
+    Raises ValueError for an unknown name.
+
+    >>> flipped = augmentation("flips", size=(2, 1))
+    >>> image = np.array([[[1], [2]]], np.uint8).repeat(3, axis=2)
+    >>> sorted({flipped(image, None, draw)[0][0, 0, 0].item() for draw in range(9)})
+    [1, 2]
+    """
+    whole = _composed(_steps(name, PIXEL_SETS | GEOMETRY_SETS), size, 0)
+
+    def augmented(image: np.ndarray, masks: np.ndarray | None, draw: int | None):
+        if whole is None or draw is None:
+            return image, masks
+        whole.set_random_seed(draw)
+        given = {"image": image} if masks is None else {"image": image, "mask": masks}
+        made = whole(**given)
+        return made["image"], None if masks is None else made["mask"].reshape(*made["image"].shape[:2], -1)
+
+    return augmented
+
+
+def _steps(name: str, sets: dict[str, list[tuple[str, dict]]]) -> list[tuple[str, dict]]:
     wanted = name.split("+")
-    unknown = [part for part in wanted if part not in PIXEL_SETS]
-    if unknown:
-        raise ValueError(f"augmentations is {name!r}, {unknown} is not among {', '.join(PIXEL_SETS)}")
-    steps = [step for part in wanted for step in PIXEL_SETS[part]]
+    if unknown := [part for part in wanted if part not in sets]:
+        raise ValueError(f"augmentations is {name!r}, {unknown} is not among {', '.join(sets)}")
+    return [step for part in wanted for step in sets[part]]
+
+
+def _composed(steps: list[tuple[str, dict]], size: tuple[int, int] | None, seed: int):
     if not steps:
         return None
     import albumentations
 
-    made = [getattr(albumentations, transform)(**arguments) for transform, arguments in steps]
-    whole = albumentations.Compose(made, seed=seed)
-    return lambda image: whole(image=np.ascontiguousarray(image))["image"]
+    made = [getattr(albumentations, kind)(**arguments, **_sized(kind, size)) for kind, arguments in steps]
+    return albumentations.Compose(made, seed=seed)
+
+
+def _sized(kind: str, size: tuple[int, int] | None) -> dict:
+    """What a transform needs to know of the size, (width, height)."""
+    if kind == "RandomCrop":
+        return {"height": size[1], "width": size[0]}
+    if kind == "RandomResizedCrop":
+        shape = size[0] / size[1]
+        return {"size": (size[1], size[0]), "ratio": (0.9 * shape, 1.1 * shape)}
+    return {}

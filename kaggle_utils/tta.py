@@ -2,8 +2,8 @@
 
 A view turns or mirrors an image; what a model says of the view is turned back before it is merged.
 The eight views are the symmetries of the square and are right on non-square images too: a quarter
-turn swaps width and height, and the inverse takes that into account. Scales are not views here:
-they are the resolution of inference.
+turn swaps width and height, and the inverse takes that into account. For batches of masks and labels
+on the device, and scales, see :mod:`kaggle_utils.tta_batches`; a detector's scales are its resolutions.
 """
 
 from __future__ import annotations

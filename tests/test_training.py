@@ -25,6 +25,15 @@ BCE = nn.functional.binary_cross_entropy_with_logits
 SHORT = {"epochs": 4, "batch": 8, "lr": 0.01}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Tiny tensors: threads that wait for one another cost more than they bring."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 class Killed(BaseException):
     """What ends a process in the middle of things."""
 

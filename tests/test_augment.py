@@ -1,0 +1,113 @@
+"""Augmentation sets: masks move with their pixels, a draw names its result; batches are mixed with their truth."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from kaggle_utils.augment import GEOMETRY_SETS, PIXEL_SETS, augmentation, pixel_augmentation  # noqa: E402
+from kaggle_utils.mixing import cutmix, mixup  # noqa: E402
+
+WIDTH, HEIGHT = 48, 32
+
+
+def marked() -> tuple[np.ndarray, np.ndarray]:
+    """A dark picture with a bright block, and the block's mask among four."""
+    image, masks = np.zeros((HEIGHT, WIDTH, 3), np.uint8), np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    image[6:20, 10:34] = 255
+    masks[6:20, 10:34, 2] = 1
+    return image, masks
+
+
+@pytest.mark.parametrize("name", [n for n in GEOMETRY_SETS if n != "dihedral"])
+def test_masks_go_where_their_pixels_go(name):
+    image, masks = marked()
+    change, moved = augmentation(name, (WIDTH, HEIGHT)), 0
+    for draw in range(8):
+        seen, truth = change(image, masks, draw)
+        assert seen.shape == (HEIGHT, WIDTH, 3) and truth.shape == (HEIGHT, WIDTH, 4) and not truth[..., [0, 1, 3]].any()
+        assert ((seen[..., 0] > 127) == (truth[..., 2] > 0)).mean() > 0.95
+        moved += not np.array_equal(truth, masks)
+    assert moved >= 3 or name == "crop"
+
+
+def test_quarter_turns_turn_masks_as_well():
+    image, masks = (part[:, :HEIGHT] for part in marked())
+    change = augmentation("dihedral", (HEIGHT, HEIGHT))
+    results = [change(image, masks, draw) for draw in range(30)]
+    assert all(np.array_equal(seen[..., 0] > 0, truth[..., 2] > 0) for seen, truth in results)
+    assert len({truth.tobytes() for _, truth in results}) == 8
+
+
+@pytest.mark.parametrize("name", [n for n in PIXEL_SETS if n != "none"])
+def test_pixel_sets_change_pixels_and_leave_masks(name):
+    image, masks = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8), marked()[1]
+    results = [augmentation(name, (WIDTH, HEIGHT))(image, masks, draw) for draw in range(12)]
+    assert all(np.array_equal(truth, masks) for _, truth in results)
+    assert any(not np.array_equal(seen, image) for seen, _ in results)
+
+
+def test_a_draw_names_its_result_whatever_came_before():
+    image, masks = marked()
+    one, other = (augmentation("flips+rotate_rescale+noise+cutout", (WIDTH, HEIGHT)) for _ in range(2))
+    for draw in (3, 1, 4):
+        other(image, masks, draw)
+    first, second = one(image, masks, 7), other(image, masks, 7)
+    assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
+    assert not np.array_equal(first[0], one(image, masks, 8)[0])
+
+
+def test_a_draw_is_the_same_in_a_worker():
+    from kaggle_utils.batches import shuffled
+
+    change = augmentation("flips+noise", (WIDTH, HEIGHT))
+
+    class Marked:
+        def __getitem__(self, key):
+            return change(marked()[0], None, key[1])[0]
+
+    batches = [[image for _, image in shuffled(Marked(), range(6), 2, seed=0, workers=n)] for n in (0, 2)]
+    assert all(torch.equal(a, b) for a, b in zip(*batches, strict=True))
+
+
+def test_no_draw_and_no_set_change_nothing():
+    image, masks = marked()
+    assert augmentation("flips", (WIDTH, HEIGHT))(image, masks, None)[0] is image
+    assert augmentation("none", (WIDTH, HEIGHT))(image, None, 3) == (image, None)
+    assert pixel_augmentation("none") is None
+
+
+def test_an_unknown_set_is_named_with_those_there_are():
+    with pytest.raises(ValueError, match="'mirror'.*flips"):
+        augmentation("mirror", (4, 4))
+    with pytest.raises(ValueError, match="'flips'.*clahe"):
+        pixel_augmentation("flips")  # geometry would leave a detector's boxes behind
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor]:
+    """Four even pictures of their own brightness, and masks that are the picture."""
+    images = torch.arange(4, dtype=torch.uint8).reshape(4, 1, 1, 1).expand(4, 3, 16, 24) * 60
+    return images, images[:, :1].float() / 180
+
+
+@pytest.mark.parametrize("mix", [mixup(p=1.0), cutmix(p=1.0)])
+@pytest.mark.parametrize("seed", range(5))
+def test_mixed_masks_are_the_masks_of_mixed_pixels(mix, seed):
+    images, masks = mix(*batch(), torch.Generator().manual_seed(seed))
+    assert images.dtype == torch.uint8 and torch.allclose(images[:, :1].float() / 180, masks, atol=1 / 180)
+
+
+@pytest.mark.parametrize("mix", [mixup(p=1.0), cutmix(p=1.0)])
+def test_mixed_labels_are_shares_of_the_picture(mix):
+    images, labels = batch()[0].float(), torch.arange(4.0)[:, None] / 3
+    for seed in range(5):
+        mixed, truth = mix(images, labels, torch.Generator().manual_seed(seed))
+        assert torch.allclose(mixed.mean((1, 2, 3)) / 180, truth[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("made", [mixup, cutmix])
+def test_a_batch_is_mixed_as_often_as_asked_and_its_own_tensors_stay(made):
+    images, masks = batch()
+    kept, generator = images.clone(), torch.Generator().manual_seed(0)
+    mixed = [made(p=0.3)(images, masks, generator)[0] is not images for _ in range(200)]
+    assert 0.2 < np.mean(mixed) < 0.4 and torch.equal(images, kept)
