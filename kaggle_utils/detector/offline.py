@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 __all__ = ["switch_off_network"]
 
 _SWITCHES = {
@@ -23,7 +25,7 @@ _SWITCHES = {
 
 
 def switch_off_network() -> None:
-    """Set the switches that ultralytics and albumentations read when they are imported.
+    """Set the switches that ultralytics and albumentations read when they are imported, and import the former.
 
     Call it before the first import of either; ``import kaggle_utils.detector`` does. Settings go to
     a folder for temporary files, so nothing is written to the home folder. Raises RuntimeError when
@@ -35,5 +37,19 @@ def switch_off_network() -> None:
     settings.mkdir(exist_ok=True)
     os.environ.setdefault("YOLO_CONFIG_DIR", str(settings))
     loaded = sys.modules.get("ultralytics.utils")
+    _import_quietly()
     if loaded is not None and loaded.ONLINE:
         raise RuntimeError("ultralytics was imported before kaggle_utils.detector and is online; import it after")
+
+
+def _import_quietly() -> None:
+    """Import ultralytics and take back what it changes for everybody: how NumPy prints, how Pillow opens.
+
+    Its Pillow fetches a package for files that are no image.
+    """
+    from PIL import Image
+
+    opener = Image.open
+    with np.printoptions():
+        import ultralytics.utils  # noqa: F401
+    Image.open = opener

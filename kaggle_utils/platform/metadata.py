@@ -48,6 +48,7 @@ _NEEDED = ("id", "title", "code_file", "language", "kernel_type", "enable_intern
 _SOURCE = re.compile(r"[\w-]+/[\w-]+(/\d+)?")
 _MODEL = re.compile(r"([\w.-]+/){4}\d+")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_COMPETITION = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")  # understanding_cloud_organization
 _SHORTEST, _LONGEST = 5, 50  # characters of a title, and so of its slug
 
 
@@ -163,7 +164,7 @@ def _sources(found: dict) -> Iterator[str]:
     forms = {
         "dataset_sources": (_SOURCE, "owner/slug or owner/slug/version"),
         "kernel_sources": (_SOURCE, "owner/slug or owner/slug/version"),
-        "competition_sources": (_SLUG, "a competition's slug"),
+        "competition_sources": (_COMPETITION, "a competition's slug"),
         "model_sources": (_MODEL, "owner/model/framework/variation/version"),
     }
     for key, (form, expected) in forms.items():
