@@ -10,6 +10,7 @@ import pytest
 from rehearsal_scenarios import LOOP, READ, SCENARIOS, WRITE, frames, ponds, rows
 
 from kaggle_utils.platform import sandbox
+from kaggle_utils.platform.rehearsal import _from_the_difference
 from kaggle_utils.platform.session_faults import FAULTS
 
 README = Path(__file__).parents[1] / "kernels" / "README.md"
@@ -92,10 +93,28 @@ def test_a_loop_that_stops_early_is_told_from_one_that_forgets_to_predict(tmp_pa
     assert said.startswith("after 3 of 3 frames no next one is asked for, so nothing is submitted")
 
 
-def test_answers_that_remember_the_frame_before_are_found_by_one_frame_alone(tmp_path):
-    code = "seen = os.path.exists(f'{root}/working/x')\nrows = [(n, '1 1' if len(names) > 1 else '1 2') for n in names]"
-    said = fatal(rows(tmp_path, code))
+def test_answers_that_depend_on_the_others_are_found_by_one_item_alone(tmp_path):
+    said = fatal(rows(tmp_path, "rows = [(name, '1 1' if len(names) > 1 else '1 2') for name in names]"))
     assert said == ["answers depend on the order: 1 of 1 differ alone; pond 0 was '1 1', now '1 2'"]
+
+
+def test_without_a_fresh_root_the_same_notebook_is_judged_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "mechanism", lambda: None)
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    assert fatal(rows(tmp_path / "a", "rows.append(rows[0])")) == ["submission.csv: 1 name doubled: 'p'"]
+    public = fatal(rows(tmp_path / "b", "rows = [(name, '1 2') for name in 'abc']"))
+    assert public[-1] == "it works with the public test's rows only: it submits those whatever the hidden test has"
+    [said] = fatal(rows(tmp_path / "c", "open(f'{root}/input/competitions/pond/cache.bin', 'wb')"))
+    assert said.endswith("/input/competitions/pond/cache.bin, and inputs are read-only")
+    assert not (tmp_path / "c" / "pond" / "cache.bin").exists()
+
+
+def test_long_answers_are_shown_from_where_they_differ():
+    same = "0.9 1 2 3 4 " * 4
+    assert _from_the_difference(same + "0.5 1 2 3 4", same + "0.6 1 2 3 4") == ("'... 0.5 1 2 3 4'", "'... 0.6 1 2 3 4'")
+    assert _from_the_difference(same, same + "0.6 1 2 3 4") == ("'... '", "'... 0.6 1 2 3 4'")
+    assert _from_the_difference("1 1", "1 2") == ("'1 1'", "'1 2'")
 
 
 def test_the_competition_of_these_tests_is_sound_itself(tmp_path):

@@ -123,3 +123,23 @@ def test_a_session_has_no_credentials_of_this_machine(play, monkeypatch):
         "import os\nprint(sorted(name for name in os.environ if name.startswith('KAGGLE') and 'UTILS' not in name))"
     )
     assert run.log.strip() == "['KAGGLE_KERNEL_RUN_TYPE']"
+
+
+def test_a_file_that_is_written_is_noted_once_and_a_renamed_one_under_its_new_name(play):
+    run = play("import os\nopen('a.part', 'w').close()\nos.replace('a.part', 'a')")
+    assert [note["path"].rpartition("/")[2] for note in run.noted("written")] == ["a.part", "a"]
+
+
+def test_an_error_with_another_cause_than_the_connection_is_told_beside_it(play):
+    attempt = "    try:\n        socket.getaddrinfo('example.org', 80)\n    except OSError:\n        pass\n"
+    module = f"import socket\ndef fit():\n{attempt}    raise FloatingPointError('the loss is nan')\n"
+    made = f"import pathlib, sys\npathlib.Path('lib.py').write_text({module!r})\nsys.path.append('.')"
+    lines = said(play(made, "import lib\nlib.fit()"))
+    assert lines[0].startswith("note    cell 2, line 2 (`lib.fit()`) reaches for example.org in lib.fit")
+    assert lines[1] == "FAULT   cell 2, line 2 (`lib.fit()`) raises FloatingPointError: the loss is nan"
+
+
+def test_caches_are_kept_and_all_else_in_temp_is_gone_at_the_next_run(play):
+    play("import os\nopen(os.environ['HOME'] + '/cache', 'w')\nopen(os.environ['TMPDIR'] + '/left', 'w')")
+    run = play("import os\nprint(sorted(os.listdir(os.environ['TMPDIR'])), os.listdir(os.environ['HOME']))")
+    assert run.log.startswith("['home', 'rehearsal', 'site'] ") and "'cache'" in run.log

@@ -23,6 +23,7 @@ from kaggle_utils.platform.session_faults import Finding, findings
 __all__ = ["Contest", "HiddenTest", "Rehearsal", "SubmissionReport", "rehearse_submission"]
 
 _ORDER_ITEMS = 24  # of the run in another order
+_SHOWN = 40  # characters of an answer
 SUBMISSION = "submission.csv"
 
 
@@ -204,11 +205,21 @@ def _compared(played: _Played, rows: Sequence[int], whole: _Played, unit: str, h
         return []
     row, answer = differ[0]
     what = f"answers depend on the order: {len(differ)} of {len(pairs)} differ {how}"
-    return [Finding(f"{what}; {unit} {row} was {_short(whole.answers[row])}, now {_short(answer)}")]
+    was, now = _from_the_difference(whole.answers[row], answer)
+    return [Finding(f"{what}; {unit} {row} was {was}, now {now}")]
+
+
+def _from_the_difference(one: str, other: str) -> tuple[str, str]:
+    """Two texts, quoted; long ones from the first word on in which they differ."""
+    if max(len(one), len(other)) <= _SHOWN:
+        return repr(one), repr(other)
+    words = one.split(), other.split()
+    same = next((i for i, (a, b) in enumerate(zip(*words, strict=False)) if a != b), min(map(len, words)))
+    return _short("... " + " ".join(words[0][same:])), _short("... " + " ".join(words[1][same:]))
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
 
 
 def _costs(one: Run, whole: Run, items: int) -> tuple[Line, Line]:

@@ -46,6 +46,8 @@ FAULTS = (
     "answers that depend on the order",
     "no submission",
 )
+_OF_THE_SYSTEM = {"OSError", "CalledProcessError"}  # what a refused connection or write becomes as a rule
+_OFFLINE = re.compile(r"(?i)connect|network|internet|offline|download|resol|timed out|unreachable|read-only")
 _UNRESOLVED = re.compile(r"(?:resolve host(?: address)?:? |Failed to connect to )[‘'\"]?([\w.-]+)")
 
 
@@ -111,8 +113,10 @@ def _by_line(notes: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def _attempt(run: Run, note: dict[str, Any], sentence: str) -> Finding:
-    """Fatal where the notebook failed on that line; a note where it has lived through it."""
-    failed = run.error is not None and (run.error["cell"], run.error["line"]) == (note.get("cell"), note.get("line"))
+    """Fatal where the notebook failed on that line, and for that reason; a note where it has lived through it."""
+    error = run.error or {"kinds": [], "text": ""}
+    here = run.error is not None and (error["cell"], error["line"]) == (note.get("cell"), note.get("line"))
+    failed = here and (not _OF_THE_SYSTEM.isdisjoint(error["kinds"]) or _OFFLINE.search(error["text"]) is not None)
     return Finding(sentence) if failed else Finding(f"{sentence}; the notebook goes on without", False)
 
 
@@ -183,7 +187,7 @@ _KNOWN: tuple[tuple[Callable, Callable[[dict[str, Any]], str]], ...] = (
         lambda e: f"{_where(e)}: this torch has no kernels for the GPU; runtime.check_gpu() says more",
     ),
     (
-        _is("MemoryError", "OutOfMemoryError"),
+        lambda e: _is("MemoryError", "OutOfMemoryError")(e) or _says("CUDA out of memory")(e),
         lambda e: f"out of memory: {_where(e)} raises {e['kinds'][0]}: {_first_line(e['text'])}",
     ),
     (

@@ -129,4 +129,5 @@ def _on_socket(event: str, arguments: tuple) -> None:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
-install()
+if __name__ == "sitecustomize":
+    install()
