@@ -194,7 +194,7 @@ def _start(model: Network, path: Path) -> None:
 
 
 def _as_wide(kernel: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """A first layer's kernel (O, 3, h, w) for another number of channels: repeated, its sum kept."""
+    """A first layer's kernel (O, 3, h, w) for another number of channels: repeated, and as much weaker, as timm does it."""
     if kernel.ndim != 4 or len(shape) != 4 or kernel.shape[1] != 3 or shape[1] == 3 or kernel.shape[0] != shape[0]:
         return kernel
     repeated = kernel.repeat(1, -(-shape[1] // 3), 1, 1)[:, : shape[1]]
