@@ -1,5 +1,6 @@
 """The search for mask decisions: brute force as referee, and the promise that rows are only rows."""
 
+from dataclasses import replace
 from itertools import product
 
 import cv2
@@ -84,14 +85,48 @@ def test_no_outline_is_better_than_the_one_found():
     assert fit(SEEN, FOLDS).fitted == pytest.approx(forced, abs=1e-12)
 
 
-def test_no_gate_is_better_than_the_one_found():
-    decision = fit(SEEN, FOLDS, SCORES, best_class=[False]).decision
-    found = dice_of(SEEN, decision, SCORES).sum(0)
+@pytest.mark.parametrize("scores", [SCORES, 1 - SCORES])
+@pytest.mark.parametrize("keeps_best", [False, True])
+def test_no_gate_is_better_than_the_one_found(keeps_best, scores):
+    decision = fit(SEEN, FOLDS, scores, best_class=[keeps_best]).decision
+    found = dice_of(SEEN, decision, scores).sum(0)
     for c, rule in enumerate(decision.classes):
-        open_rule = ClassDecision(**{**rule.__dict__, "gate": 0.0})
-        each = dice_of(SEEN, MaskDecision((open_rule,) * C))[:, c]
-        gates = [np.where(SCORES[:, c] >= gate, each, SEEN.empty[:, c]).sum() for gate in [0, 2, *SCORES[:, c]]]
-        assert found[c] == pytest.approx(max(gates), abs=1e-12)
+        gates = [
+            MaskDecision((replace(rule, gate=gate),) * C, 0, keeps_best)
+            for gate in [0.0, 2.0, *scores[:, c].tolist()]
+        ]
+        sums = [dice_of(SEEN, gated, scores)[:, c].sum() for gated in gates]
+        assert found[c] == pytest.approx(max(sums), abs=1e-12)
+
+
+def test_no_rule_is_better_where_the_best_class_is_kept_anyway():
+    decision = fit(SEEN, FOLDS, SCORES, best_class=[True]).decision
+    for c, rule in enumerate(decision.classes):
+        rules = [replace(rule, gate=0.0)]
+        for draw, decide, outline in product(LEVELS, LEVELS, OUTLINES):
+            sizes = np.unique(SEEN.pixels[:, c, decide]) if draw <= decide else []
+            rules += [ClassDecision(draw, 0, decide, int(size) + 1, outline=outline) for size in sizes]
+        for number, level in enumerate(LEVELS):
+            areas = np.unique(SEEN.steps[c].at(number)[1])
+            rules += [ClassDecision(level, int(area) + 1) for area in areas]
+        sums = [dice_of(SEEN, MaskDecision((one,) * C, 0, True), SCORES)[:, c].sum() for one in rules]
+        assert sums[0] == pytest.approx(max(sums), abs=1e-12)
+
+
+def test_the_best_setting_is_taken():
+    settings = list(product([0, 50], [False, True]))
+    alone = [fit(SEEN, FOLDS, SCORES, top_n=[n], best_class=[kept]).fitted for n, kept in settings]
+    together = fit(SEEN, FOLDS, SCORES, top_n=[0, 50])
+    assert together.fitted == max(alone) > min(alone)
+    assert (together.decision.top_n, together.decision.best_class) == settings[int(np.argmax(alone))]
+
+
+def test_masks_of_one_size_stay_or_go_together():
+    maps = np.zeros((3, 1, 1, 9), np.uint8)
+    maps[:2, ..., :5], maps[2, ..., :7] = 200, 200  # 5, 5 and 7 pixels
+    truths = np.zeros_like(maps)
+    truths[1] = maps[1]  # the second mask is right, the others should be empty
+    assert fit(measure(maps, truths, [100]), np.arange(3)).fitted == pytest.approx(2 / 3)  # all three go
 
 
 @pytest.mark.parametrize("settings", [{}, {"class_scores": SCORES}, {"class_scores": SCORES, "top_n": (0, 50)}])
