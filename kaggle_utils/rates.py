@@ -10,9 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
-__all__ = ["Plateau", "cosine", "parameter_groups"]
+__all__ = ["Plateau", "cosine", "optimizer", "parameter_groups"]
 
 
 def parameter_groups(model: nn.Module, lr: float, rates: Mapping[str, float], weight_decay: float) -> list[dict]:
@@ -41,6 +42,19 @@ def parameter_groups(model: nn.Module, lr: float, rates: Mapping[str, float], we
         {"params": parameters, "lr": rate, "base_lr": rate, "weight_decay": decay}
         for (rate, decay), parameters in groups.items()
     ]
+
+
+def optimizer(groups: list[dict], kind: str) -> torch.optim.Optimizer:
+    """An optimiser of such groups: AdamW, or SGD with momentum .9. Raises ValueError for another name.
+
+    >>> optimizer(parameter_groups(nn.Linear(2, 1), 0.1, {}, 0.01), "SGD").param_groups[0]["momentum"]
+    0.9
+    """
+    if kind == "AdamW":
+        return torch.optim.AdamW(groups)
+    if kind == "SGD":
+        return torch.optim.SGD(groups, momentum=0.9)
+    raise ValueError(f"optimizer is {kind!r}, expected AdamW or SGD")
 
 
 def _covers(part: str, name: str) -> bool:

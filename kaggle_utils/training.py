@@ -30,12 +30,15 @@ from kaggle_utils.files import replacing
 from kaggle_utils.freezing import learning_mode, open_blocks
 from kaggle_utils.inference import half_precision, mixed_precision, moved, predict
 from kaggle_utils.plain_json import json_text, plain
-from kaggle_utils.rates import Plateau, cosine, parameter_groups
+from kaggle_utils.rates import Plateau, cosine, optimizer, parameter_groups
 from kaggle_utils.training_parameters import TrainingParameters
 
 __all__ = ["Epoch", "Fold", "Outcome", "TrainingParameters", "train"]
 
 Predictions = Iterator[tuple[np.ndarray, Any]]  # (row numbers (B,), probabilities (B, ...)), batch by batch
+Loss = Callable[[Any, Any], torch.Tensor]  # (outputs, targets) -> scalar
+Metric = Callable[[Predictions], Mapping[str, float]]
+Mix = Callable[[Any, Any, torch.Generator], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,14 @@ class Outcome:
 
 def train(
     model: nn.Module,
-    loss: Callable[[Any, Any], torch.Tensor],
+    loss: Loss,
     fold: Fold,
-    metric: Callable[[Predictions], Mapping[str, float]],
+    metric: Metric,
     folder: Path,
     parameters: TrainingParameters,
     *,
     device: str = "cpu",
-    mix: Callable[[Any, Any, torch.Generator], tuple[Any, Any]] | None = None,
+    mix: Mix | None = None,
     callbacks: Iterable[Callable[[Epoch], None]] = (),
     seconds_left: Callable[[], float] = lambda: math.inf,
     facts: Mapping[str, Any] | None = None,
@@ -106,13 +109,14 @@ def train(
         parameters.require_same(note["parameters"], folder)
         outcome = Outcome(**note["outcome"] | {"folder": folder})
     else:
-        run = _Training(model, loss, fold, metric, folder, parameters, torch.device(device), mix, seconds_left, facts or {})
+        run = _Training(model, loss, fold, metric, folder, parameters, torch.device(device))
+        run.mix, run.seconds_left, run.facts = mix, seconds_left, dict(facts or {})
         outcome = run.to_the_end(tuple(callbacks), progress)
         if outcome.finished:
             with replacing(done) as part:
                 part.write_text(json_text({"parameters": parameters.plain(), "outcome": vars(outcome)}))
             (folder / "resume.pth").unlink(missing_ok=True)
-    if (folder / "best.pth").is_file():
+    if outcome.best_epoch:
         model.load_state_dict(load_weights(folder / "best.pth")["state"])
     return outcome
 
@@ -120,16 +124,22 @@ def train(
 class _Training:
     """The state of one training and the loop over it."""
 
-    def __init__(self, model, loss, fold: Fold, metric, folder: Path, parameters: TrainingParameters, device, mix, left, facts):
-        self.p, self.device, self.folder, self.fold, self.facts = parameters, device, folder, fold, dict(facts)
-        self.loss, self.metric, self.mix, self.seconds_left = loss, metric, mix, left
-        self.model = model
-        self.kept = deepcopy(self.model).requires_grad_(False) if parameters.ema else self.model
-        self.batches = shuffled(fold.examples, fold.train, parameters.batch, parameters.seed, parameters.workers)
-        self.steps = -(-len(self.batches) // parameters.accumulate)  # an epoch
-        self.optimizer = _optimizer(model, parameters)
-        self.scaler = torch.amp.GradScaler("cuda", enabled=half_precision(device, parameters.mixed) is torch.float16)
-        self.plateau = Plateau(*parameters.plateau)
+    mix: Mix | None
+    seconds_left: Callable[[], float]
+    facts: dict[str, Any]
+
+    def __init__(
+        self, model: nn.Module, loss: Loss, fold: Fold, metric: Metric,
+        folder: Path, p: TrainingParameters, device: torch.device,
+    ) -> None:  # fmt: skip
+        self.p, self.device, self.folder, self.fold = p, device, folder, fold
+        self.model, self.loss, self.metric = model, loss, metric
+        self.kept = deepcopy(self.model).requires_grad_(False) if p.ema else self.model
+        self.batches = shuffled(fold.examples, fold.train, p.batch, p.seed, p.workers)
+        self.steps = -(-len(self.batches) // p.accumulate)  # an epoch
+        self.optimizer = optimizer(parameter_groups(model, p.lr, p.rates, p.weight_decay), p.optimizer)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=half_precision(device, p.mixed) is torch.float16)
+        self.plateau = Plateau(*p.plateau)
         self.step, self.history, self.best, self.best_epoch = 0, [], -math.inf, 0
         self.longest = self.judging = 0.0  # seconds
         self._resume()
@@ -178,7 +188,7 @@ class _Training:
             total += self._forward_backward(inputs, targets, number) * len(numbers)
             rows += len(numbers)
             if number % p.accumulate == 0 or number == len(self.batches):
-                self._update(epoch)
+                self._update()
             self.bar.update()
             if self.seconds_left() < p.reserve + self.judging:
                 break
@@ -196,7 +206,7 @@ class _Training:
         self.scaler.scale(value / group).backward()
         return value.detach()
 
-    def _update(self, epoch: int) -> None:
+    def _update(self) -> None:
         p = self.p
         factor = {"cosine": cosine(self.step, p.epochs * self.steps, round(p.warmup_epochs * self.steps)),
                   "plateau": self.plateau.scale, "constant": 1.0}[p.schedule]  # fmt: skip
@@ -219,9 +229,9 @@ class _Training:
             self.kept, self.fold.examples, self.fold.valid,
             batch=p.batch, device=self.device, workers=p.workers, mixed=p.mixed,
         )  # fmt: skip
-        figures = dict(self.metric(predictions))
+        figures = {name: float(value) for name, value in self.metric(predictions).items()}
         score = next(iter(figures.values()))
-        if better := score > self.best:
+        if better := score > self.best and (whole or not self.history):  # else a resumed training would end elsewhere
             self.best, self.best_epoch = score, number
         rate = self.optimizer.param_groups[-1]["lr"]
         self.history.append(plain({"epoch": number, "whole": whole, "loss": loss, "lr": rate, **figures}))
@@ -234,7 +244,7 @@ class _Training:
             callback(Epoch(number, loss, figures, better, self.kept))
 
     def _write(self, better: bool) -> None:
-        facts = {"parameters": self.p.plain(), **self.history[-1], **self.facts}
+        facts = plain({"parameters": self.p.plain(), **self.history[-1], **self.facts})
         content = {"state": {name: tensor.cpu() for name, tensor in self.kept.state_dict().items()}, **facts}
         for name in ["last.pth", "best.pth"][: 1 + better]:
             write_checkpoint(self.folder / name, content)
@@ -271,13 +281,6 @@ class _Training:
 
 _NUMBERS = ("step", "history", "best", "best_epoch", "longest", "judging")
 _STATEFUL = ("model", "kept", "optimizer", "scaler")
-
-
-def _optimizer(model: nn.Module, p: TrainingParameters) -> torch.optim.Optimizer:
-    groups = parameter_groups(model, p.lr, p.rates, p.weight_decay)
-    if p.optimizer == "AdamW":
-        return torch.optim.AdamW(groups)
-    return torch.optim.SGD(groups, momentum=0.9)
 
 
 @torch.no_grad()

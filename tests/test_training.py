@@ -42,6 +42,11 @@ def weights(path) -> dict[str, torch.Tensor]:
     return load_weights(path)["state"]
 
 
+def worse(predictions) -> dict[str, float]:
+    """A score that falls as the model learns, so that the first epoch stays the best."""
+    return {"worse": -brier(predictions)["brier"]}
+
+
 def equal(one: dict, other: dict) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
@@ -72,15 +77,17 @@ class TestLearning:
         assert seen == list(fold.valid)
         assert all((draw is None) == (row in fold.valid) for row, draw in fold.examples.asked)
 
-    def test_accumulated_small_batches_make_the_step_of_a_large_one(self, tmp_path):
+    @pytest.mark.parametrize(("large", "small"), [((8, 1), (2, 4)), ((32, 1), (8, 8))])
+    def test_accumulated_small_batches_make_the_step_of_a_large_one(self, tmp_path, large, small):
         def plain_model():
             torch.manual_seed(0)
             return nn.Sequential(nn.Flatten(), nn.Linear(32, 1))
 
-        for name, batch, accumulate in (("large", 8, 1), ("small", 2, 4)):
-            tried(tmp_path / name, plain_model(), batch=batch, accumulate=accumulate, optimizer="SGD", warmup_epochs=0)
-        large, small = (weights(tmp_path / name / "last.pth") for name in ("large", "small"))
-        assert all(torch.allclose(large[name], small[name], atol=1e-6) for name in large)
+        for batch, accumulate in (large, small):
+            folder = tmp_path / str(batch)
+            tried(folder, plain_model(), batch=batch, accumulate=accumulate, optimizer="SGD", warmup_epochs=0)
+        one, other = (weights(tmp_path / str(batch) / "last.pth") for batch, _ in (large, small))
+        assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
 
     def test_the_mean_of_weights_is_what_is_judged_and_kept(self, tmp_path):
         kept = []
@@ -122,6 +129,16 @@ class TestLearning:
 
         parameters = TrainingParameters(**SHORT | {"epochs": 1})
         assert train(Pair(), loss, halves_fold(), metric, tmp_path, parameters).best == 0.5
+
+    def test_a_gradient_is_cut_to_its_length(self, tmp_path):
+        steps = {}
+        for clip in (0.0, 1e-3):
+            model = small_model()
+            start = torch.cat([p.detach().clone().flatten() for p in model.parameters()])
+            tried(tmp_path / str(clip), model, epochs=1, optimizer="SGD", schedule="constant", weight_decay=0.0, clip=clip)
+            steps[clip] = (torch.cat([p.detach().flatten() for p in model.parameters()]) - start).norm().item()
+        # four steps with momentum .9 and rate .01 of length 1e-3 at most: 1 + 1.9 + 2.71 + 3.439 = 9.049
+        assert steps[1e-3] <= 0.01 * 1e-3 * 9.049 * 1.001 and steps[0.0] > 10 * steps[1e-3]
 
     def test_a_loss_that_is_no_number_is_an_error_with_advice(self, tmp_path):
         with pytest.raises(FloatingPointError, match="epoch 1.*lower lr=0.01"):
@@ -181,7 +198,7 @@ class TestFreezing:
 
 
 class TestResuming:
-    @pytest.mark.parametrize("changes", [{}, {"ema": 0.9, "accumulate": 2}, {"schedule": "plateau", "plateau": (0, 0.5)},
+    @pytest.mark.parametrize("changes", [{}, {"ema": 0.9, "accumulate": 2}, {"schedule": "plateau", "plateau": (1, 0.5), "metric": worse},
                                          {"optimizer": "SGD", "encoder": "0", "opened": {0: "none", 2: "all"}}])  # fmt: skip
     @pytest.mark.parametrize("epoch", [1, 3])
     def test_a_training_killed_within_an_epoch_ends_with_the_same_bits(self, tmp_path, changes, epoch):
@@ -204,6 +221,18 @@ class TestResuming:
     def test_workers_change_nothing(self, tmp_path):
         alone, helped = tried(tmp_path / "0", epochs=2), tried(tmp_path / "2", epochs=2, workers=2)
         assert alone.history == helped.history
+
+    def test_numpys_numbers_do_not_spoil_the_files(self, tmp_path):
+        def dies_later(_):
+            if (tmp_path / "resume.pth").exists():
+                raise Killed
+            return {"s": np.float64(0.5), "none": np.nan}
+
+        with pytest.raises(Killed):
+            tried(tmp_path, metric=dies_later, facts={"size": np.array([4, 8])})
+        assert load_weights(tmp_path / "last.pth")["size"] == [4, 8]
+        outcome = tried(tmp_path, metric=lambda p: {"s": np.float64(0.4)})
+        assert (outcome.best, outcome.best_epoch, outcome.history[0]["none"]) == (0.5, 1, None)
 
     def test_another_seed_changes_it(self, tmp_path):
         assert tried(tmp_path / "0", epochs=1).history != tried(tmp_path / "1", epochs=1, seed=1).history
@@ -244,6 +273,17 @@ class TestDeadline:
         outcome = tried(tmp_path, fold=clock.fold(), seconds_left=clock.left(25), reserve=2.0)
         assert outcome.stopped == "the deadline, within epoch 1" and not outcome.finished
         assert outcome.history[0]["whole"] is False and (tmp_path / "best.pth").is_file()
+
+    def test_an_epoch_cut_short_is_never_the_best_when_a_whole_one_was_judged(self, tmp_path, monkeypatch):
+        clock, scores = Clock(monkeypatch, seconds_a_batch=1), iter([0.5, 0.9])
+
+        def slower(_):
+            clock.step = 1.0  # from the second epoch on
+            return {"s": next(scores)}
+
+        outcome = tried(tmp_path, fold=clock.fold(), metric=slower, seconds_left=clock.left(14), reserve=2.0)
+        assert [e["whole"] for e in outcome.history] == [True, False] and (outcome.best, outcome.best_epoch) == (0.5, 1)
+        assert load_weights(tmp_path / "best.pth")["s"] == 0.5 and load_weights(tmp_path / "last.pth")["s"] == 0.9
 
     def test_no_time_at_all_trains_nothing(self, tmp_path):
         outcome = tried(tmp_path, seconds_left=lambda: 1.0)
