@@ -25,7 +25,7 @@ class Ponds:
     def __len__(self) -> int:
         return len(self.names)
 
-    def first(self, n: int) -> Ponds:
+    def some(self, n: int) -> Ponds:
         return Ponds(self.names[:n])
 
     def take(self, rows: Sequence[int]) -> Ponds:

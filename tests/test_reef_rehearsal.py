@@ -69,13 +69,17 @@ def test_a_truth_that_lacks_a_frame_is_refused(hidden, tmp_path):
 def test_taken_frames_keep_their_truth_under_their_new_numbers(hidden):
     turned = hidden.take([4, 3, 1])
     assert names(turned) == ["21", "20", "9"] and turned.truth.frame.tolist() == [2, 0]
-    assert hidden.first(2).truth.frame.tolist() == [1] and len(hidden.first(99)) == 5
 
 
 def test_the_other_order_turns_the_clips_and_not_the_time_within(hidden):
     assert hidden.other_order(at_most=99) == [3, 4, 0, 1, 2]
     assert hidden.other_order(at_most=4) == [3, 4, 0, 1]
-    assert hidden.first(3).other_order(99) == []  # one clip has no other place
+    assert hidden.take([0, 1, 2]).other_order(99) == []  # one clip has no other place
+
+
+def test_some_frames_are_the_starts_of_several_clips(hidden):
+    assert names(hidden.some(4)) == ["8", "9", "20", "21"] and names(hidden.some(3)) == ["8", "20"]
+    assert names(hidden.some(1)) == ["8"] and hidden.some(5) is hidden
 
 
 def test_what_is_laid_out_is_served_in_that_order(hidden, tmp_path):
@@ -110,6 +114,6 @@ def test_in_place_of_a_hidden_test_come_frames_that_a_fold_has_not_seen(tmp_path
     (tmp_path / "2_train").mkdir()
     run = {"folds": {"0": {"weights": "fold0/best.pth", "f2": 0.5, "minutes": 1, "image_ids": judged}}}
     (tmp_path / "2_train" / "run.json").write_text(json.dumps(run))
-    test = held_out(tmp_path, [tmp_path / "2_train"], at_most=8)
-    assert names(test) == ["0", "1", "20", "21"]  # of each clip, a quarter of the frames
+    test = held_out(tmp_path, [tmp_path / "2_train"], at_most=5)
+    assert names(test) == ["0", "1", "20", "21"]
     assert np.array_equal(test.truth.frame, [1, 3])

@@ -54,9 +54,12 @@ class HiddenFrames:
             truth = kept.replace(frame=number[kept.frame])
         return HiddenFrames(tuple(self.paths[row] for row in rows), self.clips[np.asarray(rows, dtype=int)], truth)
 
-    def first(self, n: int) -> HiddenFrames:
-        """At most the first n frames."""
-        return self.take(range(min(n, len(self))))
+    def some(self, n: int) -> HiddenFrames:
+        """All frames, or where they are more than n, the first of each of up to four clips, n in all at most."""
+        if len(self) <= n:
+            return self
+        ids = list(dict.fromkeys(self.clips.tolist()))[: min(4, n)]
+        return self.take([row for clip in ids for row in np.flatnonzero(self.clips == clip)[: n // len(ids)]])
 
     def other_order(self, at_most: int) -> list[int]:
         """Numbers of frames for a test in another order: clips backwards, the start of each, time kept.
@@ -123,14 +126,12 @@ def hidden_test(folder: Path, frames: Iterable[Path]) -> HiddenFrames:
 def held_out(folder: Path, training: Iterable[Path], at_most: int) -> HiddenFrames:
     """Training frames that the first trained fold has not seen, in place of a hidden test.
 
-    folder: the competition's; training: outputs of the training stage; at_most: frames, of up to four clips.
+    folder: the competition's; training: outputs of the training stage; at_most: see :meth:`HiddenFrames.some`
     """
     _, judged = next(iter(trained_folds(training).values()))
     data = reef.load(folder).present()
     data = data.take(data.frames["image_id"].isin(set(judged)).to_numpy())
-    clips = clip_of_frame(data.frames)
-    rows = [row for clip in np.unique(clips)[:4] for row in np.flatnonzero(clips == clip)[: max(1, at_most // 4)]]
-    return HiddenFrames(tuple(map(Path, data.frames["path"])), clips, data.truth).take(rows)
+    return HiddenFrames(tuple(map(Path, data.frames["path"])), clip_of_frame(data.frames), data.truth).some(at_most)
 
 
 def _image_id(path: Path) -> str:

@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -143,7 +143,7 @@ def _hidden(args: argparse.Namespace, competition: str, plan: Rehearsal, attache
     if folder is None:
         samples = import_module(f"kaggle_utils.competitions.samples.{competition}")
         folder = samples.hidden_folder(plan.folder) / "test_images"
-    return plan.contest.hidden_test(folder, frame_paths(folder) if plan.contest.SERVED else []).first(args.items)
+    return plan.contest.hidden_test(folder, frame_paths(folder) if plan.contest.SERVED else []).some(args.items)
 
 
 def _kept(folder: Path, submission: str | None, log: str) -> str:
