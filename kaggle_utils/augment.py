@@ -86,7 +86,9 @@ def augmentation(
     """
     whole = _composed(_steps(name, PIXEL_SETS | GEOMETRY_SETS), size, 0)
 
-    def augmented(image: np.ndarray, masks: np.ndarray | None, draw: int | None):
+    def augmented(
+        image: np.ndarray, masks: np.ndarray | None, draw: int | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         if whole is None or draw is None:
             return image, masks
         whole.set_random_seed(draw)
@@ -104,7 +106,7 @@ def _steps(name: str, sets: dict[str, list[tuple[str, dict]]]) -> list[tuple[str
     return [step for part in wanted for step in sets[part]]
 
 
-def _composed(steps: list[tuple[str, dict]], size: tuple[int, int] | None, seed: int):
+def _composed(steps: list[tuple[str, dict]], size: tuple[int, int] | None, seed: int) -> Callable[..., dict] | None:
     if not steps:
         return None
     import albumentations

@@ -56,7 +56,7 @@ def _run_and_release(fold: int, run: Callable[[int, str], T], free: SimpleQueue[
         answer = run(fold, device)
         gc.collect()
         if (left := _allocated(device) - before) > 0:
-            warnings.warn(f"fold {fold} left {left / 2**20:.1f} MiB on {device}: something still holds its tensors", stacklevel=3)
+            warnings.warn(f"fold {fold} left {left / 2**20:.1f} MiB on {device}: something holds its tensors", stacklevel=3)
         return answer
     finally:
         if torch.device(device).type == "cuda":

@@ -18,8 +18,9 @@ def block_names(model: nn.Module, encoder: str) -> list[str]:
     encoder: dotted name of the part. Containers of compound modules are opened, so a ResNet gives its
     residual blocks. Raises ValueError for a part that is not there.
 
-    >>> encoder = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.Sequential(nn.Linear(4, 4)), nn.Sequential(nn.Linear(4, 4))))
-    >>> block_names(nn.ModuleDict({"encoder": encoder, "head": nn.Linear(4, 1)}), "encoder")
+    >>> stage = nn.Sequential(nn.Sequential(nn.Linear(4, 4)), nn.Sequential(nn.Linear(4, 4)))
+    >>> model = nn.ModuleDict({"encoder": nn.Sequential(nn.Conv2d(3, 4, 1), stage), "head": nn.Linear(4, 1)})
+    >>> block_names(model, "encoder")
     ['encoder.0', 'encoder.1.0', 'encoder.1.1']
     """
     part = _part(model, encoder)

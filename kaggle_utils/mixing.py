@@ -29,7 +29,7 @@ def mixup(alpha: float = 0.4, p: float = 0.5) -> Mix:
     True
     """
 
-    def mix(images: torch.Tensor, targets: torch.Tensor, generator: torch.Generator):
+    def mix(images: torch.Tensor, targets: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         if torch.rand((), generator=generator) >= p:
             return images, targets
         share, other = _share(alpha, generator), torch.randperm(len(images), generator=generator)
@@ -49,7 +49,7 @@ def cutmix(alpha: float = 1.0, p: float = 0.5) -> Mix:
     True
     """
 
-    def mix(images: torch.Tensor, targets: torch.Tensor, generator: torch.Generator):
+    def mix(images: torch.Tensor, targets: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         if torch.rand((), generator=generator) >= p:
             return images, targets
         other = torch.randperm(len(images), generator=generator)

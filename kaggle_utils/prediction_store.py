@@ -103,7 +103,7 @@ class PredictionStore:
             for name, asked in (("rows", numbers.tolist()), ("shape", tuple(shape)), ("facts", head["facts"])):
                 own = store.rows.tolist() if name == "rows" else getattr(store, name)
                 if own != asked:
-                    raise ValueError(f"{path} holds other {name} ({str(own)[:80]}, now {str(asked)[:80]}): delete it or name another")
+                    raise ValueError(f"{path} holds other {name}: {str(own)[:80]}, now {str(asked)[:80]}; name another file")
             return store
         path.parent.mkdir(parents=True, exist_ok=True)
         np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(numbers), *shape))

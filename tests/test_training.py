@@ -95,6 +95,17 @@ class TestLearning:
         tried(tmp_path, model, ema=0.9, epochs=1, callbacks=[lambda epoch: kept.append(epoch.model)])
         assert kept[0] is not model and equal(kept[0].state_dict(), weights(tmp_path / "last.pth"))
 
+    def test_a_long_mean_does_not_cling_to_the_first_weights(self, tmp_path):
+        model, states = small_model(), {}
+        states["start"] = [p.detach().clone() for p in model.parameters()]
+
+        def note(epoch):
+            states["mean"], states["now"] = ([p.detach().clone() for p in m.parameters()] for m in (epoch.model, model))
+
+        tried(tmp_path, model, ema=0.9999, epochs=1, callbacks=[note])
+        start, mean, now = (torch.cat([p.flatten() for p in states[name]]) for name in ("start", "mean", "now"))
+        assert (mean - start).norm() > 0.5 * (now - start).norm()
+
     def test_a_decay_of_nothing_follows_at_once(self, tmp_path):
         tried(tmp_path / "mean", ema=1e-12, epochs=2)
         tried(tmp_path / "plain", epochs=2)
@@ -198,8 +209,12 @@ class TestFreezing:
 
 
 class TestResuming:
-    @pytest.mark.parametrize("changes", [{}, {"ema": 0.9, "accumulate": 2}, {"schedule": "plateau", "plateau": (1, 0.5), "metric": worse},
-                                         {"optimizer": "SGD", "encoder": "0", "opened": {0: "none", 2: "all"}}])  # fmt: skip
+    @pytest.mark.parametrize("changes", [
+        {},
+        {"ema": 0.9, "accumulate": 2},
+        {"schedule": "plateau", "plateau": (1, 0.5), "metric": worse},
+        {"optimizer": "SGD", "encoder": "0", "opened": {0: "none", 2: "all"}},
+    ])  # fmt: skip
     @pytest.mark.parametrize("epoch", [1, 3])
     def test_a_training_killed_within_an_epoch_ends_with_the_same_bits(self, tmp_path, changes, epoch):
         whole = tried(tmp_path / "whole", **changes)
@@ -377,8 +392,9 @@ class TestBatches:
             in_order(Halves(), [], batch=2)
 
 
-@pytest.mark.parametrize(("changes", "match"), [({"schedule": "cos"}, "'cos'.*cosine"), ({"optimizer": "Adam"}, "AdamW"),
-                                               ({"batch": 0}, "batch is 0"), ({"ema": 1.0}, "ema is 1.0")])  # fmt: skip
+@pytest.mark.parametrize(("changes", "match"), [
+    ({"schedule": "cos"}, "'cos'.*cosine"), ({"optimizer": "Adam"}, "AdamW"), ({"batch": 0}, "batch is 0"), ({"ema": 1.0}, "ema is 1.0"),
+])  # fmt: skip
 def test_parameters_that_make_no_sense_are_named(changes, match):
     with pytest.raises(ValueError, match=match):
         TrainingParameters(**changes)

@@ -50,7 +50,8 @@ def test_a_resized_view_comes_back_in_its_place_and_size(name, factor):
 
 
 def test_sides_are_rounded_to_what_encoders_take():
-    assert view_batch(one_pixel(), "identity@0.8").shape[-2:] == (32, 64) and view_batch(one_pixel(), "hflip@1.3").shape[-2:] == (32, 96)
+    assert view_batch(one_pixel(), "identity@0.8").shape[-2:] == (32, 64)
+    assert view_batch(one_pixel(), "hflip@1.3").shape[-2:] == (32, 96)
     assert view_batch(one_pixel(), "hflip@2").dtype == torch.uint8
 
 
@@ -132,8 +133,10 @@ class TestMerging:
     def test_sharpening_leaves_certainty_and_doubt(self):
         assert sharpened(np.array([0.0, 0.5, 1.0])).tolist() == [0.0, 0.5, 1.0]
 
-    @pytest.mark.parametrize(("options", "match"), [({"how": "median"}, "'median'.*geometric"), ({"weights": (1, 2)}, "expected 3"),
-        ({"weights": (0, 0, 0)}, "not all 0"), ({"weights": (1, 1, 1), "how": "maximum"}, "maximum knows none")])  # fmt: skip
+    @pytest.mark.parametrize(("options", "match"), [
+        ({"how": "median"}, "'median'.*geometric"), ({"weights": (1, 2)}, "expected 3"), ({"weights": (0, 0, 0)}, "not all 0"),
+        ({"weights": (1, 1, 1), "how": "maximum"}, "maximum knows none"),
+    ])  # fmt: skip
     def test_mistakes_are_named(self, options, match):
         with pytest.raises(ValueError, match=match):
             merged(self.answers, **options)
