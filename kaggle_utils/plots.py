@@ -179,12 +179,13 @@ def statistics_by_group(table: pd.DataFrame, group: str) -> Picture:
     return figure
 
 
-def gains(table: pd.DataFrame, names: Sequence[str] | None = None) -> Picture:
+def gains(table: pd.DataFrame, names: Sequence[str] | None = None, metric: str = "F2") -> Picture:
     """What each variant gains, with its interval: only those that clear zero are worth their trouble.
 
     table: columns name, gain, gain_low, gain_high, as :func:`kaggle_utils.intervals.f2_table` makes;
         NaN bounds (nothing to resample) are drawn as a point alone
     names: which rows; by default all, the largest gain on top
+    metric: what is gained
     """
     table = table.sort_values("gain") if names is None else table.set_index("name").loc[list(names)[::-1]].reset_index()
     figure, axes = new_figure(7, 0.9 + 0.32 * len(table))
@@ -198,7 +199,7 @@ def gains(table: pd.DataFrame, names: Sequence[str] | None = None) -> Picture:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(table)), table["name"])
     axes.set_ylim(-0.6, len(table) - 0.4)
-    label(axes, "What each is worth", "gain in F2 over the baseline, 95 % interval")
+    label(axes, "What each is worth", f"gain in {metric} over the baseline, 95 % interval")
     axes.xaxis.grid(True, color="#dee2e6", linewidth=0.6)
     axes.set_axisbelow(True)
     return figure

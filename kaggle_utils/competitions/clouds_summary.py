@@ -28,7 +28,11 @@ def summary(runs: Path, truth: Path | None = None) -> list[str]:
     submission = runs / "4_submit" / "submission.csv"
     if not submission.is_file():
         return lines
-    if truth is not None:
+    validation = runs / "4_submit" / "validation.json"
+    if validation.is_file():
+        v = json.loads(validation.read_text())
+        lines.append(f"validation Dice:  {v['dice']:.4f} of the submission notebook on {v['pairs'] // 4} pictures")
+    elif truth is not None:
         card = clouds.score_files(truth, submission, clouds.SUBMISSION_SHAPE)
         lines.append(f"hidden-test Dice: {card.dice:.4f}; all empty {card.all_empty:.4f}")
     return [*lines, f"submission:     {submission}"]

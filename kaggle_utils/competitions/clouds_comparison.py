@@ -1,0 +1,134 @@
+"""Clouds: what each step of a decision is worth on images it was not fitted on.
+
+Every candidate is measured once; then its rule is fitted on the other folds and judged on each, so the
+Dice of an image never comes from a rule that has seen it. Candidates are compared on the same resampled
+groups of images (near-duplicates together), so a gain comes with an interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kaggle_utils.competitions.clouds import CloudsData
+from kaggle_utils.competitions.clouds_decision import HALF, CloudsDecision, Merge, merged_labels, merged_masks
+from kaggle_utils.competitions.clouds_runs import Runs
+from kaggle_utils.intervals import bootstrap_interval, paired_difference
+from kaggle_utils.mask_search import MaskStatistics, dice_of, fit, measure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Candidate", "Measured", "choose", "dice_gains", "fitted", "look", "rules", "weighted"]
+
+TOP_PIXELS = (0, 17_500)  # of 183,750: the first place's number beside the label head
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A merge of prediction sets as the search sees it: statistics of (N, 4) masks, labels (N, 4) probabilities."""
+
+    merge: Merge
+    statistics: MaskStatistics
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A decision with its Dice.
+
+    decision: fitted on all images; fitted: its mean Dice there
+    dice: (N, 4) cross-fitted, each image's by the rule that has not seen its fold
+    """
+
+    decision: CloudsDecision
+    fitted: float
+    dice: np.ndarray
+
+
+def look(
+    runs: Runs, data: CloudsData, merge: Merge, levels: Sequence[int], outlines: Sequence[str] = ("drawn",),
+    progress: str | None = None,
+) -> Measured:  # fmt: skip
+    """One pass over the judged images; data: the images the runs were trained on."""
+    truths = (data.masks(row) for row in runs.rows)
+    statistics = measure(merged_masks(runs, merge), truths, levels, outlines, progress)
+    return Measured(merge, statistics, merged_labels(runs, merge))
+
+
+def rules(measured: Measured, fold_of_row: np.ndarray) -> dict[str, Candidate]:
+    """Rule upon rule: one half, levels and sizes per class, the gate, the best class kept.
+
+    fold_of_row: (N,); HALF's level must have been measured
+    """
+    plain = dice_of(measured.statistics, HALF)
+    return {
+        "one half": Candidate(CloudsDecision(measured.merge), float(plain.mean()), plain),
+        "levels and sizes": fitted(measured, fold_of_row, gate=False),
+        "gate": fitted(measured, fold_of_row, best_class=(False,)),
+        "best class kept": fitted(measured, fold_of_row, best_class=(True,)),
+    }
+
+
+def fitted(
+    measured: Measured, fold_of_row: np.ndarray, gate: bool = True, best_class: Sequence[bool] = (False, True)
+) -> Candidate:
+    """The best rule for a merge; gate: whether label head and highest pixels may forbid a mask."""
+    scores = measured.labels if gate else None
+    found = fit(measured.statistics, fold_of_row, scores, TOP_PIXELS if gate else (0,), best_class if gate else (False,))
+    dice = np.empty(measured.labels.shape)
+    for fold, rule in found.decisions.items():
+        dice[fold_of_row == fold] = dice_of(measured.statistics, rule, scores)[fold_of_row == fold]
+    return Candidate(CloudsDecision(measured.merge, found.decision, gate), found.fitted, dice)
+
+
+def weighted(sets: Sequence[str]) -> dict[str, Merge]:
+    """Merges of the same sets: the mean, each set doubled in turn, and the other ways.
+
+    >>> list(weighted(["a", "b"]))
+    ['mean', '2 x a', '2 x b', 'geometric', 'sharpened', 'maximum']
+    """
+    sets = tuple(sets)
+    doubled = {f"2 x {name}": Merge(sets, tuple(1.0 + (name == other) for other in sets)) for name in sets}
+    return {"mean": Merge(sets), **doubled, **{how: Merge(sets, how=how) for how in ("geometric", "sharpened", "maximum")}}
+
+
+def dice_gains(dice: Mapping[str, np.ndarray], group_of_row: np.ndarray, baseline: str) -> pd.DataFrame:
+    """One row a candidate: name, dice, low, high, gain, gain_low, gain_high (95 % intervals over groups of images).
+
+    dice: name -> (N, 4); group_of_row: (N,) ids; baseline: the name that the others are compared with
+
+    >>> dice = {"a": np.full((4, 4), 0.5), "b": np.full((4, 4), 0.6)}
+    >>> dice_gains(dice, np.arange(4), "a")[["name", "gain", "gain_low"]].round(3).values.tolist()
+    [['a', 0.0, 0.0], ['b', 0.1, 0.1]]
+    """
+    import pandas as pd
+
+    group = np.unique(group_of_row, return_inverse=True)[1]
+    counts = {name: np.column_stack([np.bincount(group, one.sum(1)), 4 * np.bincount(group)]) for name, one in dice.items()}
+    rows = []
+    for name, one in counts.items():
+        score = bootstrap_interval(one, _ratio)
+        gain = paired_difference(one, counts[baseline], _ratio)
+        rows.append((name, score.value, score.low, score.high, gain.value, gain.low, gain.high))
+    return pd.DataFrame(rows, columns=["name", "dice", "low", "high", "gain", "gain_low", "gain_high"])
+
+
+def choose(table: pd.DataFrame, names: Sequence[str], baseline: str, certain: bool = False) -> str:
+    """The name with the highest Dice in a table of :func:`dice_gains`.
+
+    names: which may be chosen; certain: only those whose gain is above 0 over its whole interval, or the baseline
+
+    >>> dice = {"a": np.full((4, 4), 0.5), "b": np.full((4, 4), 0.6)}
+    >>> choose(dice_gains(dice, np.arange(4), "a"), ["a", "b"], "a", certain=True)
+    'b'
+    """
+    able = table[table["name"].isin(names) & ((table["gain_low"] > 0) | (not certain) | (table["name"] == baseline))]
+    return str(able.sort_values("dice", kind="stable")["name"].iloc[-1])
+
+
+def _ratio(counts: np.ndarray) -> np.ndarray:
+    return counts[:, 0] / counts[:, 1]
