@@ -184,6 +184,15 @@ class TestTraining:
         assert not list(tmp_path.rglob("resume.pth")) and not list(tmp_path.rglob("*.partial"))
         assert all(f < 6 for f in results[0].predictions["identity@128"].frame)
 
+    def test_nothing_reaches_for_the_network(self, small_reef, tmp_path, monkeypatch):
+        import socket
+
+        asked = []
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: asked.append(a) or [])
+        monkeypatch.setattr(socket.socket, "connect", lambda self, address: asked.append(address))
+        train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY | {"epochs": 1}), SETS[:1])
+        assert asked == []
+
     def test_what_is_done_is_not_done_again(self, small_reef, tmp_path):
         parameters = DetectorParameters(**TINY | {"epochs": 1})
         first = train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])

@@ -83,11 +83,13 @@ def train_and_predict(
     parameters: DetectorParameters,
     sets: Sequence[PredictionSet],
     device: str = "cpu",
+    scratch: Path | None = None,
 ) -> FoldResult:
     """One fold: train on the others' frames, predict its own in every set; what is there is not redone.
 
     data: frames whose images are there; fold_of_frame: (n_frames,) int
     folder: this fold's own, gets the weights, progress and ``<set>.csv`` files
+    scratch: where links to the frames and their labels go, which nobody needs later; None: into folder
     Raises ValueError when a side of the split has no frame.
     """
     from kaggle_utils.detector.training import Validation, train_fold
@@ -98,7 +100,7 @@ def train_and_predict(
         raise ValueError(f"fold {fold} has {len(valid)} frames to judge and {len(train)} to train on, expected both")
     began = time.time()
     yaml = write_yolo_dataset(
-        folder / "yolo", data.frames, data.truth, train, valid, empties=parameters.empties, seed=parameters.seed
+        (scratch or folder) / f"yolo{fold}", data.frames, data.truth, train, valid, empties=parameters.empties, seed=parameters.seed
     )
     paths = data.frames["path"].to_numpy()[valid].tolist()
     truth = data.truth[np.isin(data.truth.frame, valid)]
@@ -120,6 +122,7 @@ def train_folds(
     parameters: DetectorParameters,
     sets: Sequence[PredictionSet],
     devices: Sequence[str] = ("cpu",),
+    scratch: Path | None = None,
 ) -> list[FoldResult]:
     """Several folds, each in ``folder/fold<k>``; with several devices a fold on each, side by side.
 
@@ -128,20 +131,20 @@ def train_folds(
     """
     jobs = [(data, fold_of_frame, fold, folder / f"fold{fold}", parameters, sets) for fold in folds]
     if len(devices) == 1 or len(jobs) == 1:
-        return [_reported(train_and_predict(*job, devices[0])) for job in jobs]
+        return [_reported(train_and_predict(*job, devices[0], scratch)) for job in jobs]
     context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
     free = context.Manager().Queue()
     for device in devices:
         free.put(device)
     with ProcessPoolExecutor(len(devices), mp_context=context) as pool:
-        waiting = [pool.submit(_on_a_free_device, free, job) for job in jobs]
+        waiting = [pool.submit(_on_a_free_device, free, job, scratch) for job in jobs]
         return [_reported(future.result()) for future in waiting]
 
 
-def _on_a_free_device(free: Any, job: tuple) -> FoldResult:
+def _on_a_free_device(free: Any, job: tuple, scratch: Path | None) -> FoldResult:
     device = free.get()
     try:
-        return train_and_predict(*job, device)
+        return train_and_predict(*job, device, scratch)
     finally:
         free.put(device)
 

@@ -51,5 +51,6 @@ def _import_quietly() -> None:
 
     opener = Image.open
     with np.printoptions():
-        import ultralytics.utils  # noqa: F401
+        import ultralytics.data.utils
     Image.open = opener
+    ultralytics.data.utils.check_font = lambda font: None  # would fetch one, for plots that are switched off
