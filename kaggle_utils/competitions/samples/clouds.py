@@ -26,7 +26,7 @@ from kaggle_utils.rle import rle_from_mask
 
 __all__ = ["make_clouds_sample", "hidden_folder"]
 
-VERSION = 1  # raised when the same parameters paint other pictures
+VERSION = 2  # raised when the same parameters paint other pictures
 JPEG_QUALITY = 92
 TEST_HAZE = 1.25  # how much hazier the test is, so that it can be told from train, but hardly
 TWICE = 0.04  # of the training images are a second look at the one before

@@ -156,12 +156,14 @@ PAINTERS: dict[str, Callable[[np.random.Generator, Shape], np.ndarray]] = {
 
 
 def haze(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """What belongs to no kind, (H, W) float32: cirrus in streaks, loose clouds, and the sun's glint on the sea."""
+    """What belongs to no kind, (H, W) float32: cirrus in streaks, loose clouds and scraps, the sun's glint on the sea."""
     turn = rng.uniform(-0.8, 0.8)
-    cirrus = smooth_step(noise(rng, shape, 0.3 * shape[0], 4.0, turn), 0.9, 2.6)
+    cirrus = smooth_step(noise(rng, shape, 0.3 * shape[0], 4.0, turn), 0.7, 2.6)
     cirrus *= 0.6 + 0.4 * smooth_step(noise(rng, shape, 0.04 * shape[0], 7.0, turn), -1, 1)
     lumps = noise(rng, shape, 0.16 * shape[0]) + 0.7 * noise(rng, shape, 0.04 * shape[0])
-    loose = _frayed(rng, smooth_step(lumps, 1.2, 3.4), 0.03)
+    loose = _frayed(rng, smooth_step(lumps, 0.9, 3.2), 0.03)
+    scraps = noise(rng, shape, 0.022 * shape[0], 1.6, turn) + 0.9 * noise(rng, shape, 0.22 * shape[0])
+    loose = np.maximum(loose, 0.8 * smooth_step(scraps, 1.5, 3.6))
     middle, broad = rng.uniform(0, shape[1]), rng.uniform(0.1, 0.22) * shape[1]
     glint = np.exp(-(((np.arange(shape[1]) - middle) / broad) ** 2)) * rng.choice([0.0, 0.25], p=[0.5, 0.5])
     veil = glint[None] * (0.8 + 0.2 * smooth_step(noise(rng, shape, 0.2 * shape[0]), -1, 1))
@@ -180,7 +182,7 @@ def paint_sky(
     density = haze(rng, shape) * hazier
     taken = np.zeros(shape, np.float32)
     for kind, share in sorted(shares.items()):
-        density = density * (1 - 0.75 * share)
+        density = density * (1 - 0.65 * share)
         taken = np.maximum(taken, PAINTERS[kind](rng, shape) * share)
     density = np.clip(np.maximum(density, taken), 0, 1)
     density *= 0.86 + 0.14 * smooth_step(noise(rng, shape, 0.012 * shape[0]), -1.5, 1.5)
