@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 smp = pytest.importorskip("segmentation_models_pytorch")
 
 from torch.nn import functional  # noqa: E402
+from training_fixtures import one_thread  # noqa: E402, F401
 
 from kaggle_utils.losses import LOSSES, balance, bce, dice, dice_batch, focal, loss, lovasz, masks_and_labels  # noqa: E402
 

@@ -7,9 +7,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("segmentation_models_pytorch")
 
 from torch import nn  # noqa: E402
+from training_fixtures import one_thread  # noqa: E402, F401
 
 from kaggle_utils.checkpoints import load_weights, start_from, write_checkpoint  # noqa: E402
 from kaggle_utils.freezing import block_names  # noqa: E402
+from kaggle_utils.group_norm import with_group_norm  # noqa: E402
 from kaggle_utils.losses import loss  # noqa: E402
 from kaggle_utils.models import ModelParameters, architectures, build, load_model  # noqa: E402
 from kaggle_utils.training import Fold, TrainingParameters, train  # noqa: E402
@@ -110,6 +112,13 @@ class TestOptions:
             model = build(ModelParameters("unet", LITE, norm=norm)).train()
             with torch.no_grad():
                 assert torch.allclose(model(batch)[:1], model(batch[:1]), atol=1e-4) is alone
+
+    def test_a_group_norm_keeps_scale_and_shift(self):
+        norm = nn.BatchNorm2d(6)
+        nn.init.uniform_(norm.weight)
+        nn.init.uniform_(norm.bias)
+        group = with_group_norm(nn.Sequential(norm), groups=4)[0]
+        assert torch.equal(group.weight, norm.weight) and torch.equal(group.bias, norm.bias) and group.num_groups == 2
 
     def test_group_norm_can_leave_the_encoder(self):
         model = build(ModelParameters("unet", "resnet18", norm="group"))

@@ -1,9 +1,7 @@
-"""The trainer: it learns, resumes to the same result, ends in time, and leaves nothing behind."""
+"""The trainer: it learns, and resumes after a kill to the same result."""
 
-import gc
 import json
 import math
-import weakref
 
 import numpy as np
 import pytest
@@ -11,50 +9,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
-from training_fixtures import Halves, accuracy, brier, halves_fold, small_model  # noqa: E402
+from training_fixtures import BCE, SHORT, Halves, accuracy, brier, equal, halves_fold, one_thread, small_model, tried, weights, worse  # noqa: E402, F401
 
-from kaggle_utils.batches import in_order, shuffled  # noqa: E402
 from kaggle_utils.checkpoints import load_weights  # noqa: E402
-from kaggle_utils.fold_runs import each_fold  # noqa: E402
-from kaggle_utils.freezing import block_names, learning_mode, open_blocks  # noqa: E402
-from kaggle_utils.inference import predict, probabilities  # noqa: E402
-from kaggle_utils.rates import parameter_groups  # noqa: E402
 from kaggle_utils.training import Fold, TrainingParameters, train  # noqa: E402
-
-BCE = nn.functional.binary_cross_entropy_with_logits
-SHORT = {"epochs": 4, "batch": 8, "lr": 0.01}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Tiny tensors: threads that wait for one another cost more than they bring."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Killed(BaseException):
     """What ends a process in the middle of things."""
-
-
-def weights(path) -> dict[str, torch.Tensor]:
-    return load_weights(path)["state"]
-
-
-def worse(predictions) -> dict[str, float]:
-    """A score that falls as the model learns, so that the first epoch stays the best."""
-    return {"worse": -brier(predictions)["brier"]}
-
-
-def equal(one: dict, other: dict) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def tried(folder, model=None, metric=brier, fold=None, **changes):
-    options = {k: changes.pop(k) for k in ("callbacks", "seconds_left", "mix", "facts", "progress") if k in changes}
-    parameters = TrainingParameters(**SHORT | changes)
-    return train(model or small_model(), BCE, fold or halves_fold(), metric, folder, parameters, **options)
 
 
 class TestLearning:
@@ -156,58 +118,6 @@ class TestLearning:
             train(small_model(), lambda o, t: o.sum() * math.nan, halves_fold(), brier, tmp_path, TrainingParameters(**SHORT))
 
 
-class TestSchedules:
-    def rates(self, folder, **changes) -> list[float]:
-        return [epoch["lr"] for epoch in tried(folder, **changes).history]
-
-    def test_the_cosine_ends_at_a_hundredth(self, tmp_path):
-        rates = self.rates(tmp_path)
-        assert rates == sorted(rates, reverse=True) and rates[-1] == pytest.approx(1e-4)
-
-    def test_a_plateau_halves_the_rate_when_the_score_stands_still(self, tmp_path):
-        rates = self.rates(tmp_path, metric=lambda p: {"s": 0.5}, schedule="plateau", plateau=(1, 0.5), epochs=6)
-        assert rates == pytest.approx([0.01, 0.01, 0.01, 0.005, 0.005, 0.0025])
-
-    def test_patience_ends_it(self, tmp_path):
-        scores = iter([0.5, 0.7, 0.6, 0.6, 0.9])
-        outcome = tried(tmp_path, metric=lambda p: {"s": next(scores)}, patience=2, epochs=9)
-        assert outcome.stopped == "no better score in 2 epochs" and len(outcome.history) == 4 and outcome.finished
-
-    def test_parts_learn_at_their_own_rate(self):
-        groups = parameter_groups(small_model(), 0.1, {"0": 0.5, "0.3": 0.1}, 0.01)
-        shapes = {round(g["base_lr"], 3): [tuple(p.shape) for p in g["params"]] for g in groups if g["weight_decay"]}
-        assert shapes == {0.05: [(4, 1, 3, 3)], 0.01: [(4, 4, 3, 3)], 0.1: [(1, 128)]}
-
-    def test_a_rate_for_nothing_is_named(self):
-        with pytest.raises(ValueError, match="'encoder'.*'0', '1'"):
-            parameter_groups(small_model(), 0.1, {"encoder": 0.5}, 0.01)
-
-
-class TestFreezing:
-    def test_a_frozen_encoder_keeps_weights_and_statistics_until_it_is_opened(self, tmp_path):
-        start, states = small_model().state_dict(), []
-
-        def note(epoch):
-            states.append({n: t.clone() for n, t in epoch.model.state_dict().items()})
-
-        tried(tmp_path, encoder="0", opened={0: "none", 2: 1, 3: "all"}, callbacks=[note])
-        part = [{n: t for n, t in s.items() if n.startswith("0.")} for s in (start, *states)]
-        assert equal(part[0], part[1]) and equal(part[1], part[2])
-        moved = [n for n in part[2] if not torch.equal(part[2][n], part[3][n])]
-        assert moved == ["0.3.weight", "0.3.bias"] and not torch.equal(part[3]["0.0.weight"], part[4]["0.0.weight"])
-        assert not torch.equal(start["1.2.weight"], states[0]["1.2.weight"])
-
-    def test_blocks_are_opened_by_name(self):
-        model = small_model()
-        assert open_blocks(model, "0", "0,3") == ["0.0", "0.3"] and block_names(model, "0") == ["0.0", "0.1", "0.3"]
-        assert not model[0][1].weight.requires_grad and not learning_mode(model)[0][1].training
-
-    @pytest.mark.parametrize(("encoder", "which", "match"), [("0", "9", "0.0, 0.1, 0.3"), ("body", "all", "no part 'body'")])
-    def test_what_is_not_there_is_named(self, encoder, which, match):
-        with pytest.raises(ValueError, match=match):
-            open_blocks(small_model(), encoder, which)
-
-
 class TestResuming:
     @pytest.mark.parametrize("changes", [
         {},
@@ -267,131 +177,6 @@ class TestResuming:
         tried(tmp_path)
         assert sorted(p.name for p in tmp_path.iterdir()) == ["best.pth", "done.json", "last.pth", "progress.json"]
         assert len(json.loads((tmp_path / "progress.json").read_text())) == 4
-
-
-class TestDeadline:
-    def test_no_epoch_is_begun_that_would_not_end_in_time(self, tmp_path, monkeypatch):
-        clock = Clock(monkeypatch, seconds_a_batch=1)  # 4 batches and the metric's 2: an epoch takes 4 s, or a little more
-        outcome = tried(tmp_path, fold=clock.fold(), seconds_left=clock.left(14), reserve=2.0)
-        assert not outcome.finished and len(outcome.history) == 2 and "the deadline" in outcome.stopped
-        assert (tmp_path / "resume.pth").is_file() and not (tmp_path / "done.json").exists()
-
-    def test_the_next_session_goes_on_to_the_same_result(self, tmp_path, monkeypatch):
-        whole = tried(tmp_path / "whole")
-        clock = Clock(monkeypatch, seconds_a_batch=1)
-        tried(tmp_path / "cut", fold=clock.fold(), seconds_left=clock.left(14), reserve=2.0)
-        assert tried(tmp_path / "cut").history == whole.history
-        assert equal(weights(tmp_path / "cut" / "best.pth"), weights(tmp_path / "whole" / "best.pth"))
-
-    def test_a_first_epoch_that_takes_too_long_is_cut_and_judged(self, tmp_path, monkeypatch):
-        clock = Clock(monkeypatch, seconds_a_batch=10)
-        outcome = tried(tmp_path, fold=clock.fold(), seconds_left=clock.left(25), reserve=2.0)
-        assert outcome.stopped == "the deadline, within epoch 1" and not outcome.finished
-        assert outcome.history[0]["whole"] is False and (tmp_path / "best.pth").is_file()
-
-    def test_an_epoch_cut_short_is_never_the_best_when_a_whole_one_was_judged(self, tmp_path, monkeypatch):
-        clock, scores = Clock(monkeypatch, seconds_a_batch=1), iter([0.5, 0.9])
-
-        def slower(_):
-            clock.step = 1.0  # from the second epoch on
-            return {"s": next(scores)}
-
-        outcome = tried(tmp_path, fold=clock.fold(), metric=slower, seconds_left=clock.left(14), reserve=2.0)
-        assert [e["whole"] for e in outcome.history] == [True, False] and (outcome.best, outcome.best_epoch) == (0.5, 1)
-        assert load_weights(tmp_path / "best.pth")["s"] == 0.5 and load_weights(tmp_path / "last.pth")["s"] == 0.9
-
-    def test_no_time_at_all_trains_nothing(self, tmp_path):
-        outcome = tried(tmp_path, seconds_left=lambda: 1.0)
-        assert outcome.best is None and outcome.history == [] and "0 s to use after 0 epochs" in outcome.stopped
-
-
-class Clock:
-    """A clock that moves when training examples are made, 8 of them a batch."""
-
-    def __init__(self, monkeypatch, seconds_a_batch: float) -> None:
-        self.now, self.step = 0.0, seconds_a_batch / 8
-        monkeypatch.setattr("kaggle_utils.training.time.monotonic", lambda: self.now)
-
-    def left(self, seconds: float):
-        return lambda: seconds - self.now
-
-    def fold(self) -> Fold:
-        clock = self
-
-        class Slow(Halves):
-            def __getitem__(self, key):
-                clock.now += clock.step if key[1] is not None else 0
-                return super().__getitem__(key)
-
-        return Fold(Slow(), range(32), range(32, 48))
-
-
-class TestFolds:
-    def test_no_model_of_a_fold_survives_into_the_next(self, tmp_path):
-        seen: list[weakref.ref] = []
-
-        def run(fold, device):
-            assert [ref() for ref in seen] == [None] * len(seen)
-            model = small_model()
-            seen.extend(weakref.ref(p) for p in model.parameters())
-            ring = [model]
-            ring.append(ring)  # what holds itself goes only when it is looked for
-            return tried(tmp_path / str(fold), model, epochs=1, ema=0.5,
-                         callbacks=[lambda e: seen.append(weakref.ref(e.model))]).best  # fmt: skip
-
-        assert len(each_fold([0, 1, 2], run)) == 3
-        gc.collect()
-        assert len(seen) == 3 * 9 and all(ref() is None for ref in seen)
-
-    def test_an_answer_that_holds_its_model_is_caught_by_the_same_test(self):
-        answers = each_fold([0], lambda fold, device: small_model())
-        assert weakref.ref(answers[0])() is not None
-
-    def test_side_by_side_each_device_has_one_fold_at_a_time(self):
-        import threading
-
-        busy, meet = [], threading.Barrier(2, timeout=10)
-
-        def run(fold, device):
-            assert device not in busy
-            busy.append(device)
-            meet.wait()  # passes only if two run at once
-            busy.remove(device)
-            return fold, device
-
-        answers = each_fold([0, 1, 2, 3], run, devices=["cpu", "cpu:0"])
-        assert [fold for fold, _ in answers] == [0, 1, 2, 3] and {device for _, device in answers} == {"cpu", "cpu:0"}
-
-    def test_an_error_names_itself(self):
-        with pytest.raises(ZeroDivisionError):
-            each_fold([0, 1], lambda fold, device: 1 // fold, devices=["cpu", "cpu:0"])
-
-
-class TestBatches:
-    def test_every_row_comes_once_in_an_order_that_epoch_and_seed_decide(self):
-        def epoch(seed, number, rows=range(7)):
-            loader = shuffled(Halves(), rows, batch=3, seed=seed)
-            loader.batch_sampler.epoch = number
-            return [rows.tolist() for rows, _ in loader]
-
-        first = epoch(0, 0)
-        assert sorted(sum(first, [])) == list(range(7)) and [len(b) for b in first] == [2, 3, 2]
-        assert first == epoch(0, 0, rows=[6, 5, 4, 3, 2, 1, 0]) and first != epoch(0, 1) and first != epoch(1, 0)
-
-    def test_no_batch_has_a_single_row(self):
-        assert min(len(rows) for rows, _ in shuffled(Halves(), range(17), batch=16, seed=0)) == 8
-
-    def test_predictions_come_in_the_order_of_rows(self):
-        model = small_model()
-        parts = list(predict(model, Halves(), [9, 2, 5], batch=2))
-        assert np.concatenate([rows for rows, _ in parts]).tolist() == [2, 5, 9]
-        images = torch.stack([torch.from_numpy(Halves()[row, None][0]) for row in (2, 5, 9)])
-        with torch.no_grad():
-            assert np.allclose(np.concatenate([p for _, p in parts]), probabilities(model.eval(), images).numpy(), atol=1e-6)
-
-    def test_no_rows_are_refused(self):
-        with pytest.raises(ValueError, match="at least one"):
-            in_order(Halves(), [], batch=2)
 
 
 @pytest.mark.parametrize(("changes", "match"), [

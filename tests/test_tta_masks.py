@@ -6,6 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
+from training_fixtures import one_thread  # noqa: E402, F401
 
 from kaggle_utils.inference import predict  # noqa: E402
 from kaggle_utils.merging import HOW, merged, sharpened  # noqa: E402

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
-from kaggle_utils.training import Fold
+from kaggle_utils.checkpoints import load_weights
+from kaggle_utils.training import Fold, Outcome, TrainingParameters, train
 
+BCE = nn.functional.binary_cross_entropy_with_logits
+SHORT = {"epochs": 4, "batch": 8, "lr": 0.01}
 ROWS = 48
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Tiny tensors: threads that wait for one another cost more than they bring."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class Halves:
@@ -50,3 +65,23 @@ def brier(predictions) -> dict[str, float]:
     """1 - mean squared error; never the same for two models, so it shows every difference."""
     wrong = [(answer[:, 0] - (rows % 2 == 0)) ** 2 for rows, answer in predictions]
     return {"brier": 1 - float(np.concatenate(wrong).mean())}
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return load_weights(path)["state"]
+
+
+def worse(predictions) -> dict[str, float]:
+    """A score that falls as the model learns, so that the first epoch stays the best."""
+    return {"worse": -brier(predictions)["brier"]}
+
+
+def equal(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def tried(folder: Path, model: nn.Module | None = None, metric=brier, fold: Fold | None = None, **changes) -> Outcome:
+    """A short training; changes are parameters or options of train()."""
+    options = {k: changes.pop(k) for k in ("callbacks", "seconds_left", "mix", "facts", "progress") if k in changes}
+    parameters = TrainingParameters(**SHORT | changes)
+    return train(model or small_model(), BCE, fold or halves_fold(), metric, folder, parameters, **options)
