@@ -23,7 +23,9 @@ RUN = [
     "torchvision",
     "albumentations==2.0.8",
     "ensemble-boxes==1.0.9",
-    "ultralytics>=8.3",
+    "ultralytics>=8.4,<9",
+    "segmentation-models-pytorch>=0.5",
+    "timm",
     "norfair==2.1.1",  # later releases declare numpy<2, though they run on 2
     "packaging",
     "nbclient",

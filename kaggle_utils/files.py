@@ -8,6 +8,7 @@ holds it at a time.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["replacing", "locked"]
+__all__ = ["fingerprint", "replacing", "locked"]
 
 
 @contextmanager
@@ -61,3 +62,12 @@ def locked(file: IO) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def fingerprint(path: str | os.PathLike) -> str:
+    """The SHA-1 of a file's bytes, 40 hexadecimal digits: is this the file it was?"""
+    digest = hashlib.sha1()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

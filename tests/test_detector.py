@@ -53,6 +53,21 @@ class TestArchitectures:
         assert model(torch.zeros(1, 3, 64, 64))[0][:, 4].mean().item() == pytest.approx(0.03, abs=0.01)
 
 
+class TestParameters:
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"hsv": (0.1, 0.2)}, "hsv"),
+            ({"augmentations": "clahhe"}, "'clahhe'"),
+            ({"chain": {"epochs": 3}}, "chain"),
+            ({"chain": ({"epoch": 3},)}, "stage 0.*'epoch'"),
+        ],
+    )
+    def test_what_cannot_be_is_refused_at_once(self, wrong, said):
+        with pytest.raises(ValueError, match=said):
+            DetectorParameters(**wrong)
+
+
 class TestWeights:
     def test_weights_come_back_with_their_facts(self, tmp_path):
         model = arch.build(arch.architecture("yolov5t"))
@@ -142,6 +157,12 @@ class TestInference:
         found = Detector(_Bright(), imgsz=64).predict_frames([(n, image) for n in (3, 9, 12)], batch=2)
         assert found.frame.tolist() == [3, 9, 12]
 
+    def test_a_trained_detector_asks_as_it_was_trained_to(self, tmp_path):
+        facts = {"imgsz": 64, "parameters": {"min_score": 0.2, "nms_iou": 0.3}}
+        arch.save_weights(tmp_path / "w.pth", arch.build(arch.architecture("yolov5t")), **facts)
+        detector = Detector.load(tmp_path / "w.pth")
+        assert (detector.min_score, detector.nms_iou, detector.imgsz) == (0.2, 0.3, 64)
+
     def test_a_checkpoint_of_another_kind_is_refused(self, tmp_path):
         torch.save({"state": {}}, tmp_path / "w.pth")
         with pytest.raises(ValueError, match="written by this kit"):
@@ -195,10 +216,25 @@ class TestTraining:
 
     def test_what_is_done_is_not_done_again(self, small_reef, tmp_path):
         parameters = DetectorParameters(**TINY | {"epochs": 1})
-        first = train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
-        stamp = (tmp_path / "stage0" / "best.pth").stat().st_mtime_ns
         train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
-        assert (tmp_path / "stage0" / "best.pth").stat().st_mtime_ns == stamp and first.weights.is_file()
+        files = [tmp_path / "stage0" / "best.pth", tmp_path / "best.pth", tmp_path / "identity@128.csv"]
+        before = [f.stat().st_mtime_ns for f in files]
+        train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
+        assert [f.stat().st_mtime_ns for f in files] == before
+
+    @pytest.mark.parametrize("change", ["folds", "parameters"])
+    def test_other_folds_or_parameters_are_trained_anew(self, small_reef, tmp_path, change):
+        parameters, folds = DetectorParameters(**TINY | {"epochs": 1}), FOLDS
+        train_and_predict(small_reef, folds, 0, tmp_path, parameters, SETS[:1])
+        stamp = json.loads((tmp_path / "stage0" / "done.json").read_text())["stamp"]
+        if change == "folds":
+            folds = np.tile([0, 1], 6)
+        else:
+            parameters = DetectorParameters(**TINY | {"epochs": 1, "lr": 1e-4})
+        found = train_and_predict(small_reef, folds, 0, tmp_path, parameters, SETS[:1])
+        assert json.loads((tmp_path / "stage0" / "done.json").read_text())["stamp"] != stamp
+        assert len((tmp_path / "stage0" / "progress.jsonl").read_text().splitlines()) == 1
+        assert found.rows.tolist() == np.flatnonzero(folds == 0).tolist()
 
     def test_a_killed_training_goes_on_behind_its_last_epoch(self, small_reef, tmp_path, monkeypatch):
         from kaggle_utils.detector import training
@@ -219,12 +255,43 @@ class TestTraining:
         epochs = [json.loads(line)["epoch"] for line in Path(tmp_path, "stage0", "progress.jsonl").read_text().splitlines()]
         assert epochs == [1, 2, 3]
 
+    def test_a_killed_training_of_other_parameters_is_not_gone_on_with(self, small_reef, tmp_path, monkeypatch, capsys):
+        from kaggle_utils.detector import training
+
+        kept = training._F2Trainer.save_model
+
+        def dies(self):
+            kept(self)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(training._F2Trainer, "save_model", dies)
+        with pytest.raises(KeyboardInterrupt):
+            train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY), SETS[:1])
+        monkeypatch.setattr(training._F2Trainer, "save_model", kept)
+        train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY | {"seed": 5}), SETS[:1])
+        epochs = [json.loads(line)["epoch"] for line in Path(tmp_path, "stage0", "progress.jsonl").read_text().splitlines()]
+        assert epochs == [1, 2] and "training starts anew" in capsys.readouterr().out
+
+    def test_a_changed_stage_of_a_chain_and_those_behind_it_are_trained_anew(self, small_reef, tmp_path):
+        chain = ({"imgsz": 96, "epochs": 1}, {"imgsz": 128, "epochs": 1})
+        stamps = []
+        for second in (128, 160):
+            chain = (chain[0], {"imgsz": second, "epochs": 1})
+            train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY | {"chain": chain}), SETS[:1])
+            stamps.append(json.loads((tmp_path / "stage1" / "done.json").read_text())["stamp"])
+        assert stamps[0] != stamps[1] and load_weights(tmp_path / "best.pth")["imgsz"] == 160
+
+    def test_hours_end_a_stage_and_do_not_stretch_it(self, small_reef, tmp_path):
+        parameters = DetectorParameters(**TINY | {"epochs": 3, "hours": 1e-6})
+        train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
+        assert len((tmp_path / "stage0" / "progress.jsonl").read_text().splitlines()) == 1
+
     def test_a_chain_starts_each_stage_from_the_one_before_and_keeps_the_last(self, small_reef, tmp_path):
         chain = ({"imgsz": 96, "epochs": 1}, {"imgsz": 128, "epochs": 1, "freeze": 2})
         train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY | {"chain": chain}), SETS[:1])
         assert not (tmp_path / "stage0" / "best.pth").exists() and (tmp_path / "stage1" / "best.pth").is_file()
         assert load_weights(tmp_path / "best.pth")["imgsz"] == 128
-        assert json.loads((tmp_path / "stage1" / "done.json").read_text())["start"].endswith("stage0/best.pth")
+        assert json.loads((tmp_path / "stage1" / "done.json").read_text())["parameters"]["start"].endswith("stage0/best.pth")
 
     def test_folds_side_by_side_give_what_folds_in_turn_give(self, small_reef, tmp_path):
         parameters, result = DetectorParameters(**TINY | {"epochs": 1}), {}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from kaggle_utils.boxes import Boxes
 from kaggle_utils.competitions.reef import ReefData, read_predictions, write_predictions
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
-from kaggle_utils.files import replacing
+from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.images import decode
 from kaggle_utils.metrics import f2_curve
 from kaggle_utils.paste import donors_from_frames
@@ -92,13 +91,12 @@ def train_and_predict(
     scratch: where links to the frames and their labels go, which nobody needs later; None: into folder
     Raises ValueError when a side of the split has no frame.
     """
-    from kaggle_utils.detector.training import Validation, train_fold
+    from kaggle_utils.detector.training import Validation, minutes_of, train_fold
 
     valid = np.flatnonzero(fold_of_frame == fold)
     train = np.flatnonzero(fold_of_frame != fold)
     if not len(valid) or not len(train):
         raise ValueError(f"fold {fold} has {len(valid)} frames to judge and {len(train)} to train on, expected both")
-    began = time.time()
     yaml = write_yolo_dataset(
         (scratch or folder) / f"yolo{fold}", data.frames, data.truth, train, valid, empties=parameters.empties, seed=parameters.seed
     )
@@ -106,12 +104,11 @@ def train_and_predict(
     truth = data.truth[np.isin(data.truth.frame, valid)]
     donors = _donors(data, train, parameters) if parameters.paste else ()
     weights = train_fold(yaml, Validation(valid, paths, truth), folder, parameters, donors, device)
-    minutes = (time.time() - began) / 60
     detector = Detector.load(weights, device)
     predictions = {str(s): _predict_set(detector, data, valid, folder, s, parameters) for s in sets}
     first = predictions[str(sets[0])]
     f2 = f2_curve(truth, first).best[1] if len(first) else 0.0
-    return FoldResult(fold, weights, valid, predictions, f2, minutes)
+    return FoldResult(fold, weights, valid, predictions, f2, minutes_of(folder))
 
 
 def train_folds(
@@ -161,21 +158,17 @@ def _predict_set(
 
     path = folder / f"{which}.csv"
     frames = data.frames.iloc[rows].reset_index(drop=True)
-    marker = json.dumps([str(which), p.changed(), _stamp(folder / "best.pth")], default=str)
+    marker = json.dumps([str(which), p.min_score, p.nms_iou, fingerprint(folder / "best.pth"), frames["image_id"].tolist()])
     note = path.with_suffix(".json")
     if not (path.is_file() and note.is_file() and note.read_text() == marker):
         paths = frames["path"].tolist()
-        options = {"imgsz": which.imgsz, "view_name": which.view, "min_score": p.min_score, "nms_iou": p.nms_iou}
+        options = {"imgsz": which.imgsz, "view_name": which.view}  # scores and overlaps: as the detector was trained
         found = predict_paths(detector, np.arange(len(rows)), paths, progress=f"predict {which}", **options)
         write_predictions(path, frames, found)
         with replacing(note) as partial:
             partial.write_text(marker)
     boxes = read_predictions(path, frames)
     return boxes.replace(frame=rows[boxes.frame])
-
-
-def _stamp(path: Path) -> list[float]:
-    return [path.stat().st_mtime, path.stat().st_size]
 
 
 def _donors(data: ReefData, rows: Iterable[int], p: DetectorParameters) -> tuple:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch.utils.data import get_worker_info
 from tqdm import tqdm
 from ultralytics.data.dataset import YOLODataset
@@ -29,6 +30,7 @@ class FrameAugmentation:
 
     donors: patches of starfish, as kaggle_utils.paste makes them, at the size of training
     paste: probability that an empty frame gets one to three of them
+    blend: how they are blended in, ``alpha`` or ``poisson``
     crop: side in pixels of the square window that is cut out, mostly around a starfish; 0: the whole frame
     rotate90: probability of a quarter turn, to either side
     pixels: (H, W, 3) uint8 RGB -> the same shape, changes colours and sharpness only
@@ -36,6 +38,7 @@ class FrameAugmentation:
 
     donors: tuple = ()
     paste: float = 0.0
+    blend: str = "alpha"
     crop: int = 0
     rotate90: float = 0.0
     pixels: Callable[[np.ndarray], np.ndarray] | None = None
@@ -43,7 +46,7 @@ class FrameAugmentation:
     def __call__(self, image: np.ndarray, xyxy: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(H, W, 3) uint8 RGB and (N, 4) xyxy pixels -> the same, changed."""
         if self.donors and not len(xyxy) and rng.random() < self.paste:
-            image, xyxy = paste_objects(image, xyxy, self.donors, rng, count=int(rng.integers(1, 4)))
+            image, xyxy = paste_objects(image, xyxy, self.donors, rng, count=int(rng.integers(1, 4)), blend=self.blend)
         if self.crop:
             image, xyxy = cut_window(image, xyxy, self.crop, rng)
         if rng.random() < self.rotate90:
@@ -97,7 +100,7 @@ class FrameDataset(YOLODataset):
         if self.rng is None:
             worker = get_worker_info()
             number = 0 if worker is None else worker.id + 1
-            self.rng = np.random.default_rng([self.seed, number])
+            self.rng = np.random.default_rng([self.seed, number, torch.initial_seed() % 2**32 if worker else 0])
             pixels = pixel_augmentation(self.pixel_set, seed=1000 * self.seed + number)
             self.augmentation = replace(self.augmentation, pixels=pixels)
         return self.rng

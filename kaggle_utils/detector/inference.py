@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,10 +26,14 @@ class Detector:
     model: ultralytics DetectionModel
     imgsz: longer side in pixels that frames are resized to unless a call says otherwise
     device: "cpu", "cuda", "cuda:1", ...
+    min_score, nms_iou: of :meth:`predict` unless a call says otherwise; a trained detector knows its own
     """
 
-    def __init__(self, model: nn.Module, imgsz: int, device: str = "cpu") -> None:
+    def __init__(
+        self, model: nn.Module, imgsz: int, device: str = "cpu", min_score: float = 0.01, nms_iou: float = 0.6
+    ) -> None:
         self.model, self.imgsz, self.device = model.to(device).eval(), imgsz, torch.device(device)
+        self.min_score, self.nms_iou = min_score, nms_iou
         self.stride = int(model.stride.max())
 
     @classmethod
@@ -39,7 +44,8 @@ class Detector:
             raise ValueError(f"{path} holds {sorted(content)}, expected a checkpoint written by this kit's training")
         model = build(content["architecture"], content["architecture"].get("nc", 1))
         model.load_state_dict({k: v.float() for k, v in content["state"].items()})
-        return cls(model.fuse(verbose=False), content["imgsz"], device)
+        asked = {k: content["parameters"][k] for k in ("min_score", "nms_iou") if k in content.get("parameters", {})}
+        return cls(model.fuse(verbose=False), content["imgsz"], device, **asked)
 
     @torch.inference_mode()
     def predict(
@@ -48,8 +54,8 @@ class Detector:
         *,
         imgsz: int | None = None,
         view_name: str = "identity",
-        min_score: float = 0.01,
-        nms_iou: float = 0.6,
+        min_score: float | None = None,
+        nms_iou: float | None = None,
         max_boxes: int = 100,
     ) -> Boxes:
         """Boxes in the given images, image number i as frame i, in each image's own pixels.
@@ -64,7 +70,9 @@ class Detector:
         seen = [view(image, view_name) for image in images]
         batch, scale = self._batch(seen, imgsz or self.imgsz)
         raw = self.model(batch)
-        found = non_max_suppression(raw, min_score, nms_iou, max_det=max_boxes)
+        lowest = self.min_score if min_score is None else min_score
+        overlap = self.nms_iou if nms_iou is None else nms_iou
+        found = non_max_suppression(raw, lowest, overlap, max_det=max_boxes, max_time_img=math.inf)  # whatever it takes
         tables = [_table(i, boxes.cpu().numpy(), scale) for i, boxes in enumerate(found)]
         boxes = Boxes.concat(tables)
         xyxy = unview_boxes(boxes.xyxy, view_name, width, height)

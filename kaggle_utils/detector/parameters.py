@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from kaggle_utils.augment import PIXEL_SETS
+
 __all__ = ["DetectorParameters", "SAMPLE", "SMOKE"]
 
 
@@ -45,15 +47,30 @@ class DetectorParameters:
     rotate90: float = 0.5  # probability of a quarter turn; 2nd place: +.02
     hsv: tuple[float, float, float] = (0.015, 0.5, 0.4)  # hue, saturation, value, as fractions
     augmentations: str = "none"  # a named set of kaggle_utils.augment
-    paste: float = 0.0  # probability of starfish pasted into an empty frame; 5th place: Poisson paste
+    paste: float = 0.0  # probability of starfish pasted into an empty frame
+    paste_blend: str = "alpha"  # alpha, or poisson, the 5th place's way
     # validation and out-of-fold predictions
     min_score: float = 0.01  # the decision is made later, so keep nearly everything
     nms_iou: float = 0.6  # of two boxes that overlap more, the lower is dropped
     # the machine
     seed: int = 0  # covers the data order, augmentation and initial weights on one device
     workers: int = 2  # decoding processes; on a CPU ultralytics uses none
-    cache: bool = False  # keep decoded frames in memory
-    hours: float = 0.0  # stop a fold's stage after this long; 0: never
+    cache: bool = False  # keep resized frames in memory: 2.8 MB each at 1280, so for small data only
+    hours: float = 0.0  # the epoch in which this is over is a stage's last; 0: no limit
+
+    def __post_init__(self) -> None:
+        if len(tuple(self.hsv)) != 3:
+            raise ValueError(f"hsv is {self.hsv!r}, expected three fractions: hue, saturation, value")
+        unknown = [name for name in self.augmentations.split("+") if name not in PIXEL_SETS]
+        if unknown:
+            raise ValueError(f"augmentations is {self.augmentations!r}, {unknown} is not among {', '.join(PIXEL_SETS)}")
+        known = [f.name for f in fields(self)]
+        if isinstance(self.chain, Mapping) or not self.chain:
+            raise ValueError(f"chain is {self.chain!r}, expected stages such as ({{'imgsz': 640}}, {{'imgsz': 1280}})")
+        for number, stage in enumerate(self.chain):
+            wrong = [name for name in stage if name not in known or name == "chain"]
+            if wrong:
+                raise ValueError(f"stage {number} of chain sets {wrong[0]!r}, expected some of {', '.join(known)}")
 
     @classmethod
     def chosen(cls, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> DetectorParameters:

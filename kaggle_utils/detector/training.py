@@ -8,6 +8,7 @@ reaches for the network.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
@@ -32,11 +33,11 @@ from kaggle_utils.detector.architecture import architecture, build, save_weights
 from kaggle_utils.detector.dataset import FrameAugmentation, FrameDataset
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
-from kaggle_utils.files import replacing
+from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.images import decode
 from kaggle_utils.metrics import f2_curve
 
-__all__ = ["Validation", "train_fold", "predict_paths"]
+__all__ = ["Validation", "minutes_of", "predict_paths", "stage_plan", "train_fold"]
 
 
 @dataclass(frozen=True)
@@ -70,39 +71,71 @@ def train_fold(
     donors: Sequence = (),
     device: str = "cpu",
 ) -> Path:
-    """Run every stage of ``parameters.chain`` on one fold; a stage that is done is not run again.
+    """Run every stage of ``parameters.chain`` on one fold; what is done with the same data is not run again.
 
     data_yaml: a YOLO dataset file with train and val
-    folder: gets ``best.pth`` (the last stage's best epoch), ``progress.json`` (a line of figures an epoch)
-    Returns the path of best.pth. Earlier stages' weights are deleted once the next stage is done.
+    folder: gets ``best.pth`` (the last stage's best epoch) and, a folder a stage, ``progress.jsonl`` (a line of
+        figures a validation) and ``done.json``
+    Returns the path of best.pth. Earlier stages' weights are deleted at the end.
     """
-    start, made = parameters.start, []
-    for number, changes in enumerate(parameters.chain):
-        stage = replace(parameters, chain=({},), start=start, **changes)
-        place = folder / f"stage{number}"
-        if not _is_done(place, stage):
-            _train_stage(data_yaml, validation, place, stage, donors, device)
-        made.append(place / "best.pth")
-        start = str(made[-1])
-    with replacing(folder / "best.pth") as partial:
-        shutil.copyfile(made[-1], partial)
-    for earlier in made[:-1]:
-        earlier.unlink(missing_ok=True)
+    plan = stage_plan(parameters, _data_stamp(data_yaml, validation), folder)
+    finished = [_is_done(place, stamp) for place, _, stamp in plan]
+    first = len(plan) if finished[-1] else finished.index(False)
+    for place, stage, stamp in plan[first:]:
+        _train_stage(data_yaml, validation, place, stage, stamp, donors, device)
+    last = plan[-1][0] / "best.pth"
+    if not (folder / "best.pth").is_file() or fingerprint(folder / "best.pth") != fingerprint(last):
+        with replacing(folder / "best.pth") as partial:
+            shutil.copyfile(last, partial)
+    for place, _, _ in plan[:-1]:
+        (place / "best.pth").unlink(missing_ok=True)
     return folder / "best.pth"
 
 
-def _is_done(place: Path, stage: DetectorParameters) -> bool:
+def stage_plan(
+    parameters: DetectorParameters, data_stamp: str, folder: Path
+) -> list[tuple[Path, DetectorParameters, str]]:
+    """(its folder, its parameters, its stamp) of each stage; a stamp stands for all that the stage's weights depend on."""
+    start, origin, plan = parameters.start, parameters.start and fingerprint(parameters.start), []
+    for number, changes in enumerate(parameters.chain):
+        stage = replace(parameters, chain=({},), **({"start": start} | dict(changes)))
+        known = json.dumps(asdict(replace(stage, start="")), sort_keys=True)
+        stamp = hashlib.sha1(f"{known} {origin} {data_stamp}".encode()).hexdigest()
+        plan.append((folder / f"stage{number}", stage, stamp))
+        start, origin = str(plan[-1][0] / "best.pth"), stamp
+    return plan
+
+
+def minutes_of(folder: Path) -> float:
+    """Minutes that a fold's finished stages were trained, over all sessions."""
+    return sum(json.loads(path.read_text())["minutes"] for path in folder.glob("stage*/done.json"))
+
+
+def _data_stamp(data_yaml: Path, validation: Validation) -> str:
+    """Stands for the frames on both sides and their labels: other folds or more frames give another."""
+    digest = hashlib.sha1(repr(list(validation.paths)).encode())
+    for array in (validation.rows, validation.truth.frame, validation.truth.xyxy):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for path in sorted((Path(data_yaml).parent / "labels" / "train").glob("*.txt")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _is_done(place: Path, stamp: str) -> bool:
     marker = place / "done.json"
-    return marker.is_file() and json.loads(marker.read_text()) == json.loads(json.dumps(asdict(stage)))
+    return (place / "best.pth").is_file() and marker.is_file() and json.loads(marker.read_text())["stamp"] == stamp
 
 
-def _train_stage(data_yaml, validation, place: Path, stage: DetectorParameters, donors, device: str) -> None:
+def _train_stage(
+    data_yaml: Path, validation: Validation, place: Path, stage: DetectorParameters, stamp: str, donors: Sequence, device: str
+) -> None:
     place.mkdir(parents=True, exist_ok=True)
-    trainer = _F2Trainer(data_yaml, validation, place, stage, donors, device)
+    (place / "done.json").unlink(missing_ok=True)
+    trainer = _F2Trainer(data_yaml, validation, place, stage, stamp, donors, device)
     trainer.train()
     (place / "resume.pth").unlink(missing_ok=True)
     with replacing(place / "done.json") as partial:
-        partial.write_text(json.dumps(asdict(stage)))
+        partial.write_text(json.dumps({"stamp": stamp, "minutes": trainer.seconds / 60, "parameters": asdict(stage)}))
 
 
 def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str) -> dict[str, Any]:
@@ -113,7 +146,7 @@ def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str)
         "project": str(place), "name": "log", "exist_ok": True, "save_dir": str(place / "log"),
         "epochs": p.epochs, "batch": p.batch, "nbs": p.batch if p.batch > 0 else 64, "imgsz": p.crop or p.imgsz, "optimizer": p.optimizer,
         "lr0": p.lr, "cos_lr": True, "warmup_epochs": p.warmup_epochs, "warmup_bias_lr": 0.0, "freeze": p.freeze or None,
-        "patience": p.patience, "time": p.hours or None, "mosaic": p.mosaic, "close_mosaic": max(1, p.epochs // 5),
+        "patience": p.patience, "mosaic": p.mosaic, "close_mosaic": max(1, p.epochs // 5),
         "scale": p.scale, "translate": p.translate, "fliplr": p.fliplr, "flipud": p.flipud,
         "hsv_h": hue, "hsv_s": saturation, "hsv_v": value, "augmentations": [],
         "seed": p.seed, "workers": p.workers, "cache": p.cache, "device": device, "amp": _gains_from_amp(device),
@@ -129,14 +162,35 @@ def _gains_from_amp(device: str) -> bool:
 class _F2Trainer(DetectionTrainer):
     """ultralytics' trainer with F2 validation, safe checkpoints and the kit's frames."""
 
-    def __init__(self, data_yaml, validation: Validation, place: Path, stage: DetectorParameters, donors, device: str):
-        self.stage, self.judge, self.place, self.donors, self.began = stage, validation, place, tuple(donors), time.time()
+    def __init__(
+        self,
+        data_yaml: Path,
+        validation: Validation,
+        place: Path,
+        stage: DetectorParameters,
+        stamp: str,
+        donors: Sequence,
+        device: str,
+    ) -> None:
+        self.stage, self.stamp, self.judge, self.place, self.donors = stage, stamp, validation, place, tuple(donors)
+        self.began, self.before = time.time(), 0.0  # seconds that earlier sessions took
         engine.check_amp = lambda model: True  # ours is decided above; ultralytics' downloads a model to find out
         LOGGER.setLevel("ERROR")
         super().__init__(overrides=_overrides(data_yaml, place, stage, device))
         self.add_callback("on_train_start", _F2Trainer._open_bar)
+        self.add_callback("on_train_epoch_end", _F2Trainer._watch_the_clock)
         self.add_callback("on_fit_epoch_end", _F2Trainer._move_bar)
         self.add_callback("teardown", _F2Trainer._close_bar)
+
+    @property
+    def seconds(self) -> float:
+        """Spent on this stage so far, over all sessions."""
+        return self.before + time.time() - self.began
+
+    def _watch_the_clock(self) -> None:
+        if self.stage.hours and self.seconds > 3600 * self.stage.hours:
+            print(f"{self.place.parent.name}: {self.stage.hours} hours are over, epoch {self.epoch + 1} is the last")
+            self.stop = True
 
     def _open_bar(self) -> None:
         self.bar = tqdm(desc=f"train {self.place.parent.name}", total=self.epochs, initial=self.start_epoch, unit="epoch")
@@ -153,13 +207,23 @@ class _F2Trainer(DetectionTrainer):
         """The stage's architecture with its start weights."""
         model = build(architecture(self.stage.model), self.data["nc"], self.stage.prior)
         if self.stage.start:
-            start_from(model, Path(self.stage.start))
+            fitting, tensors = start_from(model, Path(self.stage.start))
+            print(f"start weights: {fitting} of {tensors} tensors fit ({self.stage.start})")
         return model
+
+    def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
+        """ultralytics' loader; the one for validation, which only counts labels, gets no processes."""
+        workers = self.args.workers
+        self.args.workers = workers if mode == "train" else 0
+        try:
+            return super().get_dataloader(dataset_path, batch_size, rank, mode)
+        finally:
+            self.args.workers = workers
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> torch.utils.data.Dataset:
         """Training frames with the kit's augmentations; the validation frames' labels, whose images are not used."""
         p, train = self.stage, mode == "train"
-        augmentation = FrameAugmentation(self.donors, p.paste, p.crop, p.rotate90)
+        augmentation = FrameAugmentation(self.donors, p.paste, p.paste_blend, p.crop, p.rotate90)
         return FrameDataset(
             img_path=img_path, imgsz=self.args.imgsz, batch_size=batch, augment=train, hyp=self.args, rect=False,
             cache="ram" if p.cache and train else None, stride=32, task="detect", data=self.data,
@@ -180,7 +244,7 @@ class _F2Trainer(DetectionTrainer):
         return {"f2": f2}, f2
 
     def _report(self, figures: dict[str, float]) -> None:
-        figures |= {"loss": float(sum(self.tloss.values())), "minutes": (time.time() - self.began) / 60}
+        figures |= {"loss": float(sum(self.tloss.values())), "minutes": self.seconds / 60, "batch": self.batch_size}
         with open(self.place / "progress.jsonl", "a") as log:
             log.write(json.dumps({k: round(v, 4) for k, v in figures.items()}) + "\n")
 
@@ -200,6 +264,8 @@ class _F2Trainer(DetectionTrainer):
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "best_fitness": self.best_fitness,
+            "stamp": self.stamp,
+            "seconds": self.seconds,
             "stopper": {"best_fitness": self.stopper.best_fitness, "best_epoch": self.stopper.best_epoch},
             "rng": torch.get_rng_state(),
         }
@@ -207,11 +273,12 @@ class _F2Trainer(DetectionTrainer):
         return True
 
     def resume_training(self, ckpt: Any) -> None:
-        """Go on behind the last finished epoch, when a killed run left one."""
-        path = self.place / "resume.pth"
-        if not path.is_file():
+        """Go on behind the last finished epoch, when a killed run of this very stage left one; else start anew."""
+        state = self._left_by_a_killed_run()
+        if state is None:
+            for name in ("resume.pth", "best.pth", "progress.jsonl"):
+                (self.place / name).unlink(missing_ok=True)
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.ema = ModelEMA(self.model)
         self.ema.ema.load_state_dict(state["ema"])
@@ -221,7 +288,25 @@ class _F2Trainer(DetectionTrainer):
         self.best_fitness = state["best_fitness"]
         self.stopper.__dict__.update(state["stopper"])
         torch.set_rng_state(state["rng"].cpu())
-        self.start_epoch = state["epoch"] + 1
+        self.start_epoch, self.before = state["epoch"] + 1, state["seconds"]
+        self._forget_lines_after(self.start_epoch)
+
+    def _left_by_a_killed_run(self) -> dict[str, Any] | None:
+        path = self.place / "resume.pth"
+        if not path.is_file():
+            return None
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state.get("stamp") != self.stamp:
+            print(f"{path} is of other parameters, folds or data: training starts anew")
+            return None
+        return state
+
+    def _forget_lines_after(self, epoch: int) -> None:
+        """Lines of an epoch that was killed before its checkpoint was written; it is trained again."""
+        path = self.place / "progress.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+        with replacing(path) as partial:
+            partial.write_text("".join(line for line in lines if json.loads(line)["epoch"] <= epoch))
 
     def _handle_nan_recovery(self, epoch: int) -> bool:
         if self.loss is not None and not self.loss.isfinite():
