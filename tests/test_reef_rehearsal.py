@@ -111,7 +111,8 @@ def test_in_place_of_a_hidden_test_come_frames_that_a_fold_has_not_seen(tmp_path
     images(tmp_path / "train_images", frames)
     frames.to_csv(tmp_path / "train.csv", index=False)
     judged = [f"0-{10 * s + f}" for s in (0, 2) for f in range(4)]
-    (tmp_path / "2_train").mkdir()
+    (tmp_path / "2_train" / "fold0").mkdir(parents=True)
+    (tmp_path / "2_train" / "fold0" / "best.pth").touch()
     run = {"folds": {"0": {"weights": "fold0/best.pth", "f2": 0.5, "minutes": 1, "image_ids": judged}}}
     (tmp_path / "2_train" / "run.json").write_text(json.dumps(run))
     test = held_out(tmp_path, [tmp_path / "2_train"], at_most=5)

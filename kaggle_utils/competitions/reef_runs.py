@@ -1,23 +1,42 @@
 """What the training stage hands over: run.json, and out-of-fold predictions a set a file.
 
-One kernel may train all folds or one; several outputs are read as if one kernel had written them.
+One kernel may train all folds or one; several outputs are read as if one kernel had written them, once it
+is sure that they belong together: the same parameters, each fold once, no frame judged by two folds.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kaggle_utils.boxes import Boxes
+from kaggle_utils.competitions.faults import column_faults, refuse
 from kaggle_utils.competitions.reef import ReefData, read_predictions, write_predictions
 from kaggle_utils.files import replacing
 
-__all__ = ["Runs", "write_run", "read_runs", "trained_folds", "judged_only", "boxes_of"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Runs",
+    "fold_of_frames",
+    "write_run",
+    "read_runs",
+    "trained_folds",
+    "fingerprint",
+    "fingerprints",
+    "require_same_source",
+    "judged_only",
+    "boxes_of",
+]
+
+_UNLEARNT = {"workers", "cache"}  # parameters that change nothing in what is learnt
 
 
 @dataclass(frozen=True)
@@ -35,6 +54,31 @@ class Runs:
     weights: dict[int, Path]
     parameters: dict[str, Any]
     scores: dict[int, float]
+
+
+def fold_of_frames(frames: pd.DataFrame, table_path: Path) -> np.ndarray:
+    """(n_frames,) int64, the fold of each frame; frames: column image_id; table_path: folds.csv of 1_eda.
+
+    Raises ValueError for a table without the columns image_id and fold, with an image_id twice, or
+    without a fold for some frame.
+
+    >>> import tempfile, pandas as pd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "folds.csv").write_text("image_id,fold\\n0-1,1\\n0-2,0\\n")
+    ...     fold_of_frames(pd.DataFrame({"image_id": ["0-2", "0-1"]}), Path(folder, "folds.csv"))
+    array([0, 1])
+    """
+    import pandas as pd
+
+    table = pd.read_csv(table_path, dtype={"image_id": str})
+    refuse(column_faults(table, ("image_id", "fold")), table_path)
+    twice = table["image_id"][table["image_id"].duplicated()]
+    refuse([f"image_id {name!r} stands more than once" for name in twice[:1]], table_path)
+    found = table.set_index("image_id")["fold"].reindex(frames["image_id"].astype(str))
+    without = found.index[found.isna()]
+    n = f"{len(without)} of {len(found)} frames have no fold"
+    refuse([f"{n}, the first is {name!r}, expected folds of this data" for name in without[:1]], table_path)
+    return found.to_numpy(np.int64)
 
 
 def write_run(folder: Path, data: ReefData, results: Sequence[Any], parameters: Mapping[str, Any], **facts: Any) -> Path:
@@ -59,37 +103,114 @@ def write_run(folder: Path, data: ReefData, results: Sequence[Any], parameters: 
     return folder / "run.json"
 
 
-def read_runs(folders: Iterable[Path], data: ReefData) -> Runs:
+def read_runs(folders: Iterable[Path], data: ReefData, sample: bool | None = None) -> Runs:
     """The outputs of the training stage together; data: the frames they were trained on.
 
-    Raises ValueError when two outputs hold the same fold, share no prediction set, or name a frame
-    that is not in the table.
+    sample: whether the data are the built-in sample's, see :func:`require_same_source`
+    Raises what :func:`trained_folds` raises, and ValueError when outputs share no prediction set or name
+    a frame that is not in the table.
     """
     row_of = {image_id: row for row, image_id in enumerate(data.frames["image_id"])}
+    runs = _outputs(folders, sample)
+    folds = _folds(runs)
     fold_of_frame = np.full(len(data.frames), -1)
-    weights: dict[int, Path] = {}
-    scores: dict[int, float] = {}
-    runs = [(Path(folder), json.loads((Path(folder) / "run.json").read_text())) for folder in folders]
-    for folder, run in runs:
-        for fold, result in run["folds"].items():
-            if int(fold) in weights:
-                raise ValueError(f"fold {fold} is in {weights[int(fold)].parent} and in {folder}, expected it once")
-            weights[int(fold)], scores[int(fold)] = folder / result["weights"], result["f2"]
-            fold_of_frame[_rows(result["image_ids"], row_of, folder)] = int(fold)
+    for fold, (path, image_ids) in folds.items():
+        fold_of_frame[_rows(image_ids, row_of, path)] = fold
     shared = [name for name in runs[0][1]["sets"] if all(name in run["sets"] for _, run in runs)]
     if not shared:
         raise ValueError(f"no prediction set is in all of {[run['sets'] for _, run in runs]}")
     sets = {name: _merged(name, runs, data, row_of) for name in shared}
+    scores = {int(fold): result["f2"] for _, run in runs for fold, result in run["folds"].items()}
+    weights = {fold: path for fold, (path, _) in folds.items()}
     return Runs(sets, fold_of_frame >= 0, fold_of_frame, weights, runs[0][1]["parameters"], scores)
 
 
-def trained_folds(folders: Iterable[Path]) -> dict[int, tuple[Path, list[str]]]:
-    """fold -> (path of its weights, image_ids it was judged on), over all outputs of the training stage."""
+def trained_folds(folders: Iterable[Path], sample: bool | None = None) -> dict[int, tuple[Path, list[str]]]:
+    """fold -> (path of its weights, image_ids it was judged on), over all outputs of the training stage.
+
+    sample: as for :func:`read_runs`
+    Raises FileNotFoundError where run.json or weights are missing, and ValueError for outputs that do not
+    belong together: a fold that is in two, a frame judged by two folds, a parameter that differs.
+    """
+    return _folds(_outputs(folders, sample))
+
+
+def fingerprint(weights: Path) -> str:
+    """SHA-1 of a file of weights, in hex."""
+    return hashlib.sha1(weights.read_bytes()).hexdigest()
+
+
+def fingerprints(folders: Iterable[Path]) -> dict[int, str]:
+    """fold -> :func:`fingerprint` of its weights: what a decision was measured with."""
+    return {fold: fingerprint(weights) for fold, (weights, _) in trained_folds(folders).items()}
+
+
+def require_same_source(content: Mapping[str, Any], sample: bool | None, path: Path) -> None:
+    """Raises ValueError when a file's ``sample`` says that it was made from other data than are in use.
+
+    content: what the file holds, with or without the flag; sample: whether the data in use are the built-in
+    sample's, None to ask nothing
+
+    >>> require_same_source({"sample": True}, False, "decision.json")
+    Traceback (most recent call last):
+    ValueError: decision.json was made from the built-in sample, expected the competition's data: run the stage again
+    """
+    made_from = content.get("sample")
+    if None not in (made_from, sample) and made_from != sample:
+        there, here = (("the competition's data", "the built-in sample")[flag] for flag in (made_from, sample))
+        raise ValueError(f"{path} was made from {there}, expected {here}: run the stage again")
+
+
+def _outputs(folders: Iterable[Path], sample: bool | None) -> list[tuple[Path, dict]]:
+    """(folder, run.json) of each output, all trained with the same parameters."""
+    runs = [(Path(folder), _run(Path(folder), sample)) for folder in folders]
+    for folder, run in runs[1:]:
+        one, other = runs[0][1]["parameters"], run["parameters"]
+        for key in sorted((one.keys() | other.keys()) - _UNLEARNT):
+            if one.get(key) != other.get(key):
+                differing = f"{one.get(key)!r} in {runs[0][0]} and {other.get(key)!r} in {folder}"
+                raise ValueError(f"the parameter {key!r} is {differing}, expected folds trained alike")
+    return runs
+
+
+def _run(folder: Path, sample: bool | None) -> dict:
+    path = folder / "run.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing, stage 2_train writes it when its folds are done; {_lies_in(folder)}")
+    run = json.loads(path.read_text())
+    require_same_source(run, sample, path)
+    return run
+
+
+def _folds(runs: Iterable[tuple[Path, dict]]) -> dict[int, tuple[Path, list[str]]]:
     found: dict[int, tuple[Path, list[str]]] = {}
-    for folder in folders:
-        run = json.loads((Path(folder) / "run.json").read_text())
-        found |= {int(k): (Path(folder) / f["weights"], f["image_ids"]) for k, f in run["folds"].items()}
+    for folder, run in runs:
+        for fold, result in ((int(key), result) for key, result in run["folds"].items()):
+            weights = folder / result["weights"]
+            if fold in found:
+                raise ValueError(f"fold {fold} is in {found[fold][0]} and in {weights}, expected it once")
+            if not weights.is_file():
+                where = f"stage 2_train wrote them beside its run.json; {_lies_in(folder)}"
+                raise FileNotFoundError(f"the weights of fold {fold} are missing, expected {weights}: {where}")
+            found[fold] = weights, result["image_ids"]
+    _refuse_judged_twice(found)
     return dict(sorted(found.items()))
+
+
+def _refuse_judged_twice(folds: Mapping[int, tuple[Path, list[str]]]) -> None:
+    judge: dict[str, int] = {}
+    for fold, (path, image_ids) in folds.items():
+        for image_id in image_ids:
+            if image_id in judge:
+                both = f"fold {judge[image_id]} ({folds[judge[image_id]][0]}) and by fold {fold} ({path})"
+                raise ValueError(f"frame {image_id!r} was judged by {both}, expected folds of one folds.csv")
+            judge[image_id] = fold
+
+
+def _lies_in(folder: Path) -> str:
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"in {folder} lies: {', '.join(names[:12]) or 'nothing'}{more}"
 
 
 def judged_only(data: ReefData, runs: Runs) -> tuple[ReefData, dict[str, Boxes], np.ndarray]:
@@ -99,10 +220,10 @@ def judged_only(data: ReefData, runs: Runs) -> tuple[ReefData, dict[str, Boxes],
     return data.take(runs.judged), sets, runs.fold_of_frame[runs.judged]
 
 
-def _rows(image_ids: Sequence[str], row_of: Mapping[str, int], folder: Path) -> list[int]:
+def _rows(image_ids: Sequence[str], row_of: Mapping[str, int], path: Path) -> list[int]:
     unknown = [i for i in image_ids if i not in row_of]
     if unknown:
-        raise ValueError(f"{folder} was trained on frame {unknown[0]!r}, which is not in the table of frames")
+        raise ValueError(f"{path} was judged on frame {unknown[0]!r}, which is not in the table of frames")
     return [row_of[i] for i in image_ids]
 
 

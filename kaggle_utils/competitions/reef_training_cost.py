@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from kaggle_utils.competitions import reef
+from kaggle_utils.competitions.reef_runs import fold_of_frames
 from kaggle_utils.detector.parameters import SMOKE, DetectorParameters
 from kaggle_utils.yolo_dataset import thin_out_empties
 
@@ -98,11 +99,8 @@ def _some(rows: np.ndarray, filled: np.ndarray, n: int) -> list[int]:
 
 def fold_sizes(folder: Path, folds_csv: Path, parameters: DetectorParameters) -> dict[int, Sizes]:
     """Of each fold, for the table ``train.csv`` in a folder and the folds that 1_eda wrote."""
-    import pandas as pd
-
     data = reef.load(folder)
-    table = pd.read_csv(folds_csv, dtype={"image_id": str})
-    fold_of_frame = data.frames[["image_id"]].merge(table, how="left", on="image_id")["fold"].to_numpy(int)
+    fold_of_frame = fold_of_frames(data.frames, folds_csv)
     sizes = {}
     for fold in np.unique(fold_of_frame).tolist():
         chosen = thin_out_empties(np.flatnonzero(fold_of_frame != fold), data.truth, parameters.empties, parameters.seed)
