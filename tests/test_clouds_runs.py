@@ -55,9 +55,10 @@ def _answers(runs, sets, row) -> list[list[np.ndarray]]:
 
 def test_rules_come_with_cross_fitted_dice_for_every_image(trained: Trained, runs) -> None:  # noqa: F811
     steps = rules(look(runs, trained.data, Merge(SETS[:1]), (60, 128, 190)), runs.fold_of_row)
-    assert list(steps) == ["one half", "levels and sizes", "gate", "best class kept"]
+    assert list(steps) == ["all empty", "one half", "levels and sizes", "gate", "best class kept"]
     assert all(step.dice.shape == (10, 4) for step in steps.values())
-    assert steps["levels and sizes"].fitted >= steps["one half"].fitted
+    assert steps["levels and sizes"].fitted >= max(steps["one half"].fitted, steps["all empty"].fitted)
+    assert not decided(steps["all empty"].decision, [np.ones((4, *clouds.SUBMISSION_SHAPE))], [np.ones(4)]).any()
     assert steps["gate"].fitted >= steps["levels and sizes"].fitted - 1e-9
 
 

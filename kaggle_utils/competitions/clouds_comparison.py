@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kaggle_utils.competitions.clouds import CloudsData
-from kaggle_utils.competitions.clouds_decision import HALF, CloudsDecision, Merge, merged_labels, merged_masks
+from kaggle_utils.competitions.clouds_decision import EMPTY, HALF, CloudsDecision, Merge, merged_labels, merged_masks
 from kaggle_utils.competitions.clouds_runs import Runs
 from kaggle_utils.intervals import bootstrap_interval, paired_difference
 from kaggle_utils.mask_search import MaskStatistics, dice_of, fit, measure
@@ -60,12 +60,13 @@ def look(
 
 
 def rules(measured: Measured, fold_of_row: np.ndarray) -> dict[str, Candidate]:
-    """Rule upon rule: one half, levels and sizes per class, the gate, the best class kept.
+    """Rule upon rule: no masks at all, one half, levels and sizes per class, the gate, the best class kept.
 
     fold_of_row: (N,); HALF's level must have been measured
     """
-    plain = dice_of(measured.statistics, HALF)
+    plain, nothing = dice_of(measured.statistics, HALF), measured.statistics.empty
     return {
+        "all empty": Candidate(CloudsDecision(measured.merge, EMPTY), float(nothing.mean()), nothing),
         "one half": Candidate(CloudsDecision(measured.merge), float(plain.mean()), plain),
         "levels and sizes": fitted(measured, fold_of_row, gate=False),
         "gate": fitted(measured, fold_of_row, best_class=(False,)),

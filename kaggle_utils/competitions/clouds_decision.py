@@ -7,6 +7,7 @@ same function to the test. Which sets, how they are merged, and the rule that ma
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from kaggle_utils.competitions.clouds import SUBMISSION_SHAPE
 from kaggle_utils.competitions.clouds_runs import Runs
 from kaggle_utils.files import replacing
 from kaggle_utils.mask_decisions import ClassDecision, MaskDecision, apply
@@ -21,9 +23,10 @@ from kaggle_utils.merging import merged
 from kaggle_utils.plain_json import json_text, plain
 from kaggle_utils.prediction_store import as_bytes, ensemble
 
-__all__ = ["HALF", "CloudsDecision", "Merge", "decided", "merged_labels", "merged_masks", "read_decision", "write_decision"]
+__all__ = ["EMPTY", "HALF", "CloudsDecision", "Merge", "decided", "merged_labels", "merged_masks", "read_decision", "write_decision"]
 
 HALF = MaskDecision((ClassDecision(),) * 4)  # what is at least one half, whatever its size
+EMPTY = MaskDecision((ClassDecision(min_size=math.prod(SUBMISSION_SHAPE) + 1),) * 4)  # no mask, whatever the probabilities
 
 
 @dataclass(frozen=True)
