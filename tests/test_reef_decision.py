@@ -63,6 +63,19 @@ def test_a_decision_is_read_as_it_was_written(name, tmp_path):
     assert read_decision(tmp_path / "decision.json") == (DECISIONS[name], {"f2": 0.5})
 
 
+def test_the_models_it_was_measured_with_are_kept_beside_a_decision(tmp_path):
+    write_decision(tmp_path / "decision.json", DECISIONS["attention"], models={0: "ab", 3: "cd"}, f2=0.5)
+    assert read_decision(tmp_path / "decision.json")[1] == {"f2": 0.5, "models": {"0": "ab", "3": "cd"}}
+
+
+@pytest.mark.parametrize(("made_from", "used"), [(True, False), (False, True)])
+def test_a_decision_is_not_read_for_other_data(made_from, used, tmp_path):
+    write_decision(tmp_path / "decision.json", DECISIONS["attention"], sample=made_from)
+    assert read_decision(tmp_path / "decision.json", sample=made_from) == read_decision(tmp_path / "decision.json")
+    with pytest.raises(ValueError, match="decision.json was made from .*sample"):
+        read_decision(tmp_path / "decision.json", sample=used)
+
+
 def test_a_file_that_is_no_decision_is_refused(tmp_path):
     (tmp_path / "x.json").write_text('{"something": 1}')
     with pytest.raises(ValueError, match="something"):

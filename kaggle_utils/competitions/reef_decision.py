@@ -20,6 +20,7 @@ import numpy as np
 from kaggle_utils.attention import CausalAttention, attend
 from kaggle_utils.boxes import Boxes
 from kaggle_utils.competitions.reef import inside_frame
+from kaggle_utils.competitions.reef_runs import require_same_source
 from kaggle_utils.files import replacing
 from kaggle_utils.fusion import fuse
 from kaggle_utils.tracking import CausalTracker, rescore, track
@@ -111,16 +112,25 @@ class Stream:
         return inside_frame(boxes[boxes.score >= self.decision.cut])
 
 
-def write_decision(path: Path, decision: Decision, **worth: Any) -> None:
-    """decision.json: the decision, and beside it what it was measured to be worth."""
+def write_decision(path: Path, decision: Decision, models: Mapping[int, str] | None = None, **worth: Any) -> None:
+    """decision.json: the decision, and beside it what it was measured to be worth.
+
+    models: fold -> fingerprint of the weights it was measured with, as kaggle_utils.competitions.reef_runs.fingerprints
+    """
+    made_for = {} if models is None else {"models": {str(fold): sha1 for fold, sha1 in models.items()}}
     with replacing(path) as partial:
-        partial.write_text(json.dumps({"decision": asdict(decision), **worth}, indent=2) + "\n")
+        partial.write_text(json.dumps({"decision": asdict(decision), **worth, **made_for}, indent=2) + "\n")
 
 
-def read_decision(path: Path) -> tuple[Decision, dict[str, Any]]:
-    """The decision and what was written beside it. Raises ValueError for a file that is no decision."""
+def read_decision(path: Path, sample: bool | None = None) -> tuple[Decision, dict[str, Any]]:
+    """The decision and what was written beside it (``models`` with the fold as text).
+
+    sample: whether the data in use are the built-in sample's; None: whatever the decision was made from
+    Raises ValueError for a file that is no decision, or one made from other data.
+    """
     content = json.loads(Path(path).read_text())
     if set(content.get("decision", {})) != {"sets", "fusion", "attention", "tracking", "cut"}:
         raise ValueError(f"{path} holds {sorted(content)}, expected a decision as 3_decide writes it")
+    require_same_source(content, sample, path)
     decision = content.pop("decision")
     return Decision(**(decision | {"sets": tuple(decision["sets"])})), content

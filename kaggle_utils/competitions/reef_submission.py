@@ -6,7 +6,7 @@ Used by ``4_submit`` at home, in a rehearsal and in the scored rerun alike.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 from kaggle_utils.boxes import Boxes, texts_from_boxes
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.reef_decision import Decision, Stream
-from kaggle_utils.competitions.reef_runs import trained_folds
+from kaggle_utils.competitions.reef_runs import fingerprint, trained_folds
 from kaggle_utils.files import replacing
 from kaggle_utils.metrics import f2, f2_counts
 
@@ -28,9 +28,19 @@ class Predictor:
     stage_folders: outputs of the training stage
     models: "first": the first fold's model, the set-up that stage 3 measured; "all": every fold's,
         all their prediction sets fused
+    made_for: fold -> fingerprint of the weights that the decision was measured with, as stage 3 writes them
+        beside it (``models``); None: not checked
+    Raises ValueError for a model that the decision was not measured with.
     """
 
-    def __init__(self, stage_folders: Iterable[Path], decision: Decision, models: str = "first", device: str = "cpu"):
+    def __init__(
+        self,
+        stage_folders: Iterable[Path],
+        decision: Decision,
+        models: str = "first",
+        device: str = "cpu",
+        made_for: Mapping[str, str] | None = None,
+    ) -> None:
         from kaggle_utils.detector.crossval import PredictionSet
         from kaggle_utils.detector.inference import Detector
 
@@ -38,6 +48,8 @@ class Predictor:
             raise ValueError(f"models is {models!r}, expected 'first' or 'all'")
         folds = trained_folds(stage_folders)
         used = list(folds) if models == "all" else list(folds)[:1]
+        if made_for is not None:
+            _refuse_other_models({fold: folds[fold][0] for fold in used}, made_for)
         self.detectors = [Detector.load(folds[fold][0], device) for fold in used]
         self.judged_on = folds[used[0]][1]  # image_ids the first model has not seen
         self.sets = [PredictionSet.parse(name, self.detectors[0].imgsz) for name in decision.sets]
@@ -53,6 +65,15 @@ class Predictor:
         boxes = self.stream.update(found)
         self.answered += 1
         return texts_from_boxes(boxes.replace(frame=np.zeros(len(boxes), np.int64)), n_frames=1)[0]
+
+
+def _refuse_other_models(weights: Mapping[int, Path], made_for: Mapping[str, str]) -> None:
+    for fold, path in weights.items():
+        found, expected = fingerprint(path), made_for.get(str(fold))
+        if found != expected:
+            measured = f"with {expected[:12]}" if expected else f"without fold {fold}, with folds {', '.join(made_for)}"
+            problem = f"fold {fold}: the decision was measured {measured}, but the weights {path} are {found[:12]}"
+            raise ValueError(f"{problem}: run stage 3_decide on these models")
 
 
 @dataclass(frozen=True)
@@ -91,10 +112,15 @@ def served_frames(
 
 
 def report(folder: Path, submission: Boxes, served: Served) -> float | None:
-    """F2 of a submission on validation frames, also written to ``validation.json``; None without truth."""
+    """F2 of a submission on validation frames, also written to ``validation.json``.
+
+    None without truth; a validation.json of an earlier submission is then taken away.
+    """
+    path = Path(folder) / "validation.json"
     if served.truth is None:
+        path.unlink(missing_ok=True)
         return None
     score = f2(f2_counts(served.truth, submission))
-    with replacing(Path(folder) / "validation.json") as partial:
+    with replacing(path) as partial:
         partial.write_text(json.dumps({"f2": score, "frames": len(served)}) + "\n")
     return score

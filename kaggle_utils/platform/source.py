@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from kaggle_utils.competitions.samples.folders import MARKER
 from kaggle_utils.platform import runtime
 
 __all__ = ["Source", "find"]
@@ -23,6 +24,11 @@ class Source:
     folder: Path
     sample: bool = False
     hidden: Path | None = None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the files are a sample's, also where a rehearsal or ``--input`` mounts one as if it were real."""
+        return (self.folder / MARKER).is_file()
 
     def __str__(self) -> str:
         if not self.sample:
