@@ -58,3 +58,15 @@ def test_no_function_is_defined_in_a_notebook_twice():
 
 def test_the_submission_notebook_is_about_eight_cells():
     assert all(len(cells(p, "code")) <= 9 for p in NOTEBOOKS if p.stem == "4_submit")
+
+
+def test_every_parameter_of_the_detector_can_be_set_and_has_a_reason():
+    from dataclasses import fields
+
+    from kaggle_utils.detector.parameters import DetectorParameters
+    from kaggle_utils.platform.parameters import defaults
+
+    path = ROOT / "notebooks" / "reef" / "2_train.ipynb"
+    assert {f.name for f in fields(DetectorParameters)} <= set(defaults(json.loads(path.read_text())))
+    cell = source(cells(path, "code")[1]).splitlines()
+    assert all(" # " in line or line.startswith("#") for line in cell)

@@ -25,7 +25,7 @@ from kaggle_utils.files import replacing
 from kaggle_utils.fusion import fuse
 from kaggle_utils.tracking import CausalTracker, rescore, track
 
-__all__ = ["Decision", "Stream", "apply", "scored", "write_decision", "read_decision"]
+__all__ = ["Decision", "Stream", "apply", "scored", "split_settings", "write_decision", "read_decision"]
 
 _LINK_OPTIONS = ("min_score", "distance", "threshold", "hit_counter_max", "initialization_delay")
 
@@ -70,9 +70,18 @@ def scored(decision: Decision, tables: Mapping[str, Boxes], clip_of_frame: np.nd
 
 
 def _tracked(boxes: Boxes, clip_of_frame: np.ndarray, settings: Mapping[str, Any]) -> Boxes:
-    links = {k: v for k, v in settings.items() if k in _LINK_OPTIONS}
-    rules = {k: v for k, v in settings.items() if k not in _LINK_OPTIONS}
+    links, rules = split_settings(settings)
     return rescore(track(boxes, clip_of_frame, **links), causal=True, **rules)
+
+
+def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings of a tracker as those of :func:`track` and those of :func:`rescore`.
+
+    >>> split_settings({"min_score": 0.2, "lift": 0.5})
+    ({'min_score': 0.2}, {'lift': 0.5})
+    """
+    links = {k: v for k, v in settings.items() if k in _LINK_OPTIONS}
+    return links, {k: v for k, v in settings.items() if k not in _LINK_OPTIONS}
 
 
 def apply(decision: Decision, tables: Mapping[str, Boxes], clip_of_frame: np.ndarray) -> Boxes:

@@ -113,7 +113,9 @@ class ReefEnvironment:
             table[columns].to_csv(part, index=False)
 
 
-def reef_environment(frames: str | os.PathLike | Frames, folder: str | os.PathLike | None = None) -> object:
+def reef_environment(
+    frames: str | os.PathLike | Frames, folder: str | os.PathLike | None = None, emulate: bool = False
+) -> object:
     """The competition's own environment where there is one, else the emulated one.
 
     In this order: the module ``greatbarrierreef`` where it can be imported; on Kaggle, the one in the
@@ -122,12 +124,13 @@ def reef_environment(frames: str | os.PathLike | Frames, folder: str | os.PathLi
     :class:`ReefEnvironment` over ``frames``. The real one serves its own frames; bridged, it writes into
     ``folder``, imported, into the working directory. Raises NotAttached, with what to attach, where the
     module is there and no CPython 3.7 is.
+    emulate: over ``frames`` whatever else there is, to score a notebook on frames of known truth
 
     >>> reef_environment([np.zeros((4, 4, 3), np.uint8)])  # doctest: +ELLIPSIS
     <kaggle_utils.platform.timeseries.ReefEnvironment object at ...>
     """
-    module = _imported() or _bridged(Path(folder or ".")) or GreatBarrierReef(frames, folder)
-    return module.make_env()
+    real = None if emulate else _imported() or _bridged(Path(folder or "."))
+    return (real or GreatBarrierReef(frames, folder)).make_env()
 
 
 def frame_paths(folder: str | os.PathLike) -> list[Path]:
