@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from kaggle_utils.competitions.hidden import hidden_truth
 from kaggle_utils.platform import runtime, source
 from kaggle_utils.platform.parameters import parse_set
 
@@ -16,7 +18,10 @@ __all__ = ["add_run_arguments", "run_run"]
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""
-    parser.add_argument("competition", choices=["clouds", "reef"], help="whose notebooks")
+    from kaggle_utils.platform import notebooks
+
+    # without notebooks there is nothing to choose from, and notebook_folder says why
+    parser.add_argument("competition", choices=notebooks.competitions() or None, help="whose notebooks")
     parser.add_argument("--input", type=Path, help="the competition's data in Kaggle's layout; without: the built-in sample")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="where results go (default: runs)")
     parser.add_argument("--stage", help="only this one: 1, eda, 2_train, ...")
@@ -38,13 +43,23 @@ def run_run(args: argparse.Namespace) -> int:
         folder = runtime.output_dir(args.competition, stage)
         pages.append(notebooks.execute(path, folder, notebooks.known_values(path, values)))
     print(f"\n{args.competition}: {len(stages)} stage(s) in {(time.time() - began) / 60:.1f} minutes")
-    files = source.find(args.competition)
-    truth = files.hidden.with_name("truth.csv") if files.hidden else None
-    summary = import_module(f"kaggle_utils.competitions.{args.competition}_summary").summary
-    for line in summary(args.output.absolute() / args.competition, truth if truth and truth.is_file() else None):
+    for line in _summary(args, stages):
         print("  " + line)
-    print("  notebooks:     " + "\n                 ".join(map(str, pages)))
+    print("  notebooks:     " + "\n                 ".join(str(_from_here(page)) for page in pages))
     return 0
+
+
+def _summary(args: argparse.Namespace, stages: Sequence[str]) -> list[str]:
+    """What the stages came to, as the competition tells it."""
+    hidden = source.find(args.competition).hidden
+    summary = import_module(f"kaggle_utils.competitions.{args.competition}_summary").summary
+    return summary(_from_here(args.output / args.competition), hidden_truth(hidden) if hidden else None, stages)
+
+
+def _from_here(path: Path) -> Path:
+    """The path relative to the working folder where it lies below it, else as it is."""
+    path = path.absolute()
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _environment(args: argparse.Namespace) -> None:

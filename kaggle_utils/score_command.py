@@ -7,16 +7,28 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
-__all__ = ["add_score_arguments", "run_score"]
+from kaggle_utils import competitions
+
+__all__ = ["add_score_arguments", "run_score", "scored_competitions"]
 
 
 def add_score_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""
-    parser.add_argument("competition", choices=["clouds", "reef"], help="whose metric")
+    parser.add_argument("competition", choices=scored_competitions(), help="whose metric")
     parser.add_argument("--truth", type=Path, required=True, help="a table like train.csv")
     parser.add_argument("--predictions", type=Path, required=True, help="a table of image_id, annotations (reef), or a submission (clouds)")
     parser.add_argument("--plus-one", action="store_true", help="reef: IoU where a box from 3 to 3 is one pixel wide")
     parser.add_argument("--json", action="store_true", help="print one line of JSON with every breakdown")
+
+
+def scored_competitions() -> list[str]:
+    """Names of the modules of kaggle_utils.competitions that define ``score_files``; none is imported for it.
+
+    >>> scored_competitions()
+    ['clouds', 'reef']
+    """
+    (folder,) = competitions.__path__
+    return sorted(path.stem for path in Path(folder).glob("*.py") if "\ndef score_files(" in path.read_text())
 
 
 def run_score(args: argparse.Namespace) -> int:

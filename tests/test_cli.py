@@ -1,10 +1,11 @@
 """The command line: what it prints, and one sentence for a mistake."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from kaggle_utils import diary
+from kaggle_utils import diary, run_command
 from kaggle_utils.cli import main
 from kaggle_utils.platform import notebooks
 
@@ -39,6 +40,65 @@ def test_a_table_that_does_not_fit_is_one_sentence_and_exit_code_1(tables, capsy
     assert main(score(tables)) == 1
     captured = capsys.readouterr()
     assert "1 image_id missing: '0-1'" in captured.err and captured.out == ""
+
+
+def test_an_annotation_that_cannot_be_read_is_named_with_its_file_and_frame(tables, capsys):
+    (tables / "train.csv").write_text(TRUTH.replace("0-1,[]", "0-1,[{'x': 10}]").replace("0-0", "0-7"))
+    assert main(score(tables)) == 1
+    said = "train.csv: image_id 0-1: the annotations are \"[{'x': 10}]\", expected a list of {'x': .., 'y': .., 'width': .."
+    assert said in capsys.readouterr().err
+
+
+def test_what_has_a_metric_can_be_scored_and_what_has_notebooks_can_be_run(capsys):
+    for command in ("score", "run"):
+        with pytest.raises(SystemExit):
+            main([command, "pond"])
+        assert "invalid choice: 'pond' (choose from" in (said := capsys.readouterr().err)
+        assert "clouds" in said and "reef" in said and "reef_runs" not in said
+
+
+def test_a_kit_without_notebooks_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(notebooks, "_NOTEBOOKS", tmp_path)
+    assert main(["run", "reef"]) == 1
+    assert "no notebooks at" in capsys.readouterr().err
+
+
+@pytest.fixture
+def earlier_runs(tmp_path, monkeypatch):
+    """Stages 3 and 4 have run before and left their figures; notebooks do nothing now."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", "runs")
+    monkeypatch.setenv("KAGGLE_UTILS_INPUT", "reef")
+    monkeypatch.setenv("KAGGLE_UTILS_HIDDEN", "hidden")
+    for folder in ("reef", "hidden", "runs/reef/3_decide", "runs/reef/4_submit"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "reef" / "train.csv").write_text(TRUTH)
+    (tmp_path / "hidden" / "truth.csv").write_text(TRUTH)
+    decision = {"f2": 0.5, "low": 0.4, "high": 0.6, "fitted": 0.55, "name": "baseline"}
+    (tmp_path / "runs/reef/3_decide/decision.json").write_text(json.dumps(decision))
+    (tmp_path / "runs/reef/4_submit/submission.csv").write_text("index,annotations\n0,0.9 10 10 40 40\n1,0.5 0 0 20 20\n")
+    monkeypatch.setattr(notebooks, "execute", lambda path, folder, values: folder / f"{path.stem}.html")
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        ("2_train", []),
+        ("3_decide", ["out-of-fold F2: 0.5000 [0.4000, 0.6000] cross-fitted (baseline); 0.5500 on the frames its cut was fitted on"]),
+        ("4_submit", ["hidden-test F2: 0.8333", f"submission:     {Path('runs/reef/4_submit/submission.csv')}"]),
+    ],
+)
+def test_a_run_tells_the_figures_of_the_stages_that_ran_and_paths_from_here(stage, told, earlier_runs, capsys):
+    assert main(["run", "reef", "--stage", stage, "--input", "reef"]) == 0
+    page = f"notebooks:     {Path('runs/reef') / stage / stage}.html"
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()[3:]] == [*told, page]
+
+
+def test_a_path_elsewhere_is_told_in_full(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run_command._from_here(tmp_path / "runs") == tmp_path / "runs"
+    assert run_command._from_here(Path("runs/a")) == run_command._from_here(tmp_path / "here" / "runs" / "a") == Path("runs/a")
 
 
 def test_diary_prints_only_the_columns_that_vary(tmp_path, capsys):

@@ -6,6 +6,7 @@ The hidden test's truth is read here, after the submission is written, and by no
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from kaggle_utils.competitions import clouds
@@ -13,20 +14,21 @@ from kaggle_utils.competitions import clouds
 __all__ = ["summary"]
 
 
-def summary(runs: Path, truth: Path | None = None) -> list[str]:
-    """Lines about the stages that have run, in order.
+def summary(runs: Path, truth: Path | None, stages: Collection[str]) -> list[str]:
+    """Lines about the stages named, in order.
 
     runs: the folder with a folder for each stage; truth: run lengths of the hidden test at 350x525, where known
+    stages: those that have just run; figures that others left earlier are not told
     """
     lines, decided = [], runs / "3_decide" / "decision.json"
-    if decided.is_file():
+    if "3_decide" in stages and decided.is_file():
         d = json.loads(decided.read_text())
         lines.append(
             f"out-of-fold Dice: {d['dice']:.4f} [{d['low']:.4f}, {d['high']:.4f}] cross-fitted ({d['name']}); "
             f"{d['fitted']:.4f} on the images it was fitted on; all empty {d['all_empty']:.4f}"
         )
     submission = runs / "4_submit" / "submission.csv"
-    if not submission.is_file():
+    if "4_submit" not in stages or not submission.is_file():
         return lines
     validation = runs / "4_submit" / "validation.json"
     if validation.is_file():

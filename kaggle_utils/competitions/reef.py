@@ -8,7 +8,7 @@ competition's data page. The mechanisms (boxes, F2, folds) lie elsewhere and kno
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +37,7 @@ __all__ = [
     "ReefData",
     "load",
     "read_frames",
+    "true_boxes",
     "inside_frame",
     "prediction_faults",
     "read_predictions",
@@ -90,8 +91,7 @@ class ReefData:
         new_number = np.full(len(self.frames), -1)
         new_number[rows] = np.arange(len(rows))
         kept = self.truth[new_number[self.truth.frame] >= 0]
-        frames = self.frames.iloc[rows].reset_index(drop=True)
-        return ReefData(frames, kept.replace(frame=new_number[kept.frame]))
+        return ReefData(self.frames.iloc[rows].reset_index(drop=True), kept.replace(frame=new_number[kept.frame]))
 
     def present(self) -> ReefData:
         """Only the frames whose image is there."""
@@ -100,15 +100,14 @@ class ReefData:
     def __str__(self) -> str:
         missing = int((~self.frames["exists"]).sum())
         images = "all images are there" if not missing else f"{missing} of their images are missing"
-        filled = len(np.unique(self.truth.frame))
-        return f"{len(self.frames)} frames, {filled} with {len(self.truth)} boxes; {images}"
+        return f"{len(self.frames)} frames, {len(np.unique(self.truth.frame))} with {len(self.truth)} boxes; {images}"
 
 
 def load(folder: str | os.PathLike, table: str = "train.csv") -> ReefData:
     """A folder in the competition's layout: ``train.csv`` and ``train_images/video_0/16.jpg``.
 
     Images that are not there are counted in ``report``, not refused: downloads are often partial.
-    Raises FileNotFoundError when the table is missing, ValueError when it is not a reef table.
+    Raises FileNotFoundError when the table is missing, ValueError as :func:`read_frames`, :func:`true_boxes`.
 
     >>> import tempfile
     >>> text = ",".join(FRAME_COLUMNS) + "\\n0,40258,5,5,0-5,[]\\n"
@@ -123,7 +122,7 @@ def load(folder: str | os.PathLike, table: str = "train.csv") -> ReefData:
     paths = [str(images / f"video_{video}" / f"{number}.jpg") for video, number in zip(videos, numbers, strict=True)]
     there = {str(path) for path in images.glob("video_*/*.jpg")}
     frames = frames.assign(path=paths, exists=[path in there for path in paths])
-    return ReefData(frames, boxes_from_annotations(frames["annotations"].tolist()))
+    return ReefData(frames, true_boxes(frames, Path(folder) / table))
 
 
 def read_frames(path: str | os.PathLike) -> pd.DataFrame:
@@ -138,6 +137,19 @@ def read_frames(path: str | os.PathLike) -> pd.DataFrame:
     twice = frames["image_id"][frames["image_id"].duplicated()]
     refuse([f"image_id {name!r} stands more than once" for name in twice[:1]], path)
     return frames.sort_values(["video_id", "video_frame"], kind="stable", ignore_index=True)
+
+
+def true_boxes(frames: pd.DataFrame, path: str | os.PathLike) -> Boxes:
+    """The annotations of frames that :func:`read_frames` read from path, as boxes with score 1.
+
+    Raises ValueError naming the file and the image_id of the first annotation that cannot be read.
+    """
+    try:
+        return boxes_from_annotations(frames["annotations"].tolist())
+    except ValueError as error:
+        name, text = next(_unreadable(boxes_from_annotations, frames["annotations"], frames["image_id"]))
+        expected = "a list of {'x': .., 'y': .., 'width': .., 'height': ..}"
+        raise ValueError(f"{path}: image_id {name}: the annotations are {text!r}, expected {expected}") from error
 
 
 def inside_frame(boxes: Boxes) -> Boxes:
@@ -239,15 +251,17 @@ def _text_faults(texts: pd.Series, names: pd.Series) -> list[str]:
         boxes_from_texts(texts.tolist())
         return []
     except ValueError:
-        return next(_unreadable(texts, names))
+        name, text = next(_unreadable(boxes_from_texts, texts, names))
+        return [f"{names.name} {name}: {text!r} is not groups of five numbers 'conf x y width height'"]
 
 
-def _unreadable(texts: pd.Series, names: pd.Series) -> Iterator[list[str]]:
-    for text, name in zip(texts, names, strict=True):
+def _unreadable(read: Callable[[list], Boxes], texts: pd.Series, names: pd.Series) -> Iterator[tuple[str, str]]:
+    """(name, text) of each row whose text alone raises ValueError."""
+    for name, text in zip(names, texts, strict=True):
         try:
-            boxes_from_texts([text])
+            read([text])
         except ValueError:
-            yield [f"{names.name} {name}: {text!r} is not groups of five numbers 'conf x y width height'"]
+            yield name, text
 
 
 def _border_faults(boxes: Boxes) -> list[str]:
@@ -280,9 +294,7 @@ def score(frames: pd.DataFrame, truth: Boxes, predictions: Boxes, plus_one: bool
 def score_files(truth: str | os.PathLike, predictions: str | os.PathLike, plus_one: bool = False) -> Scorecard:
     """:func:`score` of two CSVs: one like ``train.csv``, and a table of image_id, annotations.
 
-    Raises ValueError naming each fault of the predictions: columns, missing, unknown or doubled
-    image_id, a text that cannot be read.
+    Raises ValueError as :func:`read_frames`, :func:`true_boxes` and, naming each fault, :func:`read_predictions`.
     """
     frames = read_frames(truth)
-    annotated = boxes_from_annotations(frames["annotations"].tolist())
-    return score(frames, annotated, read_predictions(predictions, frames), plus_one)
+    return score(frames, true_boxes(frames, truth), read_predictions(predictions, frames), plus_one)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.boxes import Boxes, boxes_from_annotations, boxes_from_texts
+from kaggle_utils.boxes import Boxes, boxes_from_texts
 from kaggle_utils.clips import clip_of_frame
 from kaggle_utils.competitions import reef
+from kaggle_utils.competitions.hidden import hidden_truth
 from kaggle_utils.competitions.reef_runs import trained_folds
 from kaggle_utils.metrics import f2, f2_counts
 
@@ -108,10 +109,10 @@ class HiddenFrames:
 def hidden_test(folder: Path, frames: Iterable[Path]) -> HiddenFrames:
     """The hidden test in a folder; frames: its image files in the order of serving.
 
-    ``truth.csv`` is looked for in the folder and beside it; ValueError when it lacks a frame.
+    Its truth is what :func:`kaggle_utils.competitions.hidden.hidden_truth` finds; ValueError when that lacks a frame.
     """
     paths = tuple(frames)
-    truth = next((p for p in (folder / "truth.csv", folder.with_name("truth.csv")) if p.is_file()), None)
+    truth = hidden_truth(folder)
     if truth is None:
         return HiddenFrames(paths, _clips_by_name(paths))
     table = reef.read_frames(truth).set_index("image_id")
@@ -119,8 +120,8 @@ def hidden_test(folder: Path, frames: Iterable[Path]) -> HiddenFrames:
     unknown = [name for name in names if name not in table.index]
     if unknown:
         raise ValueError(f"{truth} lacks the frame {unknown[0]!r}, expected all {len(names)} of the hidden test")
-    table = table.loc[names]
-    return HiddenFrames(paths, clip_of_frame(table), boxes_from_annotations(table["annotations"].tolist()))
+    table = table.loc[names].reset_index()
+    return HiddenFrames(paths, clip_of_frame(table), reef.true_boxes(table, truth))
 
 
 def held_out(folder: Path, training: Iterable[Path], at_most: int) -> HiddenFrames:

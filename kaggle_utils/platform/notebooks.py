@@ -20,11 +20,26 @@ from kaggle_utils.errors import KitError
 from kaggle_utils.files import replacing
 from kaggle_utils.platform.parameters import defaults, inject
 
-__all__ = ["NotebookFailed", "notebook_folder", "stages_of", "execute", "known_values", "refuse_unknown"]
+__all__ = [
+    "NotebookFailed",
+    "competitions",
+    "notebook_folder",
+    "stages_of",
+    "execute",
+    "known_values",
+    "refuse_unknown",
+]
+
+_NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"  # beside the package, not in the wheel
 
 
 class NotebookFailed(KitError):
     """A cell raised; the text holds its number, its error and where the executed notebook lies."""
+
+
+def competitions() -> list[str]:
+    """Names of the competitions that have notebooks, sorted; none where the kit is installed without them."""
+    return sorted({path.parent.name for path in _NOTEBOOKS.glob("*/[0-9]_*.ipynb")})
 
 
 def notebook_folder(competition: str) -> Path:
@@ -32,7 +47,7 @@ def notebook_folder(competition: str) -> Path:
 
     Raises FileNotFoundError where the kit is installed without them (they are not in the wheel).
     """
-    folder = Path(__file__).resolve().parents[2] / "notebooks" / competition
+    folder = _NOTEBOOKS / competition
     if not folder.is_dir():
         raise FileNotFoundError(f"no notebooks at {folder}: install the kit from its checkout (pip install -e .)")
     return folder
