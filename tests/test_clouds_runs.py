@@ -92,7 +92,7 @@ def test_a_submission_is_made_of_all_folds_and_scored_by_the_summary(trained: Tr
     (tmp_path / "4_submit").mkdir()
     clouds.write_submission(tmp_path / "4_submit" / "submission.csv", asked.images["image"].tolist(), masks)
     assert clouds_submission.report(tmp_path / "4_submit", asked) is None
-    lines = summary(tmp_path, hidden_folder(trained.input) / "truth.csv")
+    lines = summary(tmp_path, hidden_folder(trained.input) / "truth.csv", ["4_submit"])
     assert lines[0].startswith("hidden-test Dice: ") and lines[-1].endswith("submission.csv")
 
 
