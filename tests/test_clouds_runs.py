@@ -31,8 +31,43 @@ def test_folds_are_read_as_one(trained: Trained, runs) -> None:  # noqa: F811
 
 
 def test_a_fold_in_two_outputs_is_refused(trained: Trained) -> None:  # noqa: F811
-    with pytest.raises(ValueError, match=r"fold 0 at \[96, 64\] is in .*, expected it once"):
+    with pytest.raises(ValueError, match="96x64 fold 0 is in .*, expected it once"):
         clouds_runs.read_runs([trained.output] * 2, trained.data)
+
+
+def _copied(trained: Trained, folder, **changed):  # noqa: F811
+    """run.json alone, some of its parameters changed."""
+    run = json.loads((trained.output / "run.json").read_text())
+    run["parameters"] |= changed
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps(run))
+    return folder
+
+
+def test_folds_of_two_experiments_are_not_mixed(trained: Trained, tmp_path) -> None:  # noqa: F811
+    other = _copied(trained, tmp_path / "other", lr=0.5)
+    with pytest.raises(ValueError, match="the parameter 'lr' is 0.003 in .* and 0.5 in .*, expected folds trained alike"):
+        clouds_runs.read_runs([trained.output, other], trained.data)
+
+
+def test_missing_weights_and_missing_runs_are_named(trained: Trained, tmp_path) -> None:  # noqa: F811
+    with pytest.raises(FileNotFoundError, match="the weights of 96x64 fold 0 are missing"):
+        clouds_runs.trained_models([_copied(trained, tmp_path / "alone")])
+    with pytest.raises(FileNotFoundError, match="run.json is missing"):
+        clouds_runs.trained_models([tmp_path])
+
+
+def test_a_decision_knows_the_weights_it_was_measured_with(trained: Trained) -> None:  # noqa: F811
+    noted = clouds_runs.fingerprints([trained.output])
+    clouds_runs.require_same_weights(noted, [trained.output])
+    with pytest.raises(ValueError, match="weights at 96x64 are not those"):
+        clouds_runs.require_same_weights({"96x64": noted["96x64"][::-1]}, [trained.output])
+
+
+def test_folds_of_other_images_are_refused(trained: Trained, tmp_path) -> None:  # noqa: F811
+    (tmp_path / "folds.csv").write_text("image,group,fold\na.jpg,a.jpg,0\n")
+    with pytest.raises(ValueError, match="10 of 10 images have no fold, the first is"):
+        clouds_runs.fold_of_images(trained.data.images, tmp_path / "folds.csv")
 
 
 def test_predictions_of_other_images_are_refused(trained: Trained) -> None:  # noqa: F811

@@ -23,7 +23,17 @@ from kaggle_utils.merging import merged
 from kaggle_utils.plain_json import json_text, plain
 from kaggle_utils.prediction_store import as_bytes, ensemble
 
-__all__ = ["EMPTY", "HALF", "CloudsDecision", "Merge", "decided", "merged_labels", "merged_masks", "read_decision", "write_decision"]
+__all__ = [
+    "EMPTY",
+    "HALF",
+    "CloudsDecision",
+    "Merge",
+    "decided",
+    "merged_labels",
+    "merged_masks",
+    "read_decision",
+    "write_decision",
+]
 
 HALF = MaskDecision((ClassDecision(),) * 4)  # what is at least one half, whatever its size
 EMPTY = MaskDecision((ClassDecision(min_size=math.prod(SUBMISSION_SHAPE) + 1),) * 4)  # no mask, whatever the probabilities

@@ -68,14 +68,14 @@ class CloudsRun:
         return {name: value for name, value in self.plain().items() if value != defaults[name]}
 
 
-# Two CPU cores, a few minutes: a network of half a million weights on small pictures, from random weights.
+# Two CPU cores, a few minutes: networks of half a million weights on small pictures, from random weights.
 SAMPLE = {
     "architecture": "fpn",
     "encoder": "tu-test_resnet",
     "options": {"decoder_pyramid_channels": 64, "decoder_segmentation_channels": 32},
-    "sizes": ((192, 128),),
+    "sizes": ((192, 128), (256, 160)),
     "augmentations": "flips",
-    "epochs": 14,
+    "epochs": 12,
     "batch": 8,
     "lr": 3e-3,
     "ema": 0.95,

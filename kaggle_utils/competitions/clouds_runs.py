@@ -1,24 +1,41 @@
 """What the clouds training hands over: run.json, weights, and a prediction store a set and fold.
 
-One kernel may train all folds or one; several outputs are read as if one kernel had written them.
+One kernel may train all folds or one; several outputs are read as if one kernel had written them, once it
+is sure that they belong together: the same parameters, each size and fold once, the images they were.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kaggle_utils.competitions.clouds import CloudsData
+from kaggle_utils.competitions.faults import column_faults, refuse
+from kaggle_utils.competitions.reef_runs import fingerprint, require_same_source
 from kaggle_utils.files import replacing
 from kaggle_utils.plain_json import json_text
 from kaggle_utils.prediction_store import Joined, PredictionStore
 
-__all__ = ["Runs", "write_run", "read_runs", "trained_models"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Runs",
+    "fingerprints",
+    "first_fold_images",
+    "fold_of_images",
+    "read_runs",
+    "require_same_weights",
+    "trained_models",
+    "write_run",
+]
+
+_UNLEARNT = {"workers", "reserve"}  # parameters that change nothing in what is learnt
 
 
 @dataclass(frozen=True)
@@ -54,26 +71,72 @@ def write_run(output: Path, data: CloudsData, results: Sequence[Any], parameters
     return output / "run.json"
 
 
-def _noted(folders: Iterable[Path]) -> list[tuple[Path, dict]]:
-    """(folder, run.json) of each output; ValueError when two hold the same size and fold."""
-    runs = [(Path(folder), json.loads((Path(folder) / "run.json").read_text())) for folder in folders]
-    seen: dict[tuple, Path] = {}
+def fold_of_images(images: pd.DataFrame, table_path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) int64, the fold of each image, and (N,) the name of its group of near-duplicates.
+
+    images: column image; table_path: folds.csv of 1_eda
+    Raises ValueError for a table that lacks columns or some image, or has one twice.
+
+    >>> import tempfile, pandas as pd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "folds.csv").write_text("image,group,fold\\na.jpg,a.jpg,1\\nb.jpg,a.jpg,1\\n")
+    ...     fold_of_images(pd.DataFrame({"image": ["b.jpg"]}), Path(folder, "folds.csv"))
+    (array([1]), array(['a.jpg'], dtype=object))
+    """
+    import pandas as pd
+
+    table = pd.read_csv(table_path, dtype={"image": str, "group": str})
+    refuse(column_faults(table, ("image", "group", "fold")), table_path)
+    twice = table["image"][table["image"].duplicated()]
+    refuse([f"image {name!r} stands more than once" for name in twice[:1]], table_path)
+    found = table.set_index("image").reindex(images["image"])
+    without = found.index[found["fold"].isna()]
+    n = f"{len(without)} of {len(found)} images have no fold"
+    refuse([f"{n}, the first is {name!r}, expected folds of this data" for name in without[:1]], table_path)
+    return found["fold"].to_numpy(np.int64), found["group"].to_numpy(object)
+
+
+def _noted(folders: Iterable[Path], sample: bool | None) -> list[tuple[Path, dict]]:
+    """(folder, run.json) of each output; ValueError for parameters that differ, and a size and fold in two."""
+    runs = [(Path(folder), _run(Path(folder) / "run.json", sample)) for folder in folders]
+    seen: dict[str, Path] = {}
     for folder, run in runs:
+        _refuse_other_parameters(runs[0], (folder, run))
         for one in run["folds"]:
-            key = (*one["size"], one["fold"])
-            if key in seen:
-                raise ValueError(f"fold {one['fold']} at {one['size']} is in {seen[key]} and in {folder}, expected it once")
-            seen[key] = folder
+            if _key(one) in seen:
+                raise ValueError(f"{_key(one)} is in {seen[_key(one)]} and in {folder}, expected it once")
+            seen[_key(one)] = folder
     return runs
 
 
-def read_runs(folders: Iterable[Path], data: CloudsData) -> Runs:
+def _run(path: Path, sample: bool | None) -> dict:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing, stage 2_train writes it when its folds are done")
+    run = json.loads(path.read_text())
+    require_same_source(run, sample, path)
+    return run
+
+
+def _key(one: dict) -> str:
+    return f"{one['size'][0]}x{one['size'][1]} fold {one['fold']}"
+
+
+def _refuse_other_parameters(first: tuple[Path, dict], other: tuple[Path, dict]) -> None:
+    own, given = first[1]["parameters"], other[1]["parameters"]
+    for name in sorted((own.keys() | given.keys()) - _UNLEARNT):
+        if own.get(name) != given.get(name):
+            both = f"{own.get(name)!r} in {first[0]} and {given.get(name)!r} in {other[0]}"
+            raise ValueError(f"the parameter {name!r} is {both}, expected folds trained alike")
+
+
+def read_runs(folders: Iterable[Path], data: CloudsData, sample: bool | None = None) -> Runs:
     """The outputs of the training stage together; data: the images they were trained on.
 
-    Only sets that every fold has are kept. Raises ValueError when there are none, when two outputs hold
-    the same fold, or when the rows of a fold are not the images they were.
+    sample: whether the data are the built-in sample's; None asks nothing
+    Only sets that every fold has are kept. Raises ValueError when there are none, for outputs that do not
+    belong together, and when the rows of a fold are not the images they were.
     """
-    runs = _noted(folders)
+    runs = _noted(folders, sample)
     names = data.images["image"].to_numpy()
     folds = sorted({one["fold"] for _, run in runs for one in run["folds"]})
     stores: dict[str, dict[int, tuple[PredictionStore, PredictionStore]]] = {}
@@ -85,7 +148,7 @@ def read_runs(folders: Iterable[Path], data: CloudsData) -> Runs:
                 _refuse_others(names, masks.rows, one["images"], folder)
                 fold_of_image[masks.rows] = one["fold"]
                 stores.setdefault(name, {})[one["fold"]] = (masks, labels)
-            dice[f"{one['size'][0]}x{one['size'][1]} fold {one['fold']}"] = one["dice"]
+            dice[_key(one)] = one["dice"]
     shared = [name for name, found in stores.items() if set(found) == set(folds)]
     if not shared:
         raise ValueError(f"no prediction set has all of the folds {folds}, there are {sorted(stores)}")
@@ -100,9 +163,30 @@ def _refuse_others(names: np.ndarray, rows: np.ndarray, expected: list[str], fol
 
 
 def trained_models(folders: Iterable[Path]) -> dict[tuple[int, int], list[Path]]:
-    """{(width, height): weights of each fold, in order of fold}."""
+    """{(width, height): weights of each fold, in order of fold}; FileNotFoundError naming weights that are missing."""
     found: dict[tuple[int, int], dict[int, Path]] = {}
-    for folder, run in _noted(folders):
+    for folder, run in _noted(folders, None):
         for one in run["folds"]:
-            found.setdefault(tuple(one["size"]), {})[one["fold"]] = folder / one["weights"]
+            path = folder / one["weights"]
+            if not path.is_file():
+                raise FileNotFoundError(f"the weights of {_key(one)} are missing, expected {path}")
+            found.setdefault(tuple(one["size"]), {})[one["fold"]] = path
     return {size: [models[fold] for fold in sorted(models)] for size, models in sorted(found.items())}
+
+
+def first_fold_images(folders: Iterable[Path]) -> list[str]:
+    """Names of the images that the first of :func:`trained_models` of each size have not seen."""
+    folds = [one for _, run in _noted(folders, None) for one in run["folds"]]
+    return min(folds, key=lambda one: one["fold"])["images"]
+
+
+def fingerprints(folders: Iterable[Path]) -> dict[str, list[str]]:
+    """{"480x320": SHA-1 of each fold's weights}: what a decision was measured with."""
+    return {f"{w}x{h}": [fingerprint(path) for path in paths] for (w, h), paths in trained_models(folders).items()}
+
+
+def require_same_weights(noted: Mapping[str, Sequence[str]], folders: Iterable[Path]) -> None:
+    """ValueError when the weights are not those that a decision was measured with; noted: their fingerprints."""
+    for size, found in fingerprints(folders).items():
+        if list(noted.get(size, [])) != found:
+            raise ValueError(f"the weights at {size} are not those the decision was measured with: run 3_decide again")

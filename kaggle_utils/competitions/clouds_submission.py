@@ -6,7 +6,6 @@ validate, the first fold's models predict the training pictures they have not se
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from kaggle_utils.competitions import clouds
 from kaggle_utils.competitions.clouds_decision import CloudsDecision, decided
-from kaggle_utils.competitions.clouds_runs import trained_models
+from kaggle_utils.competitions.clouds_runs import first_fold_images, trained_models
 from kaggle_utils.files import replacing
 from kaggle_utils.frame_cache import cached_frames
 from kaggle_utils.mask_scorecard import MaskScorecard
@@ -48,8 +47,7 @@ def asked_images(folder: Path, stage_folders: Iterable[Path], validate: bool = F
     """
     if validate:
         data = clouds.load(folder).present()
-        judged = json.loads((sorted(stage_folders)[0] / "run.json").read_text())["folds"][0]["images"]
-        part = data.take(data.images["image"].isin(judged).to_numpy())
+        part = data.take(data.images["image"].isin(first_fold_images(stage_folders)).to_numpy())
         return Asked("training pictures the first fold's models have not seen", part.images, part.texts, part.shape)
     images = clouds.test_images(folder)
     missing = images["image"][~images["exists"]]

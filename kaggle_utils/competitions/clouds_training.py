@@ -99,8 +99,8 @@ class DiceMetric:
     fewest: float
 
     def __call__(self, predicted: Iterable[tuple[np.ndarray, Any]]) -> dict[str, float]:
-        table = np.array([self._image(row, masks) for rows, (batch, _) in predicted for row, masks in zip(rows, batch, strict=True)])
-        mean = table.mean((0, 2))  # (L,)
+        pairs = (pair for rows, (masks, _) in predicted for pair in zip(rows, masks, strict=True))
+        mean = np.mean([self._image(row, masks) for row, masks in pairs], axis=(0, 2))  # (L,)
         return {"dice": float(mean.max()), "level": LEVELS[int(mean.argmax())]}
 
     def _image(self, row: int, probability: np.ndarray) -> np.ndarray:
