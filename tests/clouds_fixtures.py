@@ -13,7 +13,8 @@ from kaggle_utils.competitions.clouds_parameters import SMOKE, CloudsRun
 from kaggle_utils.competitions.clouds_training import FoldResult, train_folds
 from kaggle_utils.competitions.samples.clouds import make_clouds_sample
 
-RUN = CloudsRun.chosen({"views": ("identity", "hflip"), "batch": 4}, SMOKE)
+CHOSEN = {"views": ("identity", "hflip"), "checkpoints": ("best", "last"), "batch": 4}
+RUN = CloudsRun.chosen(CHOSEN, SMOKE)
 _made: list[Trained] = []
 
 

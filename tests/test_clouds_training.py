@@ -65,7 +65,8 @@ def test_the_metric_by_hand() -> None:
 def test_a_fold_is_predicted_by_the_model_that_has_not_seen_it(trained: Trained) -> None:
     for result in trained.results:
         assert result.rows.tolist() == np.flatnonzero(trained.fold_of_image == result.fold).tolist()
-        assert set(result.stores) == {"96x64_identity", "96x64_hflip"}
+        views = {"96x64_identity", "96x64_hflip"}
+        assert set(result.stores) == views | {f"{name}_last" for name in views}
         for masks, labels in result.stores.values():
             assert PredictionStore(masks).read(result.rows).shape == (5, 4, *clouds.SUBMISSION_SHAPE)
             assert PredictionStore(labels).read(result.rows).shape == (5, 4)
@@ -93,7 +94,7 @@ def test_a_finished_fold_is_not_trained_again(trained: Trained, monkeypatch: pyt
 
 
 def test_other_parameters_in_the_same_folder_are_refused(trained: Trained) -> None:
-    other = CloudsRun.chosen({"views": ("identity", "hflip"), "batch": 4, "epochs": 2, "sizes": ((96, 64),)}, RUN.plain())
+    other = CloudsRun.chosen({"epochs": 2, "sizes": ((96, 64),)}, RUN.plain())
     with pytest.raises(ValueError, match="epochs=1, now 2"):
         train_fold(trained.data, trained.fold_of_image, 0, (96, 64), trained.output, other, cache=trained.cache)
 

@@ -167,3 +167,15 @@ def test_real_masks_are_the_unions_of_the_published_boxes(real_data: Path, boxes
             drawn[clouds.CLASSES.index(box.label), y : round(y + box.h), x : round(x + box.w)] = True
         masks = data.masks(row, clouds.TRAIN_SHAPE)
         assert 2 * (masks & drawn).sum() / (masks.sum() + drawn.sum()) > 0.95, name
+
+
+def test_the_scorer_prints_a_submissions_dice(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    from kaggle_utils.cli import main
+
+    truth = EMPTY.copy()
+    truth[1, 2] = "1 350"
+    for name, texts in (("truth.csv", truth), ("submission.csv", EMPTY)):
+        table_of(texts).to_csv(tmp_path / name, index=False)
+    asked = ["score", "clouds", "--truth", f"{tmp_path}/truth.csv", "--predictions", f"{tmp_path}/submission.csv"]
+    assert main(asked) == 0 and "Dice 0.8750 (8 pairs, 1 true masks, 0 predicted" in capsys.readouterr().out
+    assert main([*asked, "--plus-one"]) != 0 and "clouds has masks" in capsys.readouterr().err

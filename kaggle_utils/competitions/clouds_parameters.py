@@ -27,6 +27,7 @@ class CloudsParameters:
     label_weight: float = 0.5  # of the label head's loss beside the masks'
     augmentations: str = "brightness_contrast+flips+rotate_rescale"  # sets of kaggle_utils.augment
     views: tuple[str, ...] = ("identity", "hflip")  # each predicted and stored by itself: 4 GB for all images
+    checkpoints: tuple[str, ...] = ("best",)  # or best and last: the last epoch's weights are another member
     fewest: float = 0.03  # while training, masks below this share of the picture count as empty
 
 

@@ -84,13 +84,12 @@ def _members(
     name: str, asked: Asked, stage_folders: Iterable[Path], cache: Path, device: str, batch: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(masks (B, 4, 350, 525), labels (B, 4)) of one prediction set, batch by batch, the mean over the folds."""
-    from kaggle_utils.competitions.clouds_training import predictions
+    from kaggle_utils.competitions.clouds_training import parsed_name, predictions
     from kaggle_utils.models import load_model
 
-    text, view = name.split("_", 1)
-    width, height = map(int, text.split("x"))
-    weights = trained_models(stage_folders)[width, height]
-    images = cached_frames(asked.images["path"].tolist(), cache, (width, height))
+    size, view, checkpoint = parsed_name(name)
+    weights = [path.with_name(f"{checkpoint}.pth") for path in trained_models(stage_folders)[size]]
+    images = cached_frames(asked.images["path"].tolist(), cache, size)
     models = [load_model(path, device) for path in (weights if asked.texts is None else weights[:1])]
     rows = range(len(images))
     for answers in zip(*(predictions(model, images, rows, view, batch, device) for model in models), strict=True):

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import torch
 from torch import nn
 
 from kaggle_utils.augment import augmentation
+from kaggle_utils.checkpoints import load_weights
 from kaggle_utils.competitions.clouds import CLASSES, SUBMISSION_SHAPE, CloudsData
 from kaggle_utils.competitions.clouds_parameters import CloudsRun
 from kaggle_utils.dice import dice_counts, dice_from_counts
@@ -34,7 +36,18 @@ from kaggle_utils.prediction_store import PredictionStore
 from kaggle_utils.training import Fold, train
 from kaggle_utils.tta_batches import in_views
 
-__all__ = ["CloudExamples", "DiceMetric", "FoldResult", "cached_masks", "predictions", "set_name", "train_fold", "train_folds"]
+__all__ = [
+    "CloudExamples",
+    "DiceMetric",
+    "FoldResult",
+    "cached_masks",
+    "parsed_name",
+    "predictions",
+    "set_name",
+    "train_fold",
+    "train_folds",
+    "unpacked",
+]
 
 LEVELS = (0.3, 0.4, 0.5, 0.6)  # that an epoch is judged at; stage 3 looks closer
 Size = tuple[int, int]  # (width, height) in pixels
@@ -112,13 +125,24 @@ class DiceMetric:
         return masks & (masks.mean((1, 2), keepdims=True) >= self.fewest)
 
 
-def set_name(size: Size, view: str) -> str:
-    """The name of a prediction set: a model's input size and the view it was asked in.
+def set_name(size: Size, view: str, checkpoint: str = "best") -> str:
+    """The name of a prediction set: a model's input size, the view it was asked in, and its epoch where not the best.
 
-    >>> set_name((480, 320), "hflip")
-    '480x320_hflip'
+    >>> set_name((480, 320), "hflip"), set_name((480, 320), "hflip", "last")
+    ('480x320_hflip', '480x320_hflip_last')
     """
-    return f"{size[0]}x{size[1]}_{view}"
+    return f"{size[0]}x{size[1]}_{view}" + ("" if checkpoint == "best" else f"_{checkpoint}")
+
+
+def parsed_name(name: str) -> tuple[Size, str, str]:
+    """The inverse of :func:`set_name`.
+
+    >>> parsed_name("480x320_identity@1.25_last")
+    ((480, 320), 'identity@1.25', 'last')
+    """
+    size, view, *rest = name.split("_")
+    width, height = map(int, size.split("x"))
+    return (width, height), view, rest[0] if rest else "best"
 
 
 def predictions(
@@ -187,10 +211,11 @@ def train_fold(
     )  # fmt: skip
     facts = {"run": run.plain(), "epoch": outcome.best_epoch, "size": size}
     stores = {}
-    for view in run.clouds.views:
-        place = output / f"{set_name(size, view)}_fold{fold}"
+    for checkpoint, view in product(run.clouds.checkpoints, run.clouds.views):
+        model.load_state_dict(load_weights(outcome.folder / f"{checkpoint}.pth")["state"])
+        name = set_name(size, view, checkpoint)
         asked = (model, images, view, run.training.batch, device, progress and f"{progress}, {view}")
-        stores[set_name(size, view)] = _stored(place, rows, facts, asked)
+        stores[name] = _stored(output / f"{name}_fold{fold}", rows, facts, asked)
     return FoldResult(
         fold, size, float(outcome.best or np.nan), (time.time() - began) / 60, outcome.stopped, rows,
         outcome.folder / "best.pth", stores, outcome.history,
