@@ -4,13 +4,14 @@ Skies painted by :mod:`clouds_sky`, with boxes as :mod:`clouds_labels` draws the
 competition "Understanding Clouds from Satellite Images" lays out its files: train.csv, train_images/,
 test_images/ and sample_submission.csv. Pictures are smaller than the real 1400x2100, run lengths of
 train.csv are those of the pictures, and submissions are at 350x525 as on Kaggle. The truth of the test
-lies in ``<folder>-hidden/truth.csv``, at 350x525. A few skies come twice, seen by a second satellite an
+lies in ``<folder>-hidden/truth.csv``, at 350x525, beside a copy of its pictures. A few skies come twice, seen by a second satellite an
 hour later, and the test's are a little hazier. Scores on this sample say whether the code works; they
 say nothing about clouds.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from kaggle_utils.rle import rle_from_mask
 
 __all__ = ["make_clouds_sample", "hidden_folder"]
 
-VERSION = 2  # raised when the same parameters paint other pictures
+VERSION = 3  # raised when the same parameters paint other pictures
 JPEG_QUALITY = 92
 TEST_HAZE = 1.25  # how much hazier the test is, so that it can be told from train, but hardly
 TWICE = 0.04  # of the training images are a second look at the one before
@@ -59,7 +60,7 @@ def make_clouds_sample(
     images, test_images: how many; size: (width, height) of the pictures in pixels, 2100x1400 on Kaggle
     workers: threads; the files do not depend on it
     progress: show a bar; None shows it where a person looks on
-    Also writes ``hidden_folder(folder)`` with truth.csv. A sample made with other parameters is replaced;
+    Also writes ``hidden_folder(folder)`` with truth.csv and the test's pictures. A sample made with other parameters is replaced;
     files that are no sample raise ValueError and stay.
     """
     parameters = {"version": VERSION, "seed": seed, "images": images, "test_images": test_images, "size": list(size)}
@@ -94,6 +95,7 @@ def _write(
     with ThreadPoolExecutor(workers) as pool:
         made = pool.map(lambda job: _make(job, shape), jobs)
         boxes = list(tqdm(made, total=len(jobs), desc="clouds sample", unit="image", disable=quiet))
+    shutil.copytree(shown / "test_images", hidden / "test_images")  # what a rehearsal swaps in
     train, test = ([(j.name, b) for j, b in zip(jobs, boxes, strict=True) if j.test == kind] for kind in (False, True))
     _write_table(shown / "train.csv", _rows(train, shape))
     _write_table(hidden / "truth.csv", _rows(test, SUBMISSION_SHAPE))
