@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.boxes import Boxes, yolo_text_from_boxes
+from kaggle_utils.box_formats import yolo_text_from_boxes
+from kaggle_utils.boxes import Boxes
 from kaggle_utils.files import replacing
 
 if TYPE_CHECKING:

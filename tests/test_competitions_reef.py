@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaggle_utils.boxes import Boxes, texts_from_boxes
+from kaggle_utils.box_formats import texts_from_boxes
+from kaggle_utils.boxes import Boxes
 from kaggle_utils.competitions import reef
 
 

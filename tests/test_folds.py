@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaggle_utils.boxes import Boxes, boxes_from_annotations
+from kaggle_utils.box_formats import boxes_from_annotations
+from kaggle_utils.boxes import Boxes
 from kaggle_utils.competitions import reef
 from kaggle_utils.folds import (
     fold_table,

@@ -7,7 +7,8 @@ import pytest
 from box_tables import loop_iou, near, tables
 from hypothesis import given, settings
 
-from kaggle_utils.boxes import Boxes, boxes_from_annotations
+from kaggle_utils.box_formats import boxes_from_annotations
+from kaggle_utils.boxes import Boxes
 from kaggle_utils.metrics import (
     IOU_THRESHOLDS,
     F2Counts,

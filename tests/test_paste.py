@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaggle_utils.boxes import boxes_from_annotations
+from kaggle_utils.box_formats import boxes_from_annotations
 from kaggle_utils.overlap import iou
 from kaggle_utils.paste import Donor, donors_from_frames, paste_objects
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaggle_utils.boxes import boxes_from_annotations
+from kaggle_utils.box_formats import boxes_from_annotations
 from kaggle_utils.competitions.samples import reef as sample
 from kaggle_utils.competitions.samples import reef_bottom, reef_scene
 from kaggle_utils.competitions.samples.reef_bottom import reef_texture

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaggle_utils.boxes import Boxes, boxes_from_yolo_text
+from kaggle_utils.box_formats import boxes_from_yolo_text
+from kaggle_utils.boxes import Boxes
 from kaggle_utils.yolo_dataset import thin_out_empties, write_yolo_dataset
 
 TRUTH = Boxes([1, 1, 4], [[10, 20, 40, 60], [300, 150, 330, 190], [0, 0, 9, 9]])

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.boxes import Boxes, boxes_from_annotations, boxes_from_texts, texts_from_boxes
+from kaggle_utils.box_formats import boxes_from_annotations, boxes_from_texts, texts_from_boxes
+from kaggle_utils.boxes import Boxes
 from kaggle_utils.competitions.faults import column_faults, name_faults, order_faults, refuse
 from kaggle_utils.files import replacing
 from kaggle_utils.scorecard import Scorecard, scorecard

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.boxes import Boxes, boxes_from_texts
+from kaggle_utils.box_formats import boxes_from_texts
+from kaggle_utils.boxes import Boxes
 from kaggle_utils.clips import clip_of_frame
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.hidden import hidden_truth

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kaggle_utils.boxes import Boxes, texts_from_boxes
+from kaggle_utils.box_formats import texts_from_boxes
+from kaggle_utils.boxes import Boxes
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.reef_decision import Decision, Stream
 from kaggle_utils.competitions.reef_runs import fingerprint, trained_folds

@@ -21,6 +21,7 @@ from kaggle_utils.boxes import Boxes
 from kaggle_utils.competitions.reef import ReefData, read_predictions, write_predictions
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
+from kaggle_utils.detector.stages import minutes_of
 from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.images import decode
 from kaggle_utils.metrics import f2_curve
@@ -91,7 +92,7 @@ def train_and_predict(
     scratch: where links to the frames and their labels go, which nobody needs later; None: into folder
     Raises ValueError when a side of the split has no frame.
     """
-    from kaggle_utils.detector.training import Validation, minutes_of, train_fold
+    from kaggle_utils.detector.training import Validation, train_fold
 
     valid = np.flatnonzero(fold_of_frame == fold)
     train = np.flatnonzero(fold_of_frame != fold)

@@ -8,14 +8,13 @@ reaches for the network.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import shutil
 import time
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +32,12 @@ from kaggle_utils.detector.architecture import architecture, build, save_weights
 from kaggle_utils.detector.dataset import FrameAugmentation, FrameDataset
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
+from kaggle_utils.detector.stages import data_stamp, is_done, stage_plan
 from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.images import decode
 from kaggle_utils.metrics import f2_curve
 
-__all__ = ["Validation", "minutes_of", "predict_paths", "stage_plan", "train_fold"]
+__all__ = ["Validation", "predict_paths", "train_fold"]
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,9 @@ def train_fold(
         figures a validation) and ``done.json``
     Returns the path of best.pth. Earlier stages' weights are deleted at the end.
     """
-    plan = stage_plan(parameters, _data_stamp(data_yaml, validation), folder)
-    finished = [_is_done(place, stamp) for place, _, stamp in plan]
+    data = data_stamp(data_yaml, validation.paths, validation.rows, validation.truth)
+    plan = stage_plan(parameters, data, folder)
+    finished = [is_done(place, stamp) for place, _, stamp in plan]
     first = len(plan) if finished[-1] else finished.index(False)
     for place, stage, stamp in plan[first:]:
         _train_stage(data_yaml, validation, place, stage, stamp, donors, device)
@@ -90,40 +91,6 @@ def train_fold(
     for place, _, _ in plan[:-1]:
         (place / "best.pth").unlink(missing_ok=True)
     return folder / "best.pth"
-
-
-def stage_plan(
-    parameters: DetectorParameters, data_stamp: str, folder: Path
-) -> list[tuple[Path, DetectorParameters, str]]:
-    """(its folder, its parameters, its stamp) of each stage; a stamp stands for all that the stage's weights depend on."""
-    start, origin, plan = parameters.start, parameters.start and fingerprint(parameters.start), []
-    for number, changes in enumerate(parameters.chain):
-        stage = replace(parameters, chain=({},), **({"start": start} | dict(changes)))
-        known = json.dumps(asdict(replace(stage, start="")), sort_keys=True)
-        stamp = hashlib.sha1(f"{known} {origin} {data_stamp}".encode()).hexdigest()
-        plan.append((folder / f"stage{number}", stage, stamp))
-        start, origin = str(plan[-1][0] / "best.pth"), stamp
-    return plan
-
-
-def minutes_of(folder: Path) -> float:
-    """Minutes that a fold's finished stages were trained, over all sessions."""
-    return sum(json.loads(path.read_text())["minutes"] for path in folder.glob("stage*/done.json"))
-
-
-def _data_stamp(data_yaml: Path, validation: Validation) -> str:
-    """Stands for the frames on both sides and their labels: other folds or more frames give another."""
-    digest = hashlib.sha1(repr(list(validation.paths)).encode())
-    for array in (validation.rows, validation.truth.frame, validation.truth.xyxy):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    for path in sorted((Path(data_yaml).parent / "labels" / "train").glob("*.txt")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _is_done(place: Path, stamp: str) -> bool:
-    marker = place / "done.json"
-    return (place / "best.pth").is_file() and marker.is_file() and json.loads(marker.read_text())["stamp"] == stamp
 
 
 def _train_stage(

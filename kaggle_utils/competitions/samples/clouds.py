@@ -20,7 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from kaggle_utils.competitions.clouds import CLASSES, COLUMNS, SUBMISSION_SHAPE
-from kaggle_utils.competitions.samples.clouds_labels import Region, annotated, draw_regions, mask_of_boxes, share_of_regions
+from kaggle_utils.competitions.samples.clouds_labels import (
+    Region,
+    annotated,
+    draw_regions,
+    mask_of_boxes,
+    share_of_regions,
+)
 from kaggle_utils.competitions.samples.clouds_sky import paint_sky
 from kaggle_utils.competitions.samples.folders import hidden_folder, make_once, write_jpeg
 from kaggle_utils.rle import rle_from_mask
