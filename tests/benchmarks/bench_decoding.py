@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kaggle_utils.frame_cache import cached_frames
 from kaggle_utils.images import decode
 
 from . import Job, Peer, job
@@ -35,6 +36,18 @@ def decode_half_size() -> Job:
         title=f"decoding and resizing, {IMAGES} JPEGs of 1280x720 to 640x360",
         ours=lambda: _means(decode(paths, size)),
         peers=[Peer("cv2 decode and resize in a loop", lambda: lambda: _means(_halved(paths, size)), same=_alike)],
+    )
+
+
+@job
+def resized_once() -> Job:
+    """An epoch over frames that were resized once and kept, beside decoding and resizing them every time."""
+    paths, size = _photographs(), (640, 360)
+    kept = cached_frames(paths, _KEPT[-1].name, size)
+    return Job(
+        title=f"an epoch over {IMAGES} JPEGs of 1280x720 at 640x360, resized once and kept",
+        ours=lambda: _means(np.array(frame) for frame in kept),
+        peers=[Peer("decoded and resized every epoch", lambda: lambda: _means(decode(paths, size)), same=_alike)],
     )
 
 
