@@ -15,6 +15,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -144,9 +145,14 @@ def _match_compiled(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra:
     if len(edges) == 2:
         run(0, n_frames)
     else:
-        with ThreadPoolExecutor(len(edges) - 1) as pool:
-            list(pool.map(run, edges[:-1], edges[1:]))
+        list(_pool(os.getpid()).map(run, edges[:-1], edges[1:]))
     return hit, found
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The threads of a process, kept, since starting them takes as long as the matching; a forked one makes its own."""
+    return ThreadPoolExecutor(4, thread_name_prefix="matching")
 
 
 def _threads(n_predictions: int) -> int:
