@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -131,6 +129,7 @@ def _levels(thresholds: Sequence[float]) -> np.ndarray:
 
 def _match_compiled(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra: float) -> _Bits:
     from kaggle_utils.compiled.matching import match_frames, rows_by_frame
+    from kaggle_utils.compiled.threads import threads
 
     n_frames = 1 + max(boxes.frame.max(initial=-1) for boxes in (truth, predictions))
     hit, found = np.zeros(len(predictions), np.uint64), np.zeros(len(truth), np.uint64)
@@ -145,14 +144,8 @@ def _match_compiled(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra:
     if len(edges) == 2:
         run(0, n_frames)
     else:
-        list(_pool(os.getpid()).map(run, edges[:-1], edges[1:]))
+        list(threads(os.getpid()).map(run, edges[:-1], edges[1:]))
     return hit, found
-
-
-@cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """The threads of a process, kept, since starting them takes as long as the matching; a forked one makes its own."""
-    return ThreadPoolExecutor(4, thread_name_prefix="matching")
 
 
 def _threads(n_predictions: int) -> int:

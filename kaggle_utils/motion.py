@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kaggle_utils.boxes import Boxes
+from kaggle_utils.clips import frame_pairs
 from kaggle_utils.overlap import iou
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def neighbours(boxes: Boxes, clip_of_frame: np.ndarray) -> Neighbours:
     >>> found.iou.round(3).tolist(), found.distance.tolist()
     ([0.333], [5.0])
     """
-    one, other = _pairs(boxes.frame, np.asarray(clip_of_frame))
+    one, other = frame_pairs(boxes.frame, clip_of_frame, step=1)
     overlap = iou(boxes.xyxy[one], boxes.xyxy[other])
     order = np.lexsort((-overlap, one))
     first = order[np.unique(one[order], return_index=True)[1]]
@@ -61,19 +62,6 @@ def neighbours(boxes: Boxes, clip_of_frame: np.ndarray) -> Neighbours:
     centre = (boxes.xyxy[:, :2] + boxes.xyxy[:, 2:]) / 2
     one, other = one[best], other[best]
     return Neighbours(one, other, overlap[best], centre[other] - centre[one])
-
-
-def _pairs(frame: np.ndarray, clip_of_frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of all pairs of boxes in successive frames of one clip."""
-    n = len(clip_of_frame)
-    by_frame = np.argsort(frame, kind="stable")
-    count = np.bincount(frame, minlength=n)
-    start = np.cumsum(count) - count
-    goes_on = np.append(clip_of_frame[1:] == clip_of_frame[:-1], False)[:n]
-    after = np.where(goes_on, np.roll(count, -1), 0)[frame]  # boxes in the frame after each box's
-    within = np.arange(after.sum()) - np.repeat(np.cumsum(after) - after, after)
-    other = np.repeat(np.roll(start, -1)[frame], after) + within
-    return np.repeat(np.arange(len(frame)), after), by_frame[other]
 
 
 def sequence_table(frames: pd.DataFrame, truth: Boxes) -> pd.DataFrame:

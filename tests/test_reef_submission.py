@@ -8,13 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip("ultralytics")
-
-from kaggle_utils.boxes import Boxes  # noqa: E402
-from kaggle_utils.competitions.reef_decision import Decision  # noqa: E402
-from kaggle_utils.competitions.reef_runs import fingerprints  # noqa: E402
-from kaggle_utils.competitions.reef_submission import Predictor, Served, report  # noqa: E402
-from kaggle_utils.detector.inference import Detector  # noqa: E402
+from kaggle_utils.boxes import Boxes
+from kaggle_utils.competitions.reef_decision import Decision
+from kaggle_utils.competitions.reef_runs import fingerprints
+from kaggle_utils.competitions.reef_submission import Predictor, Served, report
+from kaggle_utils.detector.inference import Detector
 
 DECISION = Decision(("identity@64",))
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from kaggle_utils.competitions.clouds import CloudsData
 from kaggle_utils.competitions.faults import column_faults, refuse
-from kaggle_utils.competitions.reef_runs import fingerprint, require_same_source
-from kaggle_utils.files import replacing
+from kaggle_utils.competitions.reef_runs import require_same_source
+from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.plain_json import json_text
 from kaggle_utils.prediction_store import Joined, PredictionStore
 

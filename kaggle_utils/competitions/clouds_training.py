@@ -29,7 +29,7 @@ from kaggle_utils.dice import dice_counts, dice_from_counts
 from kaggle_utils.files import replacing
 from kaggle_utils.fold_runs import each_fold
 from kaggle_utils.frame_cache import cached_frames
-from kaggle_utils.inference import predict, probabilities
+from kaggle_utils.inference import predict
 from kaggle_utils.losses import loss, masks_and_labels
 from kaggle_utils.models import build
 from kaggle_utils.prediction_store import PredictionStore

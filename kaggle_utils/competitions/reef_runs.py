@@ -6,7 +6,6 @@ is sure that they belong together: the same parameters, each fold once, no frame
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy as np
 from kaggle_utils.boxes import Boxes
 from kaggle_utils.competitions.faults import column_faults, refuse
 from kaggle_utils.competitions.reef import ReefData, read_predictions, write_predictions
-from kaggle_utils.files import replacing
+from kaggle_utils.files import fingerprint, replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +28,6 @@ __all__ = [
     "write_run",
     "read_runs",
     "trained_folds",
-    "fingerprint",
     "fingerprints",
     "require_same_source",
     "judged_only",
@@ -135,13 +133,8 @@ def trained_folds(folders: Iterable[Path], sample: bool | None = None) -> dict[i
     return _folds(_outputs(folders, sample))
 
 
-def fingerprint(weights: Path) -> str:
-    """SHA-1 of a file of weights, in hex."""
-    return hashlib.sha1(weights.read_bytes()).hexdigest()
-
-
 def fingerprints(folders: Iterable[Path]) -> dict[int, str]:
-    """fold -> :func:`fingerprint` of its weights: what a decision was measured with."""
+    """fold -> :func:`kaggle_utils.files.fingerprint` of its weights: what a decision was measured with."""
     return {fold: fingerprint(weights) for fold, (weights, _) in trained_folds(folders).items()}
 
 

@@ -16,8 +16,8 @@ from kaggle_utils.box_formats import texts_from_boxes
 from kaggle_utils.boxes import Boxes
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.reef_decision import Decision, Stream
-from kaggle_utils.competitions.reef_runs import fingerprint, trained_folds
-from kaggle_utils.files import replacing
+from kaggle_utils.competitions.reef_runs import trained_folds
+from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.metrics import f2, f2_counts
 
 __all__ = ["Predictor", "Served", "served_frames", "report"]

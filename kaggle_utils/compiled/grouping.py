@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numba import config, njit
 
 from kaggle_utils.boxes import Boxes
+from kaggle_utils.compiled.threads import threads
 
 __all__ = ["Sets", "sets_of", "in_order", "side_by_side"]
 
@@ -77,14 +76,8 @@ def side_by_side(kernel: Callable[[int, int], Answer], start: np.ndarray) -> lis
     stretches = list(zip([0, *cuts], [*cuts, n_sets], strict=True))
     if n_threads == 1:
         return [kernel(*stretches[0])]
-    others = [_threads(os.getpid()).submit(kernel, *stretch) for stretch in stretches[1:]]
+    others = [threads(os.getpid()).submit(kernel, *stretch) for stretch in stretches[1:]]
     return [kernel(*stretches[0]), *(other.result() for other in others)]
-
-
-@cache
-def _threads(process: int) -> ThreadPoolExecutor:
-    """The threads of a process: a forked one has none of its parent's, so it makes its own."""
-    return ThreadPoolExecutor(config.NUMBA_NUM_THREADS, thread_name_prefix="fusion")
 
 
 def in_order(

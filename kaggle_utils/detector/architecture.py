@@ -14,7 +14,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from kaggle_utils.checkpoints import write_checkpoint

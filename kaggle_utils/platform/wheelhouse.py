@@ -33,7 +33,6 @@ __all__ = ["DATASET", "GPUS", "Incomplete", "build", "describe_dataset", "faults
 
 DATASET = "kaggle-utils-wheels"
 METADATA = "dataset-metadata.json"
-NOTEBOOKS_USE = ("segmentation-models-pytorch",)  # what notebooks import and the kit itself does not require
 GPUS = {"p100": ("torch==2.7.1", "torchvision==0.22.1")}  # CUDA 12.6 builds; 2.8 and later start at sm_70
 
 
@@ -46,7 +45,7 @@ def build(
     owner: str,
     pythons: Sequence[str] = PYTHONS,
     gpu: str | None = None,
-    also: Iterable[str] = NOTEBOOKS_USE,
+    also: Iterable[str] = (),
     fetch: Fetch = wheel_sources.download,
     kit: Callable[[Path], Path] = wheel_sources.kit_wheel,
     python37: Path | None = None,
