@@ -1,6 +1,5 @@
 """The search for mask decisions: brute force as referee, and the promise that rows are only rows."""
 
-from dataclasses import replace
 from itertools import product
 
 import cv2
@@ -10,7 +9,8 @@ import pytest
 from kaggle_utils.components import remove_small
 from kaggle_utils.dice import dice_counts, dice_from_counts, mean_dice
 from kaggle_utils.mask_decisions import OUTLINES, ClassDecision, MaskDecision, apply
-from kaggle_utils.mask_search import dice_of, fit, measure
+from kaggle_utils.mask_search import dice_of, fit
+from kaggle_utils.mask_statistics import measure
 
 LEVELS = (60, 100, 140, 180)
 N, C, H, W = 12, 3, 20, 30
@@ -85,32 +85,47 @@ def test_no_outline_is_better_than_the_one_found():
     assert fit(SEEN, FOLDS).fitted == pytest.approx(forced, abs=1e-12)
 
 
-@pytest.mark.parametrize("scores", [SCORES, 1 - SCORES])
+def every_rule(seen, c):
+    """Each level with each size there is, of components and of pixels; gates are left open."""
+    for draw, decide, outline in product(LEVELS, LEVELS, OUTLINES):
+        sizes = np.unique(seen.pixels[:, c, decide]) if draw <= decide else []
+        yield from (ClassDecision(draw, 0, decide, size, outline=outline) for size in [0, *(np.array(sizes) + 1).tolist()])
+    for number, level in enumerate(LEVELS):
+        areas = np.unique(seen.steps[c].at(number)[1])
+        yield from (ClassDecision(level, int(area) + 1) for area in areas)
+
+
 @pytest.mark.parametrize("keeps_best", [False, True])
-def test_no_gate_is_better_than_the_one_found(keeps_best, scores):
-    decision = fit(SEEN, FOLDS, scores, best_class=[keeps_best]).decision
-    found = dice_of(SEEN, decision, scores).sum(0)
-    for c, rule in enumerate(decision.classes):
-        gates = [
-            MaskDecision((replace(rule, gate=gate),) * C, 0, keeps_best)
-            for gate in [0.0, 2.0, *scores[:, c].tolist()]
-        ]
-        sums = [dice_of(SEEN, gated, scores)[:, c].sum() for gated in gates]
-        assert found[c] == pytest.approx(max(sums), abs=1e-12)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_level_size_and_gate_together_are_better_than_those_found(seed, keeps_best):
+    probabilities, truths, scores = some_images(seed)
+    scores = (scores if seed else 1 - scores).round(1)  # scores that are equal; in the first case misleading ones
+    seen = measure(probabilities, truths, LEVELS, OUTLINES)
+    found = fit(seen, FOLDS, scores, best_class=[keeps_best])
+    best = keeps_best & (np.arange(C) == scores.argmax(1)[:, None])
+    sums = np.zeros(C)
+    for c in range(C):
+        decisions = (MaskDecision((rule,) * C, 0, keeps_best) for rule in every_rule(seen, c))
+        dice = np.array([dice_of(seen, decision, scores)[:, c] for decision in decisions])  # (rules, N)
+        for gate in [0.0, *scores[:, c].tolist(), 2.0]:
+            kept = best[:, c] | (scores[:, c] >= gate)
+            sums[c] = max(sums[c], np.where(kept, dice, seen.empty[:, c]).sum(1).max())
+    assert dice_of(seen, found.decision, scores).sum(0) == pytest.approx(sums, abs=1e-12)
+    assert found.fitted == pytest.approx(sums.sum() / (N * C), abs=1e-12)
 
 
-def test_no_rule_is_better_where_the_best_class_is_kept_anyway():
-    decision = fit(SEEN, FOLDS, SCORES, best_class=[True]).decision
-    for c, rule in enumerate(decision.classes):
-        rules = [replace(rule, gate=0.0)]
-        for draw, decide, outline in product(LEVELS, LEVELS, OUTLINES):
-            sizes = np.unique(SEEN.pixels[:, c, decide]) if draw <= decide else []
-            rules += [ClassDecision(draw, 0, decide, int(size) + 1, outline=outline) for size in sizes]
-        for number, level in enumerate(LEVELS):
-            areas = np.unique(SEEN.steps[c].at(number)[1])
-            rules += [ClassDecision(level, int(area) + 1) for area in areas]
-        sums = [dice_of(SEEN, MaskDecision((one,) * C, 0, True), SCORES)[:, c].sum() for one in rules]
-        assert sums[0] == pytest.approx(max(sums), abs=1e-12)
+def test_size_and_gate_are_found_together():
+    """One after the other ends at .75: without a gate it pays to keep no mask, and then no gate is left to find."""
+    maps = np.zeros((4, 1, 1, 8), np.uint8)
+    for i, size in enumerate((4, 4, 4, 6)):
+        maps[i, ..., :size] = 200
+    truths = np.zeros_like(maps)
+    truths[0] = maps[0]
+    scores = np.array([[0.9], [0.1], [0.2], [0.3]])
+    seen, folds = measure(maps, truths, [100]), np.array([0, 0, 1, 1])
+    assert fit(seen, folds).fitted == 0.75
+    found = fit(seen, folds, scores, best_class=[False])
+    assert found.fitted == 1 and found.decision.classes[0].gate == 0.9
 
 
 def test_the_best_setting_is_taken():

@@ -17,7 +17,8 @@ from kaggle_utils.competitions.clouds import CloudsData
 from kaggle_utils.competitions.clouds_decision import EMPTY, HALF, CloudsDecision, Merge, merged_labels, merged_masks
 from kaggle_utils.competitions.clouds_runs import Runs
 from kaggle_utils.intervals import bootstrap_interval, paired_difference
-from kaggle_utils.mask_search import MaskStatistics, dice_of, fit, measure
+from kaggle_utils.mask_search import dice_of, fit
+from kaggle_utils.mask_statistics import MaskStatistics, measure
 
 if TYPE_CHECKING:
     import pandas as pd
