@@ -44,12 +44,18 @@ class _Order:
     """A batch sampler whose order is a function of (seed, epoch).
 
     Batches differ by at most one row: a last batch of a single row has no variance to normalise by.
+    part: (k, n) gives every n-th row of each batch from its k-th on, to one of n processes
     """
 
-    def __init__(self, rows: Sequence[int], batch: int, seed: int | None) -> None:
-        self.rows, self.batch, self.seed, self.epoch = np.sort(np.asarray(rows, np.int64)), batch, seed, 0
+    def __init__(self, rows: Sequence[int], batch: int, seed: int | None, part: tuple[int, int] = (0, 1)) -> None:
+        self.rows, self.batch, self.seed, self.part = np.sort(np.asarray(rows, np.int64)), batch, seed, part
+        self.epoch = 0
         if not len(self.rows):
             raise ValueError("rows is empty, expected at least one row")
+        cuts = np.linspace(0, len(self.rows), len(self) + 1).round().astype(int)
+        self.sizes = np.diff(cuts).tolist()  # rows of each whole batch
+        if min(self.sizes) < part[1]:
+            raise ValueError(f"batch={batch} makes batches of {min(self.sizes)} rows, expected one for each of {part[1]} devices")
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch)
@@ -60,9 +66,9 @@ class _Order:
             rng = np.random.default_rng([self.seed, self.epoch])
             draws = rng.integers(0, 2**31, len(self.rows)).tolist()
             keys = [(int(self.rows[i]), draws[i]) for i in rng.permutation(len(self.rows))]
-        cuts = np.linspace(0, len(keys), len(self) + 1).round().astype(int).tolist()
-        for start, stop in itertools.pairwise(cuts):
-            yield keys[start:stop]
+        first, step = self.part
+        for start, stop in itertools.pairwise(itertools.accumulate(self.sizes, initial=0)):
+            yield keys[start:stop][first::step]
 
 
 class _Rows(torch.utils.data.Dataset):
@@ -75,12 +81,17 @@ class _Rows(torch.utils.data.Dataset):
         return key[0], self.examples[key]
 
 
-def shuffled(examples: Examples, rows: Sequence[int], batch: int, seed: int, workers: int = 0) -> DataLoader:
+def shuffled(
+    examples: Examples, rows: Sequence[int], batch: int, seed: int, workers: int = 0, part: tuple[int, int] = (0, 1)
+) -> DataLoader:
     """Batches (row numbers (B,), example) in a new order each epoch, every row once, with draws.
 
-    Set ``loader.batch_sampler.epoch`` before each pass. ``rows`` are sorted before they are shuffled.
+    part: (k, n) for the k-th of n processes that share every batch
+    Set ``loader.batch_sampler.epoch`` before each pass; ``loader.batch_sampler.sizes`` are the rows of the
+    whole batches. ``rows`` are sorted before they are shuffled. Raises ValueError when there are no rows,
+    or a batch has fewer than n.
     """
-    return _loader(examples, _Order(rows, batch, seed), workers)
+    return _loader(examples, _Order(rows, batch, seed, part), workers)
 
 
 def in_order(examples: Examples, rows: Sequence[int], batch: int, workers: int = 0) -> DataLoader:

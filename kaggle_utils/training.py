@@ -26,6 +26,8 @@ from tqdm import tqdm
 
 from kaggle_utils.batches import Examples, mixed_seed, shuffled
 from kaggle_utils.checkpoints import load_weights, write_checkpoint
+from kaggle_utils.data_parallel import ALONE, Team
+from kaggle_utils.ema import decay_at, follow
 from kaggle_utils.files import replacing
 from kaggle_utils.freezing import learning_mode, open_blocks
 from kaggle_utils.inference import half_precision, mixed_precision, moved, predict
@@ -92,6 +94,7 @@ def train(
     seconds_left: Callable[[], float] = lambda: math.inf,
     facts: Mapping[str, Any] | None = None,
     progress: str | None = None,
+    team: Team = ALONE,
 ) -> Outcome:
     """Train a model on one fold; it comes back with the weights of its best epoch.
 
@@ -100,6 +103,7 @@ def train(
     mix: (inputs, targets, generator) -> the same, mixed among the rows of a batch (kaggle_utils.mixing)
     seconds_left: asked again and again, so that the training ends in time
     facts: plain values that lie beside the weights; progress: the bar's title, None for no bar
+    team: the processes that train this model together (kaggle_utils.data_parallel), each calling this function
     Raises ValueError when the folder holds a training with other parameters, FloatingPointError when
     the loss is not finite.
     """
@@ -109,14 +113,14 @@ def train(
         parameters.require_same(note["parameters"], folder)
         outcome = Outcome(**note["outcome"] | {"folder": folder})
     else:
-        run = _Training(model, loss, fold, metric, folder, parameters, torch.device(device))
+        run = _Training(model, loss, fold, metric, folder, parameters, torch.device(device), team)
         run.mix, run.seconds_left, run.facts = mix, seconds_left, dict(facts or {})
         outcome = run.to_the_end(tuple(callbacks), progress)
-        if outcome.finished:
+        if outcome.finished and team.leads:
             with replacing(done) as part:
                 part.write_text(json_text({"parameters": parameters.plain(), "outcome": vars(outcome)}))
             (folder / "resume.pth").unlink(missing_ok=True)
-    if outcome.best_epoch:
+    if outcome.best_epoch and team.leads:
         model.load_state_dict(load_weights(folder / "best.pth")["state"])
     return outcome
 
@@ -130,12 +134,13 @@ class _Training:
 
     def __init__(
         self, model: nn.Module, loss: Loss, fold: Fold, metric: Metric,
-        folder: Path, p: TrainingParameters, device: torch.device,
+        folder: Path, p: TrainingParameters, device: torch.device, team: Team,
     ) -> None:  # fmt: skip
-        self.p, self.device, self.folder, self.fold = p, device, folder, fold
+        self.p, self.device, self.folder, self.fold, self.team = p, device, folder, fold, team
+        team.share_start(model)
         self.model, self.loss, self.metric = model, loss, metric
         self.kept = deepcopy(self.model).requires_grad_(False) if p.ema else self.model
-        self.batches = shuffled(fold.examples, fold.train, p.batch, p.seed, p.workers)
+        self.batches = shuffled(fold.examples, fold.train, p.batch, p.seed, p.workers, (team.rank, team.size))
         self.steps = -(-len(self.batches) // p.accumulate)  # an epoch
         self.optimizer = optimizer(parameter_groups(model, p.lr, p.rates, p.weight_decay), p.optimizer)
         self.scaler = torch.amp.GradScaler("cuda", enabled=half_precision(device, p.mixed) is torch.float16)
@@ -146,8 +151,9 @@ class _Training:
 
     def to_the_end(self, callbacks: tuple, progress: str | None) -> Outcome:
         total, done = self.p.epochs * len(self.batches), len(self.history) * len(self.batches)
-        with tqdm(desc=progress, total=total, initial=done, disable=progress is None, unit="batch") as self.bar:
-            while not (why := self._ended()):
+        quiet = progress is None or not self.team.leads
+        with tqdm(desc=progress, total=total, initial=done, disable=quiet, unit="batch") as self.bar:
+            while not (why := self.team.told(self._ended())):
                 began = time.monotonic()
                 loss, whole = self._learn(len(self.history))
                 self._judge(loss, whole, callbacks)
@@ -155,7 +161,8 @@ class _Training:
                 if not whole:
                     why = f"the deadline, within epoch {len(self.history)}"
                     break
-                self._write_resume()
+                if self.team.leads:
+                    self._write_resume()
         finished = not why.startswith("the deadline")
         return Outcome(self.best if self.best_epoch else None, self.best_epoch, why, finished, self.history, self.folder)
 
@@ -179,35 +186,39 @@ class _Training:
             open_blocks(self.model, p.encoder, p.opened[latest])
         learning_mode(self.model)
         self._seed(epoch)
-        generator = torch.Generator().manual_seed(mixed_seed(p.seed, epoch, 1))
+        generator = torch.Generator().manual_seed(mixed_seed(p.seed, epoch, 1, *self.team.salt))
         self.batches.batch_sampler.epoch = epoch
         total, rows, number = torch.zeros((), device=self.device), 0, 0
         for number, (numbers, (inputs, targets)) in enumerate(self.batches, 1):
             if self.mix:
                 inputs, targets = self.mix(inputs, targets, generator)
-            total += self._forward_backward(inputs, targets, number) * len(numbers)
+            total += self._forward_backward(inputs, targets, number, len(numbers)) * len(numbers)
             rows += len(numbers)
             if number % p.accumulate == 0 or number == len(self.batches):
                 self._update()
             self.bar.update()
-            if self.seconds_left() < p.reserve + self.judging:
+            if self.team.told(self.seconds_left() < p.reserve + self.judging):
                 break
-        mean = total.item() / rows
+        total, rows = self.team.summed(torch.stack([total, total.new_tensor(rows)])).tolist()
+        mean = total / rows
         if not math.isfinite(mean):
             raise FloatingPointError(f"the loss is {mean} in epoch {epoch + 1}; lower lr={p.lr} or set clip={p.clip} to 1")
         return mean, number == len(self.batches)
 
-    def _forward_backward(self, inputs: Any, targets: Any, number: int) -> torch.Tensor:
+    def _forward_backward(self, inputs: Any, targets: Any, number: int, rows: int) -> torch.Tensor:
+        """The loss of this process's rows of a batch; its gradients weigh by the rows it has."""
         p, last = self.p, len(self.batches)
         first_of_group = (number - 1) // p.accumulate * p.accumulate
         group = min(p.accumulate, last - first_of_group)
         with mixed_precision(self.device, p.mixed):
             value = self.loss(self.model(moved(inputs, self.device)), moved(targets, self.device))
-        self.scaler.scale(value / group).backward()
+        share = rows * self.team.size / self.batches.batch_sampler.sizes[number - 1]
+        self.scaler.scale(value * share / group).backward()
         return value.detach()
 
     def _update(self) -> None:
         p = self.p
+        self.team.average_gradients(self.model)
         factor = {"cosine": cosine(self.step, p.epochs * self.steps, round(p.warmup_epochs * self.steps)),
                   "plateau": self.plateau.scale, "constant": 1.0}[p.schedule]  # fmt: skip
         for group in self.optimizer.param_groups:
@@ -220,16 +231,12 @@ class _Training:
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         if p.ema:
-            _follow(self.kept, self.model, min(p.ema, (1 + self.step) / (10 + self.step)))
+            follow(self.kept, self.model, decay_at(self.step, p.ema))
 
     def _judge(self, loss: float, whole: bool, callbacks: tuple) -> None:
         """The metric on the rows left out; writes last.pth, best.pth and progress.json."""
         p, began, number = self.p, time.monotonic(), len(self.history) + 1
-        predictions = predict(
-            self.kept, self.fold.examples, self.fold.valid,
-            batch=p.batch, device=self.device, workers=p.workers, mixed=p.mixed,
-        )  # fmt: skip
-        figures = {name: float(value) for name, value in self.metric(predictions).items()}
+        figures = self.team.told(self._figures() if self.team.leads else {})
         score = next(iter(figures.values()))
         if better := score > self.best and (whole or not self.history):  # else a resumed training would end elsewhere
             self.best, self.best_epoch = score, number
@@ -237,11 +244,19 @@ class _Training:
         self.history.append(plain({"epoch": number, "whole": whole, "loss": loss, "lr": rate, **figures}))
         if p.schedule == "plateau":
             self.plateau.after(better)
-        self._write(better)
+        if self.team.leads:
+            self._write(better)
         self.judging = time.monotonic() - began
         self.bar.set_postfix(loss=f"{loss:.3f}", score=f"{score:.4f}", best=f"{self.best:.4f}")
-        for callback in callbacks:
+        for callback in callbacks if self.team.leads else ():
             callback(Epoch(number, loss, figures, better, self.kept))
+
+    def _figures(self) -> dict[str, float]:
+        predictions = predict(
+            self.kept, self.fold.examples, self.fold.valid,
+            batch=self.p.batch, device=self.device, workers=self.p.workers, mixed=self.p.mixed,
+        )  # fmt: skip
+        return {name: float(value) for name, value in self.metric(predictions).items()}
 
     def _write(self, better: bool) -> None:
         facts = plain({"parameters": self.p.plain(), **self.history[-1], **self.facts})
@@ -253,7 +268,7 @@ class _Training:
 
     def _seed(self, epoch: int) -> None:
         """Dropout and the like draw the same in the same epoch; on a GPU only this device's generator is touched."""
-        seed = mixed_seed(self.p.seed, epoch)
+        seed = mixed_seed(self.p.seed, epoch, *self.team.salt)
         if self.device.type == "cuda":
             with torch.cuda.device(self.device):
                 torch.cuda.manual_seed(seed)
@@ -281,14 +296,3 @@ class _Training:
 
 _NUMBERS = ("step", "history", "best", "best_epoch", "longest", "judging")
 _STATEFUL = ("model", "kept", "optimizer", "scaler")
-
-
-@torch.no_grad()
-def _follow(mean: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the running mean of weights towards the model; whole numbers are copied."""
-    now = model.state_dict()
-    for name, tensor in mean.state_dict().items():
-        if tensor.is_floating_point():
-            tensor.lerp_(now[name], 1 - decay)
-        else:
-            tensor.copy_(now[name])

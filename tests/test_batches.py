@@ -26,6 +26,21 @@ def test_no_batch_has_a_single_row():
     assert min(len(rows) for rows, _ in shuffled(Halves(), range(17), batch=16, seed=0)) == 8
 
 
+def test_processes_share_each_batch_and_its_draws():
+    def pairs(part):
+        examples = Halves()
+        return [rows.tolist() for rows, _ in shuffled(examples, range(7), batch=3, seed=4, part=part)], examples.asked
+
+    (whole, asked), (first, asked_first), (second, asked_second) = pairs((0, 1)), pairs((0, 2)), pairs((1, 2))
+    assert [sorted(one + two) for one, two in zip(first, second, strict=True)] == [sorted(rows) for rows in whole]
+    assert sorted(asked_first + asked_second) == sorted(asked)
+
+
+def test_a_batch_has_a_row_for_every_process():
+    with pytest.raises(ValueError, match="batch=4 makes batches of 3 rows, expected one for each of 4 devices"):
+        shuffled(Halves(), range(7), batch=4, seed=0, part=(0, 4))
+
+
 def test_predictions_come_in_the_order_of_rows():
     model = small_model()
     parts = list(predict(model, Halves(), [9, 2, 5], batch=2))
