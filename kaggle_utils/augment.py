@@ -2,7 +2,7 @@
 
 Version 2.0.8 is pinned (it is in Kaggle's image and no longer maintained), so a successor can take
 its place here and nowhere else. PIXEL_SETS change colours and sharpness, never geometry; GEOMETRY_SETS
-move pixels, and masks with them. What helps differs: on the amazon's images contrast and CLAHE hurt.
+move pixels, and masks with them; COLOUR_SETS are those that grey pictures cannot have. What helps differs: on the amazon's images contrast and CLAHE hurt.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["GEOMETRY_SETS", "PIXEL_SETS", "augmentation", "pixel_augmentation"]
+__all__ = ["COLOUR_SETS", "GEOMETRY_SETS", "PIXEL_SETS", "augmentation", "pixel_augmentation"]
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
@@ -40,6 +40,8 @@ PIXEL_SETS: dict[str, list[tuple[str, dict]]] = {
                            "fill": 0, "p": 0.5}),
     ],
 }  # fmt: skip
+
+COLOUR_SETS = {"grayscale"}  # those that need 3 channels
 
 _CUBIC, _REFLECT = 2, 4  # OpenCV's numbers: cubic interpolation, borders mirrored
 
@@ -69,22 +71,26 @@ def pixel_augmentation(name: str, seed: int = 0) -> Callable[[np.ndarray], np.nd
 
 
 def augmentation(
-    name: str, size: tuple[int, int]
+    name: str, size: tuple[int, int], channels: int = 3
 ) -> Callable[[np.ndarray, np.ndarray | None, int | None], tuple[np.ndarray, np.ndarray | None]]:
     """A function (image, masks, draw) -> (image, masks), in which both move alike.
 
     name: keys of PIXEL_SETS and GEOMETRY_SETS joined by '+', applied in this order
     size: (width, height) of images as they are asked for; what ``crop`` and ``crop_rescale`` give
-    image: (H, W, 3) uint8 RGB; masks: (H, W, C), or None where there are none
+    image: (H, W, 3) uint8 RGB, or (H, W, 1) with ``channels`` 1; masks: (H, W, C), or None where there are none
     draw: seed of this one call, None for no augmentation; the same draw gives the same anywhere
-    Raises ValueError for an unknown name.
+    Raises ValueError for an unknown name, and for a set that needs colours where there are none.
 
     >>> flipped = augmentation("flips", size=(2, 1))
     >>> image = np.array([[[1], [2]]], np.uint8).repeat(3, axis=2)
     >>> sorted({flipped(image, None, draw)[0][0, 0, 0].item() for draw in range(9)})
     [1, 2]
     """
-    whole = _composed(_steps(name, PIXEL_SETS | GEOMETRY_SETS), size, 0)
+    steps = _steps(name, PIXEL_SETS | GEOMETRY_SETS)
+    colours = [part for part in name.split("+") if part in COLOUR_SETS]
+    if channels == 1 and colours:
+        raise ValueError(f"augmentations is {name!r}, {colours} needs pictures of 3 channels, these have 1")
+    whole = _composed(steps, size, 0)
 
     def augmented(
         image: np.ndarray, masks: np.ndarray | None, draw: int | None

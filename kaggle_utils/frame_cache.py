@@ -30,12 +30,14 @@ def cached_frames(
     size: tuple[int, int],
     threads: int | None = None,
     progress: str | None = None,
+    grayscale: bool = False,
 ) -> np.memmap:
     """All images at one size, (N, height, width, 3) uint8 RGB, mapped read-only from a file in ``folder``.
 
     paths: image files; their names, sizes and times of change tell one cache from another
     size: (width, height) in pixels; N * width * height * 3 bytes must fit on the disk
     threads, progress: as for :func:`kaggle_utils.images.decode`, whose errors come through
+    grayscale: (N, height, width, 1) instead, in a file of its own and a third of the size
 
     >>> import cv2, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -45,13 +47,13 @@ def cached_frames(
     """
     sources = [_source(path) for path in paths]
     key = hashlib.sha256(json.dumps([size, sources]).encode()).hexdigest()[:12]
-    path = Path(folder) / f"frames_{size[0]}x{size[1]}_{key}.npy"
+    path = Path(folder) / f"frames_{size[0]}x{size[1]}_{'gray_' if grayscale else ''}{key}.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path.with_suffix(".lock"), "w") as lock, locked(lock):
             if not path.exists():  # another process made it while this one waited
-                _note(path.with_suffix(".json"), {"size": size, "sources": sources})
-                _fill(path, paths, size, threads, progress)
+                _note(path.with_suffix(".json"), {"size": size, "grayscale": grayscale, "sources": sources})
+                _fill(path, paths, size, threads, progress, grayscale)
     return np.load(path, mmap_mode="r")
 
 
@@ -60,12 +62,14 @@ def _source(path: str | os.PathLike) -> tuple[str, int, float]:
     return str(Path(path).absolute()), stat.st_size, stat.st_mtime
 
 
-def _fill(path: Path, paths: Sequence, size: tuple[int, int], threads: int | None, progress: str | None) -> None:
+def _fill(
+    path: Path, paths: Sequence, size: tuple[int, int], threads: int | None, progress: str | None, grayscale: bool
+) -> None:
     part, note = path.with_suffix(".part"), path.with_suffix(".done")
-    shape = (len(paths), size[1], size[0], 3)
+    shape = (len(paths), size[1], size[0], 1 if grayscale else 3)
     done = json.loads(note.read_text()) if part.exists() and note.exists() else 0
     frames = np.lib.format.open_memmap(part, mode="r+" if done else "w+", dtype=np.uint8, shape=shape)
-    for number, image in enumerate(decode(paths[done:], size, threads, progress), start=done):
+    for number, image in enumerate(decode(paths[done:], size, threads, progress, grayscale), start=done):
         frames[number] = image
         if (number + 1) % STEP == 0:
             frames.flush()

@@ -2,8 +2,9 @@
 
 Decoders and encoders are segmentation_models_pytorch's, ``tu-`` encoders timm's. Inputs are
 normalised inside the model, by what its encoder was trained with, so training and submission cannot
-differ in it. Start weights are local files. Used by clouds and contrails (masks, with or without a
-label head) and amazon (labels: architecture ``classifier``).
+differ in it. Grey pictures of one channel are spread over the encoder's three there, and get the
+answer that their three-channel copies would get. Start weights are local files. Used by clouds and
+contrails (masks, with or without a label head) and amazon (labels: architecture ``classifier``).
 """
 
 from __future__ import annotations
@@ -34,13 +35,18 @@ class ModelParameters:
     architecture: str = "unet"  # one of architectures()
     encoder: str = "tu-tf_efficientnet_lite0"  # a name of smp, or "tu-" and a name of timm
     classes: int = 4  # masks, or labels of a classifier
-    channels: int = 3  # of the images
+    channels: int = 3  # of the images; 1: grey, on an encoder of three
     labels: int = 0  # outputs of a label head beside the masks; 0: none
     dropout: float = 0.2  # before the label head
     upsampling: str = ""  # nearest or bilinear; empty: the architecture's own
     norm: str = "batch"  # group: the decoder's norms by groups of channels; group everywhere: the encoder's too
     start: str = ""  # weights to start from: a local file; empty: random
     options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the smp architecture
+
+    @property
+    def inputs(self) -> int:
+        """Channels of the encoder."""
+        return 3 if self.channels == 1 else self.channels
 
     def plain(self) -> dict[str, Any]:
         """In JSON's own types, to lie beside the weights as the fact ``model``."""
@@ -51,16 +57,21 @@ class Network(nn.Module):
     """A model with its normalisation: images (B, C, H, W), uint8 or float from 0 to 1 -> logits.
 
     net: gives masks (B, classes, H, W), labels (B, classes), or the pair (masks, labels)
-    mean, std: (C,) of images from 0 to 1
+    mean, std: of images from 0 to 1, one number for each channel that the net takes
+    channels: C; where it is 1, each of the net's channels gets the grey picture, normalised as its own (a first
+    kernel summed over its channels would not answer alike: the means of ImageNet's channels differ)
+    Raises ValueError for images of other channels.
     """
 
-    def __init__(self, net: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(self, net: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], channels: int) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.channels = net, channels
         self.register_buffer("mean", torch.tensor(mean).reshape(-1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(-1, 1, 1))
 
     def forward(self, images: torch.Tensor) -> Any:
+        if images.shape[1] != self.channels:
+            raise ValueError(f"the images have {images.shape[1]} channels, expected {self.channels}")
         images = images.float() / 255 if images.dtype == torch.uint8 else images
         return self.net((images - self.mean) / self.std)
 
@@ -103,7 +114,7 @@ def build(parameters: ModelParameters, seed: int = 0) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = _classifier(p) if p.architecture == "classifier" else _segmenter(p)
-    model = Network(net, *_statistics(net.encoder, p.channels))
+    model = Network(net, *_statistics(net.encoder, p.inputs), p.channels)
     if p.start:
         _start(model, Path(p.start))
     if p.norm not in ("batch", "group", "group everywhere"):
@@ -134,7 +145,7 @@ def _encoder(p: ModelParameters) -> nn.Module:
     from segmentation_models_pytorch.encoders import get_encoder
 
     try:
-        return get_encoder(p.encoder, in_channels=p.channels, depth=5, weights=None)
+        return get_encoder(p.encoder, in_channels=p.inputs, depth=5, weights=None)
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"encoder is {p.encoder!r}: {str(error)[:200]}") from None
 
@@ -151,7 +162,7 @@ def _segmenter(p: ModelParameters) -> nn.Module:
     if p.labels:
         arguments["aux_params"] = {"classes": p.labels, "dropout": p.dropout}
     try:
-        net = made(p.encoder, encoder_weights=None, in_channels=p.channels, classes=p.classes, **arguments)
+        net = made(p.encoder, encoder_weights=None, in_channels=p.inputs, classes=p.classes, **arguments)
     except (KeyError, RuntimeError, TypeError) as error:
         raise ValueError(f"{p.architecture} on encoder {p.encoder!r} cannot be made: {str(error)[:200]}") from None
     if p.upsampling:

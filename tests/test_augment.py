@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from kaggle_utils.augment import GEOMETRY_SETS, PIXEL_SETS, augmentation, pixel_augmentation  # noqa: E402
+from kaggle_utils.augment import COLOUR_SETS, GEOMETRY_SETS, PIXEL_SETS, augmentation, pixel_augmentation  # noqa: E402
 from kaggle_utils.mixing import cutmix, mixup  # noqa: E402
 
 WIDTH, HEIGHT = 48, 32
@@ -45,6 +45,20 @@ def test_pixel_sets_change_pixels_and_leave_masks(name):
     results = [augmentation(name, (WIDTH, HEIGHT))(image, masks, draw) for draw in range(12)]
     assert all(np.array_equal(truth, masks) for _, truth in results)
     assert any(not np.array_equal(seen, image) for seen, _ in results)
+
+
+@pytest.mark.parametrize("name", [n for n in PIXEL_SETS | GEOMETRY_SETS if n not in {"dihedral", *COLOUR_SETS}])
+def test_grey_pictures_keep_their_one_channel(name):
+    image, masks = marked()
+    change = augmentation(name, (WIDTH, HEIGHT), channels=1)
+    for draw in range(4):
+        seen, truth = change(image[..., :1], masks, draw)
+        assert seen.shape == (HEIGHT, WIDTH, 1) and seen.dtype == np.uint8 and truth.shape == (HEIGHT, WIDTH, 4)
+
+
+def test_a_set_that_needs_colours_is_refused_for_grey_pictures():
+    with pytest.raises(ValueError, match=r"'flips\+grayscale', \['grayscale'\] needs pictures of 3 channels, these have 1"):
+        augmentation("flips+grayscale", (WIDTH, HEIGHT), channels=1)
 
 
 def test_a_draw_names_its_result_whatever_came_before():

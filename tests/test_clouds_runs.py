@@ -11,7 +11,9 @@ pytest.importorskip("torch")
 from kaggle_utils.competitions import clouds, clouds_runs, clouds_submission  # noqa: E402
 from kaggle_utils.competitions.clouds_comparison import choose, dice_gains, fitted, look, rules, weighted  # noqa: E402
 from kaggle_utils.competitions.clouds_decision import CloudsDecision, Merge, decided, read_decision, write_decision  # noqa: E402
+from kaggle_utils.competitions.clouds_parameters import SMOKE, CloudsRun  # noqa: E402
 from kaggle_utils.competitions.clouds_summary import summary  # noqa: E402
+from kaggle_utils.competitions.clouds_training import train_folds  # noqa: E402
 from kaggle_utils.competitions.samples.clouds import hidden_folder  # noqa: E402
 from kaggle_utils.mask_decisions import ClassDecision, MaskDecision  # noqa: E402
 from tests.clouds_fixtures import Trained, trained  # noqa: E402, F401
@@ -129,6 +131,19 @@ def test_a_submission_is_made_of_all_folds_and_scored_by_the_summary(trained: Tr
     assert clouds_submission.report(tmp_path / "4_submit", asked) is None
     lines = summary(tmp_path, hidden_folder(trained.input) / "truth.csv", ["4_submit"])
     assert lines[0].startswith("hidden-test Dice: ") and lines[-1].endswith("submission.csv")
+
+
+def test_a_grey_training_is_submitted_grey(trained: Trained, tmp_path) -> None:  # noqa: F811
+    """One fold on six pictures; that they are grey is read from run.json."""
+    run = CloudsRun.chosen({"grayscale": True, "sizes": ((64, 32),)}, SMOKE)
+    data = trained.data.take(np.arange(6))
+    results = train_folds(data, np.arange(6) // 4, [1], tmp_path, run, cache=tmp_path / "cache")
+    clouds_runs.write_run(tmp_path, data, results, run.plain())
+    assert clouds_runs.trained_parameters([tmp_path])["grayscale"] is True
+    asked = clouds_submission.asked_images(trained.input, [tmp_path])
+    masks = list(clouds_submission.predicted_masks(asked, [tmp_path], CloudsDecision(Merge(("64x32_identity",))), tmp_path / "cache"))
+    assert len(masks) == 3 and masks[0].shape == (4, *clouds.SUBMISSION_SHAPE)
+    assert sorted(np.load(path).shape for path in (tmp_path / "cache").glob("frames_*.npy")) == [(3, 32, 64, 1), (6, 32, 64, 1)]
 
 
 def test_validation_gives_what_the_out_of_fold_predictions_gave(trained: Trained, runs, tmp_path) -> None:  # noqa: F811

@@ -99,6 +99,13 @@ def test_other_parameters_in_the_same_folder_are_refused(trained: Trained) -> No
         train_fold(trained.data, trained.fold_of_image, 0, (96, 64), trained.output, other, cache=trained.cache)
 
 
+def test_grey_pictures_have_one_channel_from_the_cache_to_the_model() -> None:
+    assert CloudsRun.chosen({"grayscale": True}).model.channels == 1
+    assert CloudsRun.chosen({"grayscale": False}).changed() == {}
+    image, (masks, _) = CloudExamples(np.zeros((1, 8, 16, 1), np.uint8), np.zeros((1, 8, 16), np.uint8), "flips")[0, 1]
+    assert image.shape == (1, 8, 16) and masks.shape == (4, 8, 16)
+
+
 def test_parameters_are_taken_from_a_notebooks_names() -> None:
     run = CloudsRun.chosen({"sizes": [[480, 320], [640, 448]], "encoder": "resnet34", "epochs": None}, {"epochs": 3})
     assert run.clouds.sizes == ((480, 320), (640, 448)) and run.training.epochs == 3 and run.model.encoder == "resnet34"

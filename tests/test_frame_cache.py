@@ -64,6 +64,17 @@ def test_an_unreadable_image_is_named_and_leaves_no_finished_cache(paths, tmp_pa
     assert list((tmp_path / "cache").glob("*.npy")) == []
 
 
+def test_grey_frames_are_opencv_s_grey_of_the_files_in_a_third_of_the_disk(tmp_path):
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / f"{number}.jpg" for number in range(3)]
+    for path in paths:
+        cv2.imwrite(str(path), cv2.resize(rng.integers(0, 256, (6, 8, 3), np.uint8), SIZE))
+    colour, grey = (cached_frames(paths, tmp_path / "cache", SIZE, grayscale=wanted) for wanted in (False, True))
+    assert grey.shape == (3, *SIZE[::-1], 1) and colour.shape == (3, *SIZE[::-1], 3) and grey.nbytes * 3 == colour.nbytes
+    for frame, path in zip(grey, paths, strict=True):
+        assert np.array_equal(frame[..., 0], cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+
+
 def slowly(paths, folder, seen):
     """Fills the cache at 50 images a second, noting each image it decodes."""
     decode = frame_cache.decode

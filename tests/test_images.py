@@ -29,9 +29,9 @@ def test_images_come_in_the_order_of_their_paths_whatever_the_threads(photograph
 def test_decoding_starts_no_more_than_twice_the_threads_ahead(photographs, monkeypatch):
     started = []
 
-    def read(path, size):
+    def read(path, *how):
         started.append(path)
-        return read_image(path, size)
+        return read_image(path, *how)
 
     monkeypatch.setattr("kaggle_utils.images.read_image", read)
     images = decode(photographs, threads=2)
@@ -61,6 +61,16 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(photographs, monkeypatch, size,
 def test_a_reduced_image_is_nearly_the_resized_one(photographs):
     whole = cv2.resize(read_image(photographs[0]), (80, 45), interpolation=cv2.INTER_AREA)
     assert np.abs(whole.astype(int) - read_image(photographs[0], (80, 45))).max() <= 3
+
+
+@pytest.mark.parametrize("size, flag", [(None, "GRAYSCALE"), ((200, 100), "GRAYSCALE"), ((80, 45), "REDUCED_GRAYSCALE_4")])
+def test_grey_is_decoded_as_grey_and_is_the_brightness_of_the_colours(photographs, monkeypatch, size, flag):
+    colours = read_image(photographs[0], size)
+    flags, decode_as = [], cv2.imdecode
+    monkeypatch.setattr(cv2, "imdecode", lambda data, f: flags.append(f) or decode_as(data, f))
+    grey = read_image(photographs[0], size, grayscale=True)
+    assert flags == [getattr(cv2, f"IMREAD_{flag}")] and grey.shape == (*colours.shape[:2], 1)
+    assert np.abs(grey[..., 0].astype(int) - cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)).max() <= 1
 
 
 def test_a_size_above_the_image_s_own_enlarges_it(photographs):

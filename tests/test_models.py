@@ -59,6 +59,33 @@ def test_a_seed_covers_the_random_weights_and_leaves_the_global_generator():
     assert not torch.equal(one.state_dict()[weight], third.state_dict()[weight])
 
 
+GREY = IMAGES[:, :1]
+
+
+@pytest.mark.parametrize("encoder", [LITE, "resnet18"])  # normalised alike in all channels, and by ImageNet's own
+@pytest.mark.parametrize("architecture", ["unet", "classifier"])
+def test_a_grey_picture_gets_the_answer_of_the_same_picture_in_three_channels(architecture, encoder, tmp_path):
+    three = build(ModelParameters(architecture, encoder), seed=3).eval()
+    write_checkpoint(tmp_path / "w.pth", {"state": three.state_dict()})
+    one = build(ModelParameters(architecture, encoder, channels=1, start=str(tmp_path / "w.pth")), seed=4)
+    one.load_state_dict(three.state_dict())  # decoder and heads, too
+    with torch.no_grad():
+        assert torch.allclose(one.eval()(GREY), three(GREY.expand(-1, 3, -1, -1)), atol=1e-5)
+
+
+def test_the_real_encoder_answers_alike_for_a_grey_picture(real_data):
+    path = str(real_data / "weights" / "efficientnet_lite0_imagenet_timm.pth")
+    grey = answered(ModelParameters("classifier", LITE, channels=1, start=path), GREY)
+    assert torch.allclose(grey, answered(ModelParameters("classifier", LITE, start=path), GREY.expand(-1, 3, -1, -1)), atol=1e-5)
+
+
+def test_pictures_of_other_channels_are_refused():
+    with pytest.raises(ValueError, match="the images have 3 channels, expected 1"):
+        answered(ModelParameters("fpn", LITE, channels=1))
+    with pytest.raises(ValueError, match="the images have 1 channels, expected 3"):
+        answered(ModelParameters("fpn", LITE), GREY)
+
+
 class TestStartWeights:
     def test_the_real_imagenet_encoder_fills_the_encoder(self, real_data):
         path = real_data / "weights" / "efficientnet_lite0_imagenet_timm.pth"

@@ -8,7 +8,7 @@ Three sets of parameters side by side: what is particular to this competition (h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from kaggle_utils.models import ModelParameters
@@ -23,6 +23,7 @@ class CloudsParameters:
     """Pictures, loss and predictions."""
 
     sizes: tuple[tuple[int, int], ...] = ((480, 320),)  # (width, height) of the input; a model a size: the image pyramid
+    grayscale: bool = False  # pictures of one channel: a third of the disk; the model's channels follow
     loss: str = "bce+dice"  # of the masks; names of kaggle_utils.losses joined by +
     label_weight: float = 0.5  # of the label head's loss beside the masks'
     augmentations: str = "brightness_contrast+flips+rotate_rescale"  # sets of kaggle_utils.augment
@@ -57,7 +58,8 @@ class CloudsRun:
             parts[part.name] = type(default)(**(vars(default) | given))
         run = cls(**parts)
         sizes = tuple((int(width), int(height)) for width, height in run.clouds.sizes)
-        return cls(CloudsParameters(**(vars(run.clouds) | {"sizes": sizes})), run.model, run.training)
+        model = replace(run.model, channels=1 if run.clouds.grayscale else 3)
+        return cls(replace(run.clouds, sizes=sizes), model, run.training)
 
     def plain(self) -> dict[str, Any]:
         """All of them by name, in JSON's own types."""

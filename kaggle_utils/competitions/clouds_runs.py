@@ -32,6 +32,7 @@ __all__ = [
     "read_runs",
     "require_same_weights",
     "trained_models",
+    "trained_parameters",
     "write_run",
 ]
 
@@ -172,6 +173,11 @@ def trained_models(folders: Iterable[Path]) -> dict[tuple[int, int], list[Path]]
                 raise FileNotFoundError(f"the weights of {_key(one)} are missing, expected {path}")
             found.setdefault(tuple(one["size"]), {})[one["fold"]] = path
     return {size: [models[fold] for fold in sorted(models)] for size, models in sorted(found.items())}
+
+
+def trained_parameters(folders: Iterable[Path]) -> dict[str, Any]:
+    """The parameters of the training, which all outputs share."""
+    return _noted(folders, None)[0][1]["parameters"]
 
 
 def first_fold_images(folders: Iterable[Path]) -> list[str]:

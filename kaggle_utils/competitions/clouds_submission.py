@@ -15,7 +15,7 @@ import numpy as np
 
 from kaggle_utils.competitions import clouds
 from kaggle_utils.competitions.clouds_decision import CloudsDecision, decided
-from kaggle_utils.competitions.clouds_runs import first_fold_images, trained_models
+from kaggle_utils.competitions.clouds_runs import first_fold_images, trained_models, trained_parameters
 from kaggle_utils.files import replacing
 from kaggle_utils.frame_cache import cached_frames
 from kaggle_utils.mask_scorecard import MaskScorecard
@@ -89,7 +89,8 @@ def _members(
 
     size, view, checkpoint = parsed_name(name)
     weights = [path.with_name(f"{checkpoint}.pth") for path in trained_models(stage_folders)[size]]
-    images = cached_frames(asked.images["path"].tolist(), cache, size)
+    grayscale = trained_parameters(stage_folders).get("grayscale", False)  # outputs from before there was a choice
+    images = cached_frames(asked.images["path"].tolist(), cache, size, grayscale=grayscale)
     models = [load_model(path, device) for path in (weights if asked.texts is None else weights[:1])]
     rows = range(len(images))
     for answers in zip(*(predictions(model, images, rows, view, batch, device) for model in models), strict=True):

@@ -54,15 +54,15 @@ Size = tuple[int, int]  # (width, height) in pixels
 
 
 class CloudExamples:
-    """What the trainer reads: (image (3, H, W) uint8, (masks (4, H, W), labels (4,)) float32), or images alone.
+    """What the trainer reads: (image (C, H, W) uint8, (masks (4, H, W), labels (4,)) float32), or images alone.
 
-    images: (N, H, W, 3) uint8; bits: (N, H, W) uint8, bit k is class k, None where no truth is known
+    images: (N, H, W, 3) uint8, or (N, H, W, 1) grey; bits: (N, H, W) uint8, bit k is class k, None where no truth is known
     augmentations: sets of :mod:`kaggle_utils.augment`, applied where a draw is given
     """
 
     def __init__(self, images: np.ndarray, bits: np.ndarray | None = None, augmentations: str = "none") -> None:
         self.images, self.bits = images, bits
-        self.augmented = augmentation(augmentations, size=images.shape[2:0:-1])
+        self.augmented = augmentation(augmentations, size=images.shape[2:0:-1], channels=images.shape[3])
 
     def __getitem__(self, key: tuple[int, int | None]) -> Any:
         row, draw = key
@@ -150,7 +150,7 @@ def predictions(
 ) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]:
     """(rows (B,), (masks (B, 4, 350, 525), labels (B, 4))) float32, batch by batch, rows ascending.
 
-    images: (N, H, W, 3) uint8, of which ``rows`` are asked; view: as :mod:`kaggle_utils.tta_batches` names it
+    images: (N, H, W, C) uint8, of which ``rows`` are asked; view: as :mod:`kaggle_utils.tta_batches` names it
     """
     ask = in_views([view])
 
@@ -199,7 +199,8 @@ def train_fold(
     progress: title of the bars, None for none
     """
     began = time.time()
-    images = cached_frames(data.images["path"].tolist(), cache, size, progress=progress and "pictures")
+    pictures = data.images["path"].tolist()
+    images = cached_frames(pictures, cache, size, progress=progress and "pictures", grayscale=run.clouds.grayscale)
     bits = cached_masks(data, cache, size, progress and "masks")
     rows, others = np.flatnonzero(fold_of_image == fold), np.flatnonzero(fold_of_image != fold)
     examples = CloudExamples(images, bits, run.clouds.augmentations)
