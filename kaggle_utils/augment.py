@@ -2,7 +2,8 @@
 
 Version 2.0.8 is pinned (it is in Kaggle's image and no longer maintained), so a successor can take
 its place here and nowhere else. PIXEL_SETS change colours and sharpness, never geometry; GEOMETRY_SETS
-move pixels, and masks with them; COLOUR_SETS are those that grey pictures cannot have. What helps differs: on the amazon's images contrast and CLAHE hurt.
+move pixels, and masks with them; COLOUR_SETS are not for grey pictures. What helps differs: on the
+amazon's images contrast and CLAHE hurt.
 """
 
 from __future__ import annotations

@@ -141,7 +141,8 @@ def test_a_grey_training_is_submitted_grey(trained: Trained, tmp_path) -> None: 
     clouds_runs.write_run(tmp_path, data, results, run.plain())
     assert clouds_runs.trained_parameters([tmp_path])["grayscale"] is True
     asked = clouds_submission.asked_images(trained.input, [tmp_path])
-    masks = list(clouds_submission.predicted_masks(asked, [tmp_path], CloudsDecision(Merge(("64x32_identity",))), tmp_path / "cache"))
+    decision = CloudsDecision(Merge(("64x32_identity",)))
+    masks = list(clouds_submission.predicted_masks(asked, [tmp_path], decision, tmp_path / "cache"))
     assert len(masks) == 3 and masks[0].shape == (4, *clouds.SUBMISSION_SHAPE)
     assert sorted(np.load(path).shape for path in (tmp_path / "cache").glob("frames_*.npy")) == [(3, 32, 64, 1), (6, 32, 64, 1)]
 

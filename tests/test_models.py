@@ -76,7 +76,8 @@ def test_a_grey_picture_gets_the_answer_of_the_same_picture_in_three_channels(ar
 def test_the_real_encoder_answers_alike_for_a_grey_picture(real_data):
     path = str(real_data / "weights" / "efficientnet_lite0_imagenet_timm.pth")
     grey = answered(ModelParameters("classifier", LITE, channels=1, start=path), GREY)
-    assert torch.allclose(grey, answered(ModelParameters("classifier", LITE, start=path), GREY.expand(-1, 3, -1, -1)), atol=1e-5)
+    colour = answered(ModelParameters("classifier", LITE, start=path), GREY.expand(-1, 3, -1, -1))
+    assert torch.allclose(grey, colour, atol=1e-5)
 
 
 def test_pictures_of_other_channels_are_refused():
