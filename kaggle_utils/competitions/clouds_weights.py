@@ -1,0 +1,69 @@
+"""Clouds: weights of the prediction sets, searched, and what they are worth when nothing has seen the answer.
+
+The search looks at every fifth pixel both ways and at a cheap rule, for each class one level and one least
+size of the whole mask; it only has to tell which of two ensembles is better. What it finds is judged by the
+full rules on all pixels, nested: an image is masked by weights *and* a rule that come from the other folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from kaggle_utils.competitions.clouds import CloudsData
+from kaggle_utils.competitions.clouds_comparison import Candidate, fitted, look
+from kaggle_utils.competitions.clouds_decision import Merge
+from kaggle_utils.competitions.clouds_runs import Runs
+from kaggle_utils.ensemble_weights import select_weights
+from kaggle_utils.thinned_masks import best_level_and_size, dice_by_fold, thin
+from kaggle_utils.thresholds import CrossFit
+
+__all__ = ["judged_weights", "merge_of", "searched_weights"]
+
+
+def searched_weights(
+    runs: Runs, data: CloudsData, levels: Sequence[int], folder: Path, rounds: int = 10, progress: str | None = None
+) -> CrossFit:
+    """Weights of the mean of all sets, by :func:`kaggle_utils.ensemble_weights.select_weights`.
+
+    data: the images the runs were trained on; folder: for the thinned copy, 160 MB a set at Kaggle's size, which
+    is removed in the end
+    The figures are those of the cheap rule. ``decisions`` are by fold number in ascending order.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder) as spot:
+        truths = (data.masks(row) for row in runs.rows)
+        masks = thin(list(runs.masks.values()), runs.rows, truths, Path(spot), progress=progress and f"{progress}: thinned")
+        counts = dice_by_fold(masks, runs.fold_of_row, levels)
+        return select_weights(counts, len(runs.masks), best_level_and_size, rounds, progress)
+
+
+def merge_of(sets: Sequence[str], weights: Sequence[float]) -> Merge:
+    """The sets that have a weight above 0.
+
+    >>> merge_of(["a", "b", "c"], (2, 0, 1))
+    Merge(sets=('a', 'c'), weights=(2.0, 1.0), how='mean', temperature=0.5)
+    """
+    kept = [(name, float(weight)) for name, weight in zip(sets, weights, strict=True) if weight]
+    return Merge(*(tuple(column) for column in zip(*kept, strict=True)))
+
+
+def judged_weights(
+    runs: Runs, data: CloudsData, weights: CrossFit, levels: Sequence[int], progress: str | None = None
+) -> Candidate:
+    """The decision with the weights of all images; its Dice of a fold comes from the weights found without it.
+
+    weights: of :func:`searched_weights`; levels, progress: as for :func:`kaggle_utils.competitions.clouds_comparison.look`
+    The images are looked at once for each different set of weights.
+    """
+    sets, fold = list(runs.masks), np.unique(runs.fold_of_row, return_inverse=True)[1]
+    dice, final = np.empty((len(fold), 4)), None
+    for one in dict.fromkeys([weights.decision, *weights.decisions.values()]):
+        found = fitted(look(runs, data, merge_of(sets, one), levels, progress=progress and f"{progress} {one}"), runs.fold_of_row)
+        seen_by = np.isin(fold, [k for k, chosen in weights.decisions.items() if chosen == one])
+        dice[seen_by] = found.dice[seen_by]
+        final = found if one == weights.decision else final
+    return Candidate(final.decision, final.fitted, dice)
