@@ -17,7 +17,6 @@ from kaggle_utils.competitions.reef_runs import (
     fold_of_frames,
     judged_only,
     read_runs,
-    require_same_source,
     trained_folds,
     write_run,
 )
@@ -122,10 +121,6 @@ def test_the_samples_outputs_are_not_read_for_the_competitions_data(data, output
 def test_the_competitions_outputs_are_not_read_for_the_sample(data, output):
     with pytest.raises(ValueError, match="run.json was made from the competition's data, expected the built-in sample"):
         read_runs([output(0, [0, 1], sample=False)], data, sample=True)
-
-
-def test_a_file_that_does_not_say_its_source_is_not_refused():
-    assert require_same_source({}, True, "run.json") is None
 
 
 def test_a_fingerprint_is_the_sha1_of_the_weights(output):

@@ -6,7 +6,6 @@ is sure that they belong together: the same parameters, each size and fold once,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kaggle_utils.competitions.clouds import CloudsData
-from kaggle_utils.competitions.faults import column_faults, refuse
-from kaggle_utils.competitions.reef_runs import require_same_source
-from kaggle_utils.files import fingerprint, replacing
-from kaggle_utils.plain_json import json_text
+from kaggle_utils.competitions.handover import folds_table, require_weights, training_outputs, write_run_json
+from kaggle_utils.files import fingerprint
 from kaggle_utils.prediction_store import Joined, PredictionStore
 
 if TYPE_CHECKING:
@@ -36,8 +33,6 @@ __all__ = [
     "write_run",
 ]
 
-_UNLEARNT = {"workers", "reserve"}  # parameters that change nothing in what is learnt
-
 
 @dataclass(frozen=True)
 class Runs:
@@ -45,7 +40,7 @@ class Runs:
 
     masks, labels: {set name: store over all judged rows}, of (4, 350, 525) and (4,)
     rows: (M,) the images that some trained fold left out, ascending; fold_of_row: (M,) their fold
-    parameters: of the training; dice: {"<size> fold <k>": best Dice while training}
+    parameters: of the training
     """
 
     masks: dict[str, Joined]
@@ -53,7 +48,6 @@ class Runs:
     rows: np.ndarray
     fold_of_row: np.ndarray
     parameters: dict[str, Any]
-    dice: dict[str, float]
 
 
 def write_run(output: Path, data: CloudsData, results: Sequence[Any], parameters: dict[str, Any], **facts: Any) -> Path:
@@ -67,9 +61,7 @@ def write_run(output: Path, data: CloudsData, results: Sequence[Any], parameters
         }
         for r in results
     ]  # fmt: skip
-    with replacing(output / "run.json") as part:
-        part.write_text(json_text({"folds": folds, "parameters": parameters, **facts}, indent=1))
-    return output / "run.json"
+    return write_run_json(output, folds, parameters, **facts)
 
 
 def fold_of_images(images: pd.DataFrame, table_path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -84,25 +76,15 @@ def fold_of_images(images: pd.DataFrame, table_path: Path) -> tuple[np.ndarray, 
     ...     fold_of_images(pd.DataFrame({"image": ["b.jpg"]}), Path(folder, "folds.csv"))
     (array([1]), array(['a.jpg'], dtype=object))
     """
-    import pandas as pd
-
-    table = pd.read_csv(table_path, dtype={"image": str, "group": str})
-    refuse(column_faults(table, ("image", "group", "fold")), table_path)
-    twice = table["image"][table["image"].duplicated()]
-    refuse([f"image {name!r} stands more than once" for name in twice[:1]], table_path)
-    found = table.set_index("image").reindex(images["image"])
-    without = found.index[found["fold"].isna()]
-    n = f"{len(without)} of {len(found)} images have no fold"
-    refuse([f"{n}, the first is {name!r}, expected folds of this data" for name in without[:1]], table_path)
-    return found["fold"].to_numpy(np.int64), found["group"].to_numpy(object)
+    found = folds_table(table_path, images["image"], "images", also=("group",))
+    return found["fold"].to_numpy(), found["group"].to_numpy(object)
 
 
 def _noted(folders: Iterable[Path], sample: bool | None) -> list[tuple[Path, dict]]:
-    """(folder, run.json) of each output; ValueError for parameters that differ, and a size and fold in two."""
-    runs = [(Path(folder), _run(Path(folder) / "run.json", sample)) for folder in folders]
+    """(folder, run.json) of each output; ValueError for a size and fold in two."""
+    runs = training_outputs(folders, sample)
     seen: dict[str, Path] = {}
     for folder, run in runs:
-        _refuse_other_parameters(runs[0], (folder, run))
         for one in run["folds"]:
             if _key(one) in seen:
                 raise ValueError(f"{_key(one)} is in {seen[_key(one)]} and in {folder}, expected it once")
@@ -110,24 +92,8 @@ def _noted(folders: Iterable[Path], sample: bool | None) -> list[tuple[Path, dic
     return runs
 
 
-def _run(path: Path, sample: bool | None) -> dict:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing, stage 2_train writes it when its folds are done")
-    run = json.loads(path.read_text())
-    require_same_source(run, sample, path)
-    return run
-
-
 def _key(one: dict) -> str:
     return f"{one['size'][0]}x{one['size'][1]} fold {one['fold']}"
-
-
-def _refuse_other_parameters(first: tuple[Path, dict], other: tuple[Path, dict]) -> None:
-    own, given = first[1]["parameters"], other[1]["parameters"]
-    for name in sorted((own.keys() | given.keys()) - _UNLEARNT):
-        if own.get(name) != given.get(name):
-            both = f"{own.get(name)!r} in {first[0]} and {given.get(name)!r} in {other[0]}"
-            raise ValueError(f"the parameter {name!r} is {both}, expected folds trained alike")
 
 
 def read_runs(folders: Iterable[Path], data: CloudsData, sample: bool | None = None) -> Runs:
@@ -141,7 +107,7 @@ def read_runs(folders: Iterable[Path], data: CloudsData, sample: bool | None = N
     names = data.images["image"].to_numpy()
     folds = sorted({one["fold"] for _, run in runs for one in run["folds"]})
     stores: dict[str, dict[int, tuple[PredictionStore, PredictionStore]]] = {}
-    fold_of_image, dice = np.full(len(names), -1), {}
+    fold_of_image = np.full(len(names), -1)
     for folder, run in runs:
         for one in run["folds"]:
             for name, files in one["stores"].items():
@@ -149,13 +115,12 @@ def read_runs(folders: Iterable[Path], data: CloudsData, sample: bool | None = N
                 _refuse_others(names, masks.rows, one["images"], folder)
                 fold_of_image[masks.rows] = one["fold"]
                 stores.setdefault(name, {})[one["fold"]] = (masks, labels)
-            dice[_key(one)] = one["dice"]
     shared = [name for name, found in stores.items() if set(found) == set(folds)]
     if not shared:
         raise ValueError(f"no prediction set has all of the folds {folds}, there are {sorted(stores)}")
     joined = [{name: Joined([stores[name][k][i] for k in folds]) for name in shared} for i in (0, 1)]
     rows = joined[0][shared[0]].rows
-    return Runs(*joined, rows, fold_of_image[rows], runs[0][1]["parameters"], dice)
+    return Runs(*joined, rows, fold_of_image[rows], runs[0][1]["parameters"])
 
 
 def _refuse_others(names: np.ndarray, rows: np.ndarray, expected: list[str], folder: Path) -> None:
@@ -168,10 +133,7 @@ def trained_models(folders: Iterable[Path]) -> dict[tuple[int, int], list[Path]]
     found: dict[tuple[int, int], dict[int, Path]] = {}
     for folder, run in _noted(folders, None):
         for one in run["folds"]:
-            path = folder / one["weights"]
-            if not path.is_file():
-                raise FileNotFoundError(f"the weights of {_key(one)} are missing, expected {path}")
-            found.setdefault(tuple(one["size"]), {})[one["fold"]] = path
+            found.setdefault(tuple(one["size"]), {})[one["fold"]] = require_weights(folder, one["weights"], _key(one))
     return {size: [models[fold] for fold in sorted(models)] for size, models in sorted(found.items())}
 
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from kaggle_utils.attention import CausalAttention, attend
 from kaggle_utils.boxes import Boxes
+from kaggle_utils.competitions.handover import require_same_source
 from kaggle_utils.competitions.reef import inside_frame
-from kaggle_utils.competitions.reef_runs import require_same_source
 from kaggle_utils.files import replacing
 from kaggle_utils.fusion import fuse
 from kaggle_utils.tracking import CausalTracker, rescore, track

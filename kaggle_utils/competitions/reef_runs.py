@@ -6,7 +6,6 @@ is sure that they belong together: the same parameters, each fold once, no frame
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kaggle_utils.boxes import Boxes
-from kaggle_utils.competitions.faults import column_faults, refuse
+from kaggle_utils.competitions.handover import folds_table, require_weights, training_outputs, write_run_json
 from kaggle_utils.competitions.reef import ReefData, read_predictions, write_predictions
-from kaggle_utils.files import fingerprint, replacing
+from kaggle_utils.files import fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,12 +28,9 @@ __all__ = [
     "read_runs",
     "trained_folds",
     "fingerprints",
-    "require_same_source",
     "judged_only",
     "boxes_of",
 ]
-
-_UNLEARNT = {"workers", "cache"}  # parameters that change nothing in what is learnt
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ class Runs:
 
     sets: set name -> boxes on the judged frames, by number in the table of frames
     judged: (n_frames,) bool, frames that some trained fold left out; fold_of_frame: (n_frames,) int, -1 elsewhere
-    weights: fold -> path; parameters: of the training; score: best F2 of each fold
+    weights: fold -> path; parameters: of the training
     """
 
     sets: dict[str, Boxes]
@@ -51,7 +47,6 @@ class Runs:
     fold_of_frame: np.ndarray
     weights: dict[int, Path]
     parameters: dict[str, Any]
-    scores: dict[int, float]
 
 
 def fold_of_frames(frames: pd.DataFrame, table_path: Path) -> np.ndarray:
@@ -66,17 +61,7 @@ def fold_of_frames(frames: pd.DataFrame, table_path: Path) -> np.ndarray:
     ...     fold_of_frames(pd.DataFrame({"image_id": ["0-2", "0-1"]}), Path(folder, "folds.csv"))
     array([0, 1])
     """
-    import pandas as pd
-
-    table = pd.read_csv(table_path, dtype={"image_id": str})
-    refuse(column_faults(table, ("image_id", "fold")), table_path)
-    twice = table["image_id"][table["image_id"].duplicated()]
-    refuse([f"image_id {name!r} stands more than once" for name in twice[:1]], table_path)
-    found = table.set_index("image_id")["fold"].reindex(frames["image_id"].astype(str))
-    without = found.index[found.isna()]
-    n = f"{len(without)} of {len(found)} frames have no fold"
-    refuse([f"{n}, the first is {name!r}, expected folds of this data" for name in without[:1]], table_path)
-    return found.to_numpy(np.int64)
+    return folds_table(table_path, frames["image_id"], "frames")["fold"].to_numpy()
 
 
 def write_run(folder: Path, data: ReefData, results: Sequence[Any], parameters: Mapping[str, Any], **facts: Any) -> Path:
@@ -95,21 +80,18 @@ def write_run(folder: Path, data: ReefData, results: Sequence[Any], parameters: 
                       "image_ids": data.frames["image_id"].to_numpy()[r.rows].tolist()}
         for r in results
     }  # fmt: skip
-    with replacing(folder / "run.json") as partial:
-        content = {"sets": names, "folds": folds, "parameters": dict(parameters), **facts}
-        partial.write_text(json.dumps(content, indent=1) + "\n")
-    return folder / "run.json"
+    return write_run_json(folder, folds, parameters, sets=names, **facts)
 
 
 def read_runs(folders: Iterable[Path], data: ReefData, sample: bool | None = None) -> Runs:
     """The outputs of the training stage together; data: the frames they were trained on.
 
-    sample: whether the data are the built-in sample's, see :func:`require_same_source`
+    sample: whether the data are the built-in sample's, None to ask nothing
     Raises what :func:`trained_folds` raises, and ValueError when outputs share no prediction set or name
     a frame that is not in the table.
     """
     row_of = {image_id: row for row, image_id in enumerate(data.frames["image_id"])}
-    runs = _outputs(folders, sample)
+    runs = training_outputs(folders, sample)
     folds = _folds(runs)
     fold_of_frame = np.full(len(data.frames), -1)
     for fold, (path, image_ids) in folds.items():
@@ -118,9 +100,8 @@ def read_runs(folders: Iterable[Path], data: ReefData, sample: bool | None = Non
     if not shared:
         raise ValueError(f"no prediction set is in all of {[run['sets'] for _, run in runs]}")
     sets = {name: _merged(name, runs, data, row_of) for name in shared}
-    scores = {int(fold): result["f2"] for _, run in runs for fold, result in run["folds"].items()}
     weights = {fold: path for fold, (path, _) in folds.items()}
-    return Runs(sets, fold_of_frame >= 0, fold_of_frame, weights, runs[0][1]["parameters"], scores)
+    return Runs(sets, fold_of_frame >= 0, fold_of_frame, weights, runs[0][1]["parameters"])
 
 
 def trained_folds(folders: Iterable[Path], sample: bool | None = None) -> dict[int, tuple[Path, list[str]]]:
@@ -130,7 +111,7 @@ def trained_folds(folders: Iterable[Path], sample: bool | None = None) -> dict[i
     Raises FileNotFoundError where run.json or weights are missing, and ValueError for outputs that do not
     belong together: a fold that is in two, a frame judged by two folds, a parameter that differs.
     """
-    return _folds(_outputs(folders, sample))
+    return _folds(training_outputs(folders, sample))
 
 
 def fingerprints(folders: Iterable[Path]) -> dict[int, str]:
@@ -138,54 +119,13 @@ def fingerprints(folders: Iterable[Path]) -> dict[int, str]:
     return {fold: fingerprint(weights) for fold, (weights, _) in trained_folds(folders).items()}
 
 
-def require_same_source(content: Mapping[str, Any], sample: bool | None, path: Path) -> None:
-    """Raises ValueError when a file's ``sample`` says that it was made from other data than are in use.
-
-    content: what the file holds, with or without the flag; sample: whether the data in use are the built-in
-    sample's, None to ask nothing
-
-    >>> require_same_source({"sample": True}, False, "decision.json")
-    Traceback (most recent call last):
-    ValueError: decision.json was made from the built-in sample, expected the competition's data: run the stage again
-    """
-    made_from = content.get("sample")
-    if None not in (made_from, sample) and made_from != sample:
-        there, here = (("the competition's data", "the built-in sample")[flag] for flag in (made_from, sample))
-        raise ValueError(f"{path} was made from {there}, expected {here}: run the stage again")
-
-
-def _outputs(folders: Iterable[Path], sample: bool | None) -> list[tuple[Path, dict]]:
-    """(folder, run.json) of each output, all trained with the same parameters."""
-    runs = [(Path(folder), _run(Path(folder), sample)) for folder in folders]
-    for folder, run in runs[1:]:
-        one, other = runs[0][1]["parameters"], run["parameters"]
-        for key in sorted((one.keys() | other.keys()) - _UNLEARNT):
-            if one.get(key) != other.get(key):
-                differing = f"{one.get(key)!r} in {runs[0][0]} and {other.get(key)!r} in {folder}"
-                raise ValueError(f"the parameter {key!r} is {differing}, expected folds trained alike")
-    return runs
-
-
-def _run(folder: Path, sample: bool | None) -> dict:
-    path = folder / "run.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing, stage 2_train writes it when its folds are done; {_lies_in(folder)}")
-    run = json.loads(path.read_text())
-    require_same_source(run, sample, path)
-    return run
-
-
 def _folds(runs: Iterable[tuple[Path, dict]]) -> dict[int, tuple[Path, list[str]]]:
     found: dict[int, tuple[Path, list[str]]] = {}
     for folder, run in runs:
         for fold, result in ((int(key), result) for key, result in run["folds"].items()):
-            weights = folder / result["weights"]
             if fold in found:
-                raise ValueError(f"fold {fold} is in {found[fold][0]} and in {weights}, expected it once")
-            if not weights.is_file():
-                where = f"stage 2_train wrote them beside its run.json; {_lies_in(folder)}"
-                raise FileNotFoundError(f"the weights of fold {fold} are missing, expected {weights}: {where}")
-            found[fold] = weights, result["image_ids"]
+                raise ValueError(f"fold {fold} is in {found[fold][0]} and in {folder / result['weights']}, expected it once")
+            found[fold] = require_weights(folder, result["weights"], f"fold {fold}"), result["image_ids"]
     _refuse_judged_twice(found)
     return dict(sorted(found.items()))
 
@@ -198,12 +138,6 @@ def _refuse_judged_twice(folds: Mapping[int, tuple[Path, list[str]]]) -> None:
                 both = f"fold {judge[image_id]} ({folds[judge[image_id]][0]}) and by fold {fold} ({path})"
                 raise ValueError(f"frame {image_id!r} was judged by {both}, expected folds of one folds.csv")
             judge[image_id] = fold
-
-
-def _lies_in(folder: Path) -> str:
-    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return f"in {folder} lies: {', '.join(names[:12]) or 'nothing'}{more}"
 
 
 def judged_only(data: ReefData, runs: Runs) -> tuple[ReefData, dict[str, Boxes], np.ndarray]:

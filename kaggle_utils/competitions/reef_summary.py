@@ -5,11 +5,11 @@ The hidden test's truth is read here, after the submission is written, and by no
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 
 from kaggle_utils.competitions import reef
+from kaggle_utils.competitions.handover import stage_lines
 from kaggle_utils.scorecard import Scorecard
 
 __all__ = ["summary", "hidden_score"]
@@ -27,19 +27,19 @@ def summary(runs: Path, truth: Path | None, stages: Collection[str]) -> list[str
     runs: the folder with a folder for each stage; truth: the hidden test's, where it is known
     stages: those that have just run; figures that others left earlier are not told
     """
-    lines, decided = [], runs / "3_decide" / "decision.json"
-    if "3_decide" in stages and decided.is_file():
-        d = json.loads(decided.read_text())
-        lines.append(
-            f"out-of-fold F2: {d['f2']:.4f} [{d['low']:.4f}, {d['high']:.4f}] cross-fitted ({d['name']}); "
-            f"{d['fitted']:.4f} on the frames its cut was fitted on"
-        )
-    submission, validation = runs / "4_submit" / "submission.csv", runs / "4_submit" / "validation.json"
-    if "4_submit" not in stages or not submission.is_file():
-        return lines
-    if validation.is_file():
-        v = json.loads(validation.read_text())
-        lines.append(f"validation F2:  {v['f2']:.4f} of the submission notebook on {v['frames']} frames")
-    elif truth is not None:
-        lines.append(f"hidden-test F2: {hidden_score(submission, truth).f2:.4f}")
-    return [*lines, f"submission:     {submission}"]
+
+    def hidden(submission: Path) -> str:
+        return f"hidden-test F2: {hidden_score(submission, truth).f2:.4f}"
+
+    return stage_lines(runs, stages, _decided, _validated, hidden if truth else None)
+
+
+def _decided(d: dict) -> str:
+    return (
+        f"out-of-fold F2: {d['f2']:.4f} [{d['low']:.4f}, {d['high']:.4f}] cross-fitted ({d['name']}); "
+        f"{d['fitted']:.4f} on the frames its cut was fitted on"
+    )
+
+
+def _validated(v: dict) -> str:
+    return f"validation F2:  {v['f2']:.4f} of the submission notebook on {v['frames']} frames"
