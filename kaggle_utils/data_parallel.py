@@ -33,7 +33,7 @@ _PATIENCE = timedelta(hours=6)  # the others wait while the first predicts and w
 class Team:
     """The processes that train one model, as each of them sees it; by default there is only this one.
 
-    rank: this one's number, from 0; size: how many there are; device: this one's, such as "cuda:1"
+    rank: this one's number, from 0; size: how many there are; device: where it computes, such as "cuda:1"
     words: the group in which plain values are told, apart from the tensors
     """
 
@@ -96,9 +96,12 @@ ALONE = Team()
 def together(devices: Sequence[str], work: Callable[..., T], *args: Any) -> T:
     """``work(team, *args)`` in a fresh process per device; returns what the first process's work returns.
 
-    devices: such as ("cuda:0", "cuda:1"); work: a function of a module, since it and ``args`` are pickled
+    devices: such as ("cuda:0", "cuda:1"); with one alone the work is done in this process
+    work: a function of a module, since it and ``args`` are pickled
     Ends all when one fails, and raises torch.multiprocessing.ProcessRaisedException with that one's traceback.
     """
+    if len(devices) == 1:
+        return work(Team(device=devices[0]), *args)
     with tempfile.TemporaryDirectory() as folder:
         members = (tuple(devices), folder, pickle.dumps((work, args)))
         context = torch.multiprocessing.start_processes(

@@ -1,67 +1,77 @@
-"""Folds one after another on one device, or side by side on several.
+"""Folds one after another on one device, or side by side on several, a process for each device.
 
 The clouds diary saw GPU memory grow from fold to fold until everything was deleted by hand. Here a
 fold is a function call: what it made goes when it returns, and what it left on the card is said.
+Two T4s train two folds at a time; where there is one model only, both train it
+(:mod:`kaggle_utils.data_parallel`).
 """
 
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
-from typing import TypeVar
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, TypeVar
 
 import torch
 
 __all__ = ["each_fold"]
 
+Job = TypeVar("Job")
 T = TypeVar("T")
 
 
-def each_fold(folds: Sequence[int], run: Callable[[int, str], T], devices: Sequence[str] = ("cpu",)) -> list[T]:
-    """``run(fold, device)`` for every fold; the answers in the order of ``folds``.
+def each_fold(jobs: Sequence[Job], run: Callable[[Job, tuple[str, ...]], T], devices: Sequence[str] = ("cpu",)) -> list[T]:
+    """``run(job, devices)`` for every job, such as a fold's number; the answers in the order of the jobs.
 
-    devices: ("cuda:0",) one after another, ("cuda:0", "cuda:1") two at a time, a thread each (on a
-    CPU more than one gains nothing and the folds would share one random generator)
-    run: builds its own model and returns no part of it
-    An error in one fold ends those that have not begun and is raised. Warns of memory that a fold
-    left on its card.
+    devices: one, such as ("cuda:0",): the jobs in turn on it. Several: as many jobs at a time, each in a
+        process of its own on one of them; but a single job gets them all
+    run: builds its own model and returns no part of it; with several devices a function of a module, or a
+        functools.partial of one, since it is pickled
+    An error in one job ends those that have not begun and is raised. Warns of memory that a job left on its card.
 
-    >>> each_fold([0, 1, 2], lambda fold, device: f"fold {fold} on {device}", devices=["cpu"])
+    >>> each_fold([0, 1, 2], lambda fold, devices: f"fold {fold} on {devices[0]}", devices=["cpu"])
     ['fold 0 on cpu', 'fold 1 on cpu', 'fold 2 on cpu']
     """
+    devices = tuple(devices)
     if not devices:
         raise ValueError("devices is empty, expected at least one, as 'cpu' or 'cuda:0'")
-    free: SimpleQueue[str] = SimpleQueue()
-    for device in devices:
-        free.put(device)
-    if len(devices) == 1:
-        return [_run_and_release(fold, run, free) for fold in folds]
-    with ThreadPoolExecutor(len(devices)) as pool:
-        waiting = [pool.submit(_run_and_release, fold, run, free) for fold in folds]
+    if len(devices) == 1 or len(jobs) == 1:
+        return [_run_and_release(job, run, devices) for job in jobs]
+    context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+    with context.Manager() as manager, ProcessPoolExecutor(len(devices), mp_context=context) as pool:
+        free = manager.Queue()
+        for device in devices:
+            free.put(device)
+        waiting = [pool.submit(_on_a_free_device, job, run, free) for job in jobs]
         try:
             return [future.result() for future in waiting]
         except BaseException:
-            for future in waiting:
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _run_and_release(fold: int, run: Callable[[int, str], T], free: SimpleQueue[str]) -> T:
+def _on_a_free_device(job: Job, run: Callable[[Job, tuple[str, ...]], T], free: Any) -> T:
     device = free.get()
     try:
-        before = _allocated(device)
-        answer = run(fold, device)
+        return _run_and_release(job, run, (device,))
+    finally:
+        free.put(device)
+
+
+def _run_and_release(job: Job, run: Callable[[Job, tuple[str, ...]], T], devices: tuple[str, ...]) -> T:
+    before = _allocated(devices[0])
+    try:
+        answer = run(job, devices)
         gc.collect()
-        if (left := _allocated(device) - before) > 0:
-            warnings.warn(f"fold {fold} left {left / 2**20:.1f} MiB on {device}: something holds its tensors", stacklevel=3)
+        if (left := _allocated(devices[0]) - before) > 0:
+            warnings.warn(f"job {job} left {left / 2**20:.1f} MiB on {devices[0]}: something holds its tensors", stacklevel=3)
         return answer
     finally:
-        if torch.device(device).type == "cuda":
+        if torch.device(devices[0]).type == "cuda":
             torch.cuda.empty_cache()
-        free.put(device)
 
 
 def _allocated(device: str) -> int:

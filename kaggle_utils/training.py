@@ -88,32 +88,31 @@ def train(
     folder: Path,
     parameters: TrainingParameters,
     *,
-    device: str = "cpu",
+    team: Team = ALONE,
     mix: Mix | None = None,
     callbacks: Iterable[Callable[[Epoch], None]] = (),
     seconds_left: Callable[[], float] = lambda: math.inf,
     facts: Mapping[str, Any] | None = None,
     progress: str | None = None,
-    team: Team = ALONE,
 ) -> Outcome:
     """Train a model on one fold; it comes back with the weights of its best epoch.
 
     loss: (outputs, targets) -> scalar
     metric: given out-of-fold predictions batch by batch; its first figure decides, higher is better
+    team: where to train it; of several processes that train it together each calls this function
     mix: (inputs, targets, generator) -> the same, mixed among the rows of a batch (kaggle_utils.mixing)
     seconds_left: asked again and again, so that the training ends in time
     facts: plain values that lie beside the weights; progress: the bar's title, None for no bar
-    team: the processes that train this model together (kaggle_utils.data_parallel), each calling this function
     Raises ValueError when the folder holds a training with other parameters, FloatingPointError when
     the loss is not finite.
     """
-    folder, done, model = Path(folder), Path(folder) / "done.json", model.to(device)
+    folder, done, model = Path(folder), Path(folder) / "done.json", model.to(team.device)
     if done.is_file():
         note = json.loads(done.read_text())
         parameters.require_same(note["parameters"], folder)
         outcome = Outcome(**note["outcome"] | {"folder": folder})
     else:
-        run = _Training(model, loss, fold, metric, folder, parameters, torch.device(device), team)
+        run = _Training(model, loss, fold, metric, folder, parameters, team)
         run.mix, run.seconds_left, run.facts = mix, seconds_left, dict(facts or {})
         outcome = run.to_the_end(tuple(callbacks), progress)
         if outcome.finished and team.leads:
@@ -134,16 +133,16 @@ class _Training:
 
     def __init__(
         self, model: nn.Module, loss: Loss, fold: Fold, metric: Metric,
-        folder: Path, p: TrainingParameters, device: torch.device, team: Team,
+        folder: Path, p: TrainingParameters, team: Team,
     ) -> None:  # fmt: skip
-        self.p, self.device, self.folder, self.fold, self.team = p, device, folder, fold, team
+        self.p, self.folder, self.fold, self.team, self.device = p, folder, fold, team, torch.device(team.device)
         team.share_start(model)
         self.model, self.loss, self.metric = model, loss, metric
         self.kept = deepcopy(self.model).requires_grad_(False) if p.ema else self.model
         self.batches = shuffled(fold.examples, fold.train, p.batch, p.seed, p.workers, (team.rank, team.size))
         self.steps = -(-len(self.batches) // p.accumulate)  # an epoch
         self.optimizer = optimizer(parameter_groups(model, p.lr, p.rates, p.weight_decay), p.optimizer)
-        self.scaler = torch.amp.GradScaler("cuda", enabled=half_precision(device, p.mixed) is torch.float16)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=half_precision(self.device, p.mixed) is torch.float16)
         self.plateau = Plateau(*p.plateau)
         self.step, self.history, self.best, self.best_epoch = 0, [], -math.inf, 0
         self.longest = self.judging = 0.0  # seconds

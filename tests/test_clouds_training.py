@@ -1,6 +1,6 @@
-"""Clouds' training: what the trainer reads, how an epoch is judged, what a fold leaves on disk."""
+"""Clouds' training: what a fold leaves on disk, on one device and on several."""
 
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,57 +9,10 @@ torch = pytest.importorskip("torch")
 
 from kaggle_utils.competitions import clouds  # noqa: E402
 from kaggle_utils.competitions.clouds_parameters import CloudsRun  # noqa: E402
-from kaggle_utils.competitions.clouds_training import (  # noqa: E402
-    CloudExamples,
-    DiceMetric,
-    cached_masks,
-    predictions,
-    train_fold,
-    unpacked,
-)
+from kaggle_utils.competitions.clouds_training import predictions, train_fold, train_folds  # noqa: E402
 from kaggle_utils.models import load_model  # noqa: E402
 from kaggle_utils.prediction_store import PredictionStore  # noqa: E402
 from tests.clouds_fixtures import RUN, Trained, trained  # noqa: E402, F401
-
-
-def test_masks_come_back_from_their_bits(trained: Trained) -> None:
-    bits = cached_masks(trained.data, trained.cache, (48, 32))
-    assert bits.shape == (10, 32, 48) and isinstance(bits, np.memmap)
-    for row in range(10):
-        assert (unpacked(bits[row]).transpose(2, 0, 1) == trained.data.masks(row, (32, 48))).all()
-
-
-def test_other_masks_are_another_file(trained: Trained) -> None:
-    texts = trained.data.texts.copy()
-    texts[0] = ""
-    emptied = cached_masks(replace(trained.data, texts=texts), trained.cache, (48, 32))
-    assert not emptied[0].any() and cached_masks(trained.data, trained.cache, (48, 32))[0].any()
-
-
-def test_image_and_masks_move_alike() -> None:
-    """Where the image is bright there is class 1, before and after any draw."""
-    image = np.zeros((1, 32, 48, 3), np.uint8)
-    image[0, :10, :20] = 200
-    bits = (image[..., 0] > 0).astype(np.uint8) << 1
-    examples = CloudExamples(image, bits, "flips")
-    moved = 0
-    for draw in (None, *range(6)):
-        picture, (masks, labels) = examples[0, draw]
-        assert picture.shape == (3, 32, 48) and picture.dtype == torch.uint8
-        assert torch.equal(picture[0] > 0, masks[1] > 0) and labels.tolist() == [0, 1, 0, 0]
-        moved += not torch.equal(picture, examples[0, None][0])
-    assert moved > 1
-
-
-def test_the_metric_by_hand() -> None:
-    """Class 0 half hit at .3 and .4 (2*4/(4+8) = .667), nowhere else; three empty pairs; a speck that is too small."""
-    bits = np.zeros((1, 4, 8), np.uint8)
-    bits[0, 0, :4] = 1
-    masks = np.zeros((1, 4, 4, 8), np.float32)
-    masks[0, 0, 0], masks[0, 2, 3, 3] = 0.45, 0.9
-    found = DiceMetric(bits, fewest=0.05)([(np.array([0]), (masks, np.zeros((1, 4))))])
-    assert found["dice"] == pytest.approx((2 / 3 + 3) / 4) and found["level"] == 0.3
-    assert DiceMetric(bits, fewest=0.0)([(np.array([0]), (masks, None))])["dice"] == pytest.approx((2 / 3 + 2) / 4)
 
 
 def test_a_fold_is_predicted_by_the_model_that_has_not_seen_it(trained: Trained) -> None:
@@ -84,6 +37,24 @@ def test_a_stored_prediction_is_what_the_kept_weights_say(trained: Trained) -> N
         assert np.abs(stored_masks - masks).max() < 1 / 500 and np.abs(stored_labels - labels).max() < 1 / 500
 
 
+def test_two_devices_train_a_fold_each_as_one_does_in_turn(trained: Trained, tmp_path: Path) -> None:
+    both = train_folds(
+        trained.data, trained.fold_of_image, [0, 1], tmp_path, RUN, cache=trained.cache, devices=["cpu", "cpu"]
+    )
+    assert [result.fold for result in both] == [0, 1]
+    for one, other in zip(trained.results, both, strict=True):
+        assert other.dice == pytest.approx(one.dice, abs=1e-4)
+        stored, again = (PredictionStore(r.stores["96x64_hflip"][0]).read(r.rows) for r in (one, other))
+        assert np.abs(stored - again).max() < 0.02
+
+
+def test_two_devices_train_one_model_together(trained: Trained, tmp_path: Path) -> None:
+    [result] = train_folds(trained.data, trained.fold_of_image, [1], tmp_path, RUN, cache=trained.cache, devices=["cpu", "cpu"])
+    alone = trained.results[1]
+    assert result.history[0]["loss"] == pytest.approx(alone.history[0]["loss"], rel=0.2)  # its batch norm sees half a batch
+    assert result.stores.keys() == alone.stores.keys() and load_model(result.weights)
+
+
 def test_a_finished_fold_is_not_trained_again(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     from kaggle_utils.competitions import clouds_training
 
@@ -97,13 +68,6 @@ def test_other_parameters_in_the_same_folder_are_refused(trained: Trained) -> No
     other = CloudsRun.chosen({"epochs": 2, "sizes": ((96, 64),)}, RUN.plain())
     with pytest.raises(ValueError, match="epochs=1, now 2"):
         train_fold(trained.data, trained.fold_of_image, 0, (96, 64), trained.output, other, cache=trained.cache)
-
-
-def test_grey_pictures_have_one_channel_from_the_cache_to_the_model() -> None:
-    assert CloudsRun.chosen({"grayscale": True}).model.channels == 1
-    assert CloudsRun.chosen({"grayscale": False}).changed() == {}
-    image, (masks, _) = CloudExamples(np.zeros((1, 8, 16, 1), np.uint8), np.zeros((1, 8, 16), np.uint8), "flips")[0, 1]
-    assert image.shape == (1, 8, 16) and masks.shape == (4, 8, 16)
 
 
 def test_parameters_are_taken_from_a_notebooks_names() -> None:

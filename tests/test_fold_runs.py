@@ -1,6 +1,8 @@
 """Folds: nothing of one survives into the next, and two devices work side by side."""
 
 import gc
+import os
+import time
 import weakref
 
 import pytest
@@ -15,7 +17,7 @@ from kaggle_utils.fold_runs import each_fold  # noqa: E402
 def test_no_model_of_a_fold_survives_into_the_next(tmp_path):
     seen: list[weakref.ref] = []
 
-    def run(fold, device):
+    def run(fold, devices):
         assert [ref() for ref in seen] == [None] * len(seen)
         model = small_model()
         seen.extend(weakref.ref(p) for p in model.parameters())
@@ -30,26 +32,29 @@ def test_no_model_of_a_fold_survives_into_the_next(tmp_path):
 
 
 def test_an_answer_that_holds_its_model_is_caught_by_the_same_test():
-    answers = each_fold([0], lambda fold, device: small_model())
+    answers = each_fold([0], lambda fold, devices: small_model())
     assert weakref.ref(answers[0])() is not None
 
 
-def test_side_by_side_each_device_has_one_fold_at_a_time():
-    import threading
+def named(job, devices):
+    return f"{job} on {devices[0]}", os.getpid(), time.sleep(0.5)
 
-    busy, meet = [], threading.Barrier(2, timeout=10)
 
-    def run(fold, device):
-        assert device not in busy
-        busy.append(device)
-        meet.wait()  # passes only if two run at once
-        busy.remove(device)
-        return fold, device
+def one_over(job, devices):
+    return 1 // job
 
-    answers = each_fold([0, 1, 2, 3], run, devices=["cpu", "cpu:0"])
-    assert [fold for fold, _ in answers] == [0, 1, 2, 3] and {device for _, device in answers} == {"cpu", "cpu:0"}
+
+def test_side_by_side_each_device_has_one_job_at_a_time_in_a_process_of_its_own():
+    answers = each_fold(list("abcd"), named, devices=["cpu", "cpu:0"])
+    assert [name[0] for name, *_ in answers] == list("abcd")
+    assert {name[5:] for name, *_ in answers} == {"cpu", "cpu:0"}  # while one sleeps the other is free
+    assert len({pid for _, pid, _ in answers}) == 2 and os.getpid() not in {pid for _, pid, _ in answers}
+
+
+def test_a_single_job_gets_all_devices():
+    assert each_fold([7], lambda job, devices: (job, devices), devices=["cpu", "cpu:0"]) == [(7, ("cpu", "cpu:0"))]
 
 
 def test_an_error_names_itself():
     with pytest.raises(ZeroDivisionError):
-        each_fold([0, 1], lambda fold, device: 1 // fold, devices=["cpu", "cpu:0"])
+        each_fold([0, 1], one_over, devices=["cpu", "cpu:0"])
