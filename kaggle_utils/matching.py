@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kaggle_utils.boxes import Boxes
+from kaggle_utils.overlap import iou
 
-__all__ = ["IOU_THRESHOLDS", "Matches", "iou", "match"]
+__all__ = ["IOU_THRESHOLDS", "Matches", "match"]
 
 IOU_THRESHOLDS = (0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80)
 
@@ -58,32 +59,6 @@ def _powers(n: int) -> np.ndarray:
     return np.left_shift(np.uint64(1), np.arange(n, dtype=np.uint64))
 
 
-def iou(a: np.ndarray, b: np.ndarray, plus_one: bool = False) -> np.ndarray:
-    """Intersection over union of every box of a with every box of b.
-
-    a: (N, 4), b: (M, 4) xyxy pixels
-    plus_one: widths and heights are right - left + 1 and bottom - top + 1
-    Returns (N, M) float64 in 0..1; 0 where both boxes have no area.
-
-    >>> iou([[0, 0, 10, 10]], [[0, 0, 10, 5], [5, 0, 15, 10], [20, 20, 30, 30]]).round(3)
-    array([[0.5  , 0.333, 0.   ]])
-    """
-    a, b = (np.asarray(boxes, dtype=np.float64).reshape(-1, 4) for boxes in (a, b))
-    return _iou(a[:, None], b[None], float(plus_one))
-
-
-def _iou(a: np.ndarray, b: np.ndarray, extra: float) -> np.ndarray:
-    """IoU of boxes (..., 4) whose leading shapes broadcast; the order of operations is the kernel's."""
-    size = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]) + extra
-    common = size[..., 0] * size[..., 1]
-    union = _area(a, extra) + _area(b, extra) - common
-    return np.divide(common, union, out=np.zeros_like(common), where=(size > 0).all(-1))
-
-
-def _area(boxes: np.ndarray, extra: float) -> np.ndarray:
-    return (boxes[..., 2] - boxes[..., 0] + extra) * (boxes[..., 3] - boxes[..., 1] + extra)
-
-
 def match(
     truth: Boxes,
     predictions: Boxes,
@@ -94,7 +69,7 @@ def match(
     """Greedy matching within each frame.
 
     thresholds: (T,) ascending, 0 <= t < 1, T at most 64; a hit lies strictly above
-    plus_one: see :func:`iou`
+    plus_one: see :func:`kaggle_utils.overlap.iou`
     engine: "compiled" (numba), "numpy" (same answers to the bit) or None, compiled where numba is there
     Equal scores go in the given order, equal IoUs to the earlier true box.
 
@@ -108,7 +83,7 @@ def match(
     if engine not in (None, "compiled", "numpy"):
         raise ValueError(f"engine is {engine!r}, expected 'compiled', 'numpy' or None")
     how = _match_numpy if engine == "numpy" or (engine is None and not _numba_is_there()) else _match_compiled
-    return Matches(*how(truth, predictions, levels, float(plus_one)), levels)
+    return Matches(*how(truth, predictions, levels, plus_one), levels)
 
 
 def _numba_is_there() -> bool:
@@ -127,7 +102,7 @@ def _levels(thresholds: Sequence[float]) -> np.ndarray:
     return levels
 
 
-def _match_compiled(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra: float) -> _Bits:
+def _match_compiled(truth: Boxes, predictions: Boxes, levels: np.ndarray, plus_one: bool) -> _Bits:
     from kaggle_utils.compiled.matching import match_frames, rows_by_frame
     from kaggle_utils.compiled.threads import threads
 
@@ -138,7 +113,7 @@ def _match_compiled(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra:
     predicted = (start, rows, predictions.xyxy, predictions.label, predictions.score)
 
     def run(first: int, stop: int) -> None:
-        match_frames(first, stop, *true, *predicted, levels, extra, hit, found)
+        match_frames(first, stop, *true, *predicted, levels, float(plus_one), hit, found)
 
     edges = _shares(start, _threads(len(predictions)))
     if len(edges) == 2:
@@ -159,8 +134,8 @@ def _shares(start: np.ndarray, parts: int) -> np.ndarray:
     return np.concatenate([[0], inner, [len(start) - 1]])
 
 
-def _match_numpy(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra: float) -> _Bits:
-    p, g, overlap = _pairs(truth, predictions, levels[0], extra)
+def _match_numpy(truth: Boxes, predictions: Boxes, levels: np.ndarray, plus_one: bool) -> _Bits:
+    p, g, overlap = _pairs(truth, predictions, levels[0], plus_one)
     above = (overlap[:, None] > levels) @ _powers(len(levels))  # (P,)
     hit, decided = np.zeros((2, len(predictions)), np.uint64)
     found = np.zeros(len(truth), np.uint64)
@@ -172,7 +147,7 @@ def _match_numpy(truth: Boxes, predictions: Boxes, levels: np.ndarray, extra: fl
     return hit, found
 
 
-def _pairs(truth: Boxes, predictions: Boxes, lowest: float, extra: float) -> tuple[np.ndarray, ...]:
+def _pairs(truth: Boxes, predictions: Boxes, lowest: float, plus_one: bool) -> tuple[np.ndarray, ...]:
     """Rows p, g and IoU (P,) of pairs above the lowest threshold, in the order in which they are decided:
     by frame, then descending score of the prediction, then descending IoU."""
     order, true_order = predictions.order(), np.argsort(truth.frame, kind="stable")
@@ -182,7 +157,7 @@ def _pairs(truth: Boxes, predictions: Boxes, lowest: float, extra: float) -> tup
     rank = np.repeat(np.arange(len(order)), count)
     within = np.arange(len(rank)) - np.repeat(np.cumsum(count) - count, count)
     p, g = order[rank], true_order[first[rank] + within]
-    overlap = _iou(truth.xyxy[g], predictions.xyxy[p], extra)
+    overlap = iou(truth.xyxy[g], predictions.xyxy[p], plus_one)
     rows = np.flatnonzero((overlap > lowest) & (truth.label[g] == predictions.label[p]))
     rows = rows[np.lexsort((-overlap[rows], rank[rows]))]
     return p[rows], g[rows], overlap[rows]

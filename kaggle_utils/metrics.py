@@ -21,11 +21,10 @@ from typing import Any
 import numpy as np
 
 from kaggle_utils.boxes import Boxes
-from kaggle_utils.matching import IOU_THRESHOLDS, iou, match
+from kaggle_utils.matching import IOU_THRESHOLDS, match
 
 __all__ = [
     "IOU_THRESHOLDS",
-    "iou",
     "f2_from_counts",
     "F2Counts",
     "f2_hits",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaggle_utils.boxes import Boxes
-from kaggle_utils.matching import IOU_THRESHOLDS, iou, match
+from kaggle_utils.matching import IOU_THRESHOLDS, match
 from kaggle_utils.metrics import f2_hits
 
 
@@ -38,18 +38,6 @@ def loop_hits(truth, predictions, thresholds=IOU_THRESHOLDS, plus_one=False):
 
 def test_thresholds_are_the_decimals_and_not_sums_of_steps():
     assert [str(t) for t in IOU_THRESHOLDS] == "0.3 0.35 0.4 0.45 0.5 0.55 0.6 0.65 0.7 0.75 0.8".split()
-
-
-def test_iou_by_hand():
-    # 10x10 and 10x10 moved by 5: common 50, union 150; with +1: common 6 * 11, union 2 * 121 - 66
-    a, b = [[0, 0, 10, 10]], [[5, 0, 15, 10], [20, 0, 30, 10], [3, 3, 3, 3]]
-    assert iou(a, b).tolist() == [[50 / 150, 0, 0]]
-    assert iou(a, b, plus_one=True).tolist() == [[66 / 176, 0, 1 / 121]]
-
-
-def test_touching_boxes_overlap_only_with_the_extra_pixel():
-    assert iou([[0, 0, 10, 10]], [[10, 0, 20, 10]])[0, 0] == 0
-    assert iou([[0, 0, 10, 10]], [[10, 0, 20, 10]], plus_one=True)[0, 0] == 11 / (121 + 121 - 11)
 
 
 @pytest.mark.parametrize("engine", ["compiled", "numpy"])
