@@ -23,7 +23,7 @@ from kaggle_utils.mask_statistics import MaskStatistics, measure
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Candidate", "Measured", "choose", "dice_gains", "fitted", "look", "rules", "weighted"]
+__all__ = ["Candidate", "Measured", "choose", "dice_gains", "dice_where_test_like", "fitted", "look", "rules", "weighted"]
 
 TOP_PIXELS = (0, 17_500)  # of 183,750: the first place's number beside the label head
 
@@ -117,6 +117,24 @@ def dice_gains(dice: Mapping[str, np.ndarray], group_of_row: np.ndarray, baselin
         gain = paired_difference(one, counts[baseline], _ratio)
         rows.append((name, score.value, score.low, score.high, gain.value, gain.low, gain.high))
     return pd.DataFrame(rows, columns=["name", "dice", "low", "high", "gain", "gain_low", "gain_high"])
+
+
+def dice_where_test_like(
+    dice: Mapping[str, np.ndarray], test_like: np.ndarray, group_of_row: np.ndarray, baseline: str, share: float = 0.25
+) -> pd.DataFrame:
+    """:func:`dice_gains` on the share of the images that look most like the test's, with a column images, how many.
+
+    test_like: (N,) of stage 1's folds.csv, higher is more alike; see :mod:`kaggle_utils.adversarial`
+
+    >>> dice = {"a": np.full((4, 4), 0.5), "b": np.arange(16.0).reshape(4, 4) / 16}
+    >>> table = dice_where_test_like(dice, np.array([0.1, 0.9, 0.2, 0.8]), np.arange(4), "a", share=0.5)
+    >>> table[["name", "images", "dice"]].round(3).values.tolist()  # the second and the last
+    [['a', 2, 0.5], ['b', 2, 0.594]]
+    """
+    rows = np.sort(np.argsort(-np.asarray(test_like), kind="stable")[: max(1, round(share * len(test_like)))])
+    table = dice_gains({name: one[rows] for name, one in dice.items()}, np.asarray(group_of_row)[rows], baseline)
+    table.insert(1, "images", len(rows))
+    return table
 
 
 def choose(table: pd.DataFrame, names: Sequence[str], baseline: str, certain: bool = False) -> str:

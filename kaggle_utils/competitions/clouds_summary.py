@@ -27,6 +27,7 @@ def summary(runs: Path, truth: Path | None, stages: Collection[str]) -> list[str
             f"out-of-fold Dice: {d['dice']:.4f} [{d['low']:.4f}, {d['high']:.4f}] cross-fitted ({d['name']}); "
             f"{d['fitted']:.4f} on the images it was fitted on; all empty {d['all_empty']:.4f}"
         )
+        lines += _alike(d.get("test_like") or [])
     submission = runs / "4_submit" / "submission.csv"
     if "4_submit" not in stages or not submission.is_file():
         return lines
@@ -38,3 +39,11 @@ def summary(runs: Path, truth: Path | None, stages: Collection[str]) -> list[str
         card = clouds.score_files(truth, submission, clouds.SUBMISSION_SHAPE)
         lines.append(f"hidden-test Dice: {card.dice:.4f}; all empty {card.all_empty:.4f}")
     return [*lines, f"submission:     {submission}"]
+
+
+def _alike(rows: list[dict]) -> list[str]:
+    """A line about the pictures that look most like the test's; rows: the baseline, then the decision if it is another."""
+    if not rows:
+        return []
+    last, first = rows[-1], rows[0]
+    return [f"on the {last['images']} most test-like: {last['dice']:.4f} [{last['low']:.4f}, {last['high']:.4f}]; {first['name']} {first['dice']:.4f}"]
