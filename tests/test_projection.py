@@ -1,19 +1,22 @@
-"""From a few items to all: lines through measurements, and what folds write together."""
+"""From a few items to all: lines through measurements, and what folds take and write together."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kaggle_utils.competitions import reef_rehearsal
+from kaggle_utils.competitions.training_cost import Hours, Sizes
 from kaggle_utils.platform import quota
 from kaggle_utils.platform.client import KaggleFailure
 from kaggle_utils.platform.client_process import CALLS
-from kaggle_utils.platform.projection import Limits, Line, gigabytes, line_through, output_of_folds
+from kaggle_utils.platform.projection import Limits, Line, gigabytes, line_through
 from kaggle_utils.platform.quota import gpu_quota
 from kaggle_utils.platform.rehearsal import SubmissionReport
-from kaggle_utils.platform.rehearsal_report import projected, submission_lines
+from kaggle_utils.platform.rehearsal_report import projected, submission_lines, training_lines
 from kaggle_utils.platform.rehearsal_training import TrainingReport, training_findings
 from kaggle_utils.platform.session import Run
 
@@ -32,11 +35,6 @@ def test_a_line_is_found_again_from_one_item_and_many(start, each, many):
 def test_noise_never_makes_an_item_cost_less_than_nothing(one, other, few, many):
     found = line_through((few, one), (many, other))
     assert found.each >= 0 and found.start >= 0
-
-
-def test_tables_grow_with_frames_and_weights_with_folds():
-    written = [("fold0/best.pth", 1000), ("run.json", 10), ("fold0/identity@640.csv", 20), ("curve.png", 5)]
-    assert output_of_folds(written, folds=2, growth=10) == 2 * (1000 + 5 + 10 * (10 + 20))
 
 
 @pytest.mark.parametrize(
@@ -76,9 +74,10 @@ def test_output_that_grows_beyond_the_limit_is_a_fault():
     assert found.text == "too much output: 13,000 frames would write 26.0 GB, Kaggle keeps 20.0 GB" and found.fatal
 
 
-def trained(hours: float, folds: int = 5, output: float = 1e9, gpu: int = 10**9) -> TrainingReport:
+def trained(hours: float, folds: int = 5, output: float = 1e9, gpu: int = 10**9, once: float = 0.0) -> TrainingReport:
     run = Run(60.0, 0, None, 0, gpu, 0, (), (), "")
-    return TrainingReport(run, 100, {fold: hours for fold in range(folds)}, output, ())
+    whole = {"hours": Hours(once, {fold: hours for fold in range(folds)}), "output": {"weights": output}}
+    return TrainingReport(run, {0: Sizes(100, 50)}, (), 1000, **whole)
 
 
 def said(report: TrainingReport, left: quota.Quota, like: bool = True) -> list[tuple[str, bool]]:
@@ -88,6 +87,22 @@ def said(report: TrainingReport, left: quota.Quota, like: bool = True) -> list[t
 def test_a_training_beyond_its_session_is_told_of_a_kernel_for_each_fold():
     [(text, fatal)] = said(trained(3.0), quota.Quota(30.0))
     assert text.startswith("too slow: 15.0 h, a session has 12 h; a kernel for each fold") and fatal
+
+
+def test_what_is_spent_once_counts_once():
+    # once 1 h: 5 folds in a session 1 + 5 * 2.5 = 13.5 h, each alone 3.5 h; 11.5 h a fold is too long by itself
+    [(text, _)] = said(trained(2.5, once=1.0), quota.Quota(30.0))
+    assert text.startswith("too slow: 13.5 h, a session has 12 h; a kernel for each fold")
+    [(text, _)] = said(trained(11.5, folds=2, once=1.0), quota.Quota(30.0))
+    assert text.startswith("too slow: 24.0 h, a session has 12 h; take fewer epochs")
+
+
+def test_output_of_all_kinds_together_is_held_against_the_limit():
+    report = replace(trained(2.0), output={"prediction sets": 16e9, "weights": 5e9})
+    assert said(report, quota.Quota(30.0)) == [("too much output: 21.0 GB in all, Kaggle keeps 20.0 GB", True)]
+    lines = training_lines(report, "picture", Limits(), quota.Quota(30.0))
+    assert "all output:  21.0 GB of 20.0 GB: prediction sets 16.0 GB, weights 5.0 GB" in lines
+    assert "projected:   5 folds of 1,000 pictures an epoch in 10.0 h of 12 h, one alone 2.0 h" in "\n".join(lines)
 
 
 def test_a_training_beyond_the_week_is_a_fault_only_where_kaggle_said_so():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pond_contest
 import pytest
@@ -12,6 +12,7 @@ from kernel_folders import write_kernel
 from rehearsal_scenarios import READ, WRITE, notebook
 
 from kaggle_utils.cli import main
+from kaggle_utils.competitions.training_cost import Hours, Sizes, grown
 from kaggle_utils.platform import quota
 
 SETTINGS = "runs = '1 2'\nepochs = 20\nfold = None\nfolds = None"
@@ -23,40 +24,51 @@ assert (epochs, folds, len(rows)) == (3, [1], 10)  # those of the trial
 for epoch in range(epochs):
     time.sleep(0.1)
 open("weights.bin", "wb").write(b"x" * 1000)
+open(f"{root}/temp/cache.npy", "wb").write(b"x")
 """
 
 
 class PondCosts(ModuleType):
     """A training in which an epoch costs a tenth of a second whatever there is, and nothing else costs."""
 
-    TRIAL_EPOCHS = 3
-    COMPETITION = {fold: SimpleNamespace(train=400, valid=100) for fold in range(5)}
+    TRIAL_FOLDS = 1
+    COMPETITION = {fold: Sizes(train=400, valid=100) for fold in range(5)}
 
     @staticmethod
     def parameters_of(values):
         return values["epochs"]
 
     @staticmethod
-    def write_trial(folder, into, n_frames):
+    def write_trial(folder, folds_csv, into, n_images, epochs):
         into.mkdir()
-        (into / "train.csv").write_text("\n".join(map(str, range(n_frames))))
+        (into / "train.csv").write_text("\n".join(map(str, range(n_images))))
+        return PondCosts.fold_sizes(folder, folds_csv, epochs)
 
     @staticmethod
     def fold_sizes(folder, folds_csv, epochs):
-        return {1: SimpleNamespace(train=8, valid=2)}
+        return {1: Sizes(train=8, valid=2)}
 
     @staticmethod
-    def trial_values(epochs, fold):
-        return {"epochs": 3, "folds": [fold]}
+    def trial_values(epochs, folds):
+        return {"epochs": 3, "folds": folds}
 
     @staticmethod
-    def measured(written, seconds, sizes, epochs):
-        assert any(path.endswith("/working/weights.bin") for _, path in written) and seconds > 0.3
+    def measured(written, seconds, tried, epochs):
+        assert {"weights.bin", "cache.npy"} <= {path.rpartition("/")[2] for _, path in written} and seconds > 0.3
+        assert not any("rehearsal" in path for _, path in written)  # the session's own files
         return 0.1
 
     @staticmethod
     def training_hours(each, full, epochs):
-        return {fold: each * epochs for fold in full}
+        return Hours(0.5, {fold: each * epochs for fold in full})
+
+    @staticmethod
+    def training_output(written, tried, full):
+        return grown(written, [("bin$", "weights", 3)])
+
+    @staticmethod
+    def cost_lines(each, full):
+        return [f"{each} s an epoch"]
 
 
 @pytest.fixture
@@ -120,8 +132,10 @@ def test_a_training_is_tried_and_projected_on_its_folds(rehearse):
     code, lines = rehearse("pond-2-train", READ, TRAIN, more=("--frames", "10", "--set", "epochs=40", "--set", "fold=1"))
     said = "\n".join(lines)
     assert code == 0, said
-    assert "... 3 epochs on 8 frames, 2 to predict" in said
-    assert "1 fold in 4.0 h of 12 h, the longest 4.0 h" in said  # 40 epochs at 0.1, whatever that means here
+    assert "... 3 epochs on 8 ponds, 2 to predict" in said
+    assert "a pond:      0.1 s an epoch" in said
+    assert "1 fold of 8 ponds an epoch in 4.5 h of 12 h, one alone 4.5 h" in said  # once 0.5, 40 epochs at 0.1
+    assert "all output:  3.0 kB of 20.0 GB: weights 3.0 kB" in said
     assert "7.0 h left this week" in said and "weights.bin (1.0 kB)" in said
 
 

@@ -3,13 +3,13 @@
 The trial (:func:`write_trial`, :func:`trial_values`) is the training notebook itself at its real parameters:
 the same model, resolution, batch and augmentations on fewer frames of the same sequences. From the times at
 which it wrote its files (:func:`measured`) come seconds a training frame and seconds a predicted frame, and
-from those (:func:`training_hours`) the hours of all folds, stages and prediction sets.
+from those (:func:`training_hours`) the hours of all folds, stages and prediction sets. What is not
+particular to reef is in :mod:`kaggle_utils.competitions.training_cost`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,33 +18,28 @@ import numpy as np
 
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.reef_runs import fold_of_frames
+from kaggle_utils.competitions.training_cost import TRIAL_EPOCHS, Hours, Sizes, grown, said, times_of
 from kaggle_utils.detector.parameters import SMOKE, DetectorParameters
 from kaggle_utils.yolo_dataset import thin_out_empties
 
 __all__ = [
     "COMPETITION",
+    "TRIAL_FOLDS",
     "Measured",
-    "Sizes",
+    "cost_lines",
     "fold_sizes",
     "measured",
     "parameters_of",
     "training_hours",
+    "training_output",
     "trial_values",
     "write_trial",
 ]
 
-TRIAL_EPOCHS = 3  # the first warms up, the second is measured, the third is without mosaic
-_EPOCH = re.compile(r"stage(\d+)/resume\.pth$")  # written at the end of every epoch
-_SET = re.compile(r"fold\d+/([a-z0-9_]+@\d+)\.csv$")  # written when a prediction set is done
-_BEST = re.compile(r"fold\d+/best\.pth$")  # written when all stages are done
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Frames of one fold: what an epoch trains on, what it leaves out."""
-
-    train: int
-    valid: int
+TRIAL_FOLDS = 1
+_EPOCH = r"stage(\d+)/resume\.pth$"  # written at the end of every epoch
+_SET = r"fold\d+/([a-z0-9_]+@\d+)\.csv$"  # written when a prediction set is done
+_BEST = r"fold\d+/best\.pth$"  # written when all stages are done
 
 
 # The competition's folds, a video each: its frames, and those with boxes, counted in its table; as many empty
@@ -71,20 +66,22 @@ def parameters_of(values: Mapping[str, Any]) -> DetectorParameters:
     return DetectorParameters.chosen(values, SMOKE if values.get("smoke") else {})
 
 
-def trial_values(parameters: DetectorParameters, fold: int) -> dict[str, Any]:
-    """Overrides of the notebook's parameters for a trial of one fold.
+def trial_values(parameters: DetectorParameters, folds: Sequence[int]) -> dict[str, Any]:
+    """Overrides of the notebook's parameters for a trial of these folds.
 
-    >>> trial_values(DetectorParameters(chain=({"imgsz": 640, "epochs": 10}, {})), fold=1)["chain"]
+    >>> trial_values(DetectorParameters(chain=({"imgsz": 640, "epochs": 10}, {})), folds=[1])["chain"]
     ({'imgsz': 640, 'epochs': 3}, {'epochs': 3})
     """
     chain = tuple({**stage, "epochs": TRIAL_EPOCHS} for stage in parameters.chain)
-    return {"epochs": TRIAL_EPOCHS, "chain": chain, "folds": [fold], "fold": None, "hours": 0.0}
+    return {"epochs": TRIAL_EPOCHS, "chain": chain, "folds": list(folds), "fold": None, "hours": 0.0}
 
 
-def write_trial(folder: Path, into: Path, n_frames: int) -> None:
-    """``train.csv`` of some frames of every sequence, half of them with boxes where there are so many.
+def write_trial(
+    folder: Path, folds_csv: Path, into: Path, n_frames: int, parameters: DetectorParameters
+) -> dict[int, Sizes]:
+    """``train.csv`` of some frames of every sequence, half of them with boxes where there are so many; its folds.
 
-    folder: the competition's; frames whose image is not there are not chosen
+    folder: the competition's; frames whose image is not there are not chosen; folds_csv: what 1_eda wrote
     """
     data = reef.load(folder).present()
     filled = np.isin(np.arange(len(data.frames)), data.truth.frame)
@@ -94,6 +91,7 @@ def write_trial(folder: Path, into: Path, n_frames: int) -> None:
     table = data.frames.iloc[sorted(rows)][list(reef.FRAME_COLUMNS)]
     into.mkdir(parents=True, exist_ok=True)
     table.to_csv(into / "train.csv", index=False)
+    return fold_sizes(into, folds_csv, parameters)
 
 
 def _some(rows: np.ndarray, filled: np.ndarray, n: int) -> list[int]:
@@ -107,29 +105,28 @@ def fold_sizes(folder: Path, folds_csv: Path, parameters: DetectorParameters) ->
     fold_of_frame = fold_of_frames(data.frames, folds_csv)
     sizes = {}
     for fold in np.unique(fold_of_frame).tolist():
-        chosen = thin_out_empties(np.flatnonzero(fold_of_frame != fold), data.truth, parameters.empties, parameters.seed)
+        chosen = thin_out_empties(
+            np.flatnonzero(fold_of_frame != fold), data.truth, parameters.empties, parameters.seed
+        )
         sizes[fold] = Sizes(len(chosen), int((fold_of_frame == fold).sum()))
     return sizes
 
 
 def measured(
-    written: Sequence[tuple[float, str]], seconds: float, sizes: Sizes, parameters: DetectorParameters
+    written: Iterable[tuple[float, str]], seconds: float, tried: Mapping[int, Sizes], parameters: DetectorParameters
 ) -> Measured:
     """Costs from a trial; written: (time, path) of each file as it was finished; seconds: of the whole trial.
 
-    Raises ValueError when the trial did not come to its last prediction set.
+    tried: the one fold. Raises ValueError when the trial did not come to its last prediction set.
     """
+    written, (sizes,) = list(written), tried.values()
     sets = _intervals(written)
     if not sets:
         raise ValueError("the trial finished no prediction set, expected fold<k>/<view>@<size>.csv among what it wrote")
     predict = {name: spent / sizes.valid for name, spent in sets.items()}
-    valid = next(iter(predict.values())) * sizes.valid
-    ends: dict[int, list[float]] = {}
-    for when, path in written:
-        if found := _EPOCH.search(path):
-            ends.setdefault(int(found.group(1)), []).append(when)
-    epochs = [times[1] - times[0] for _, times in sorted(ends.items())]
-    judged = valid if 2 % parameters.validate_every == 0 else 0.0
+    ends = sorted((int(stage), times) for (stage,), times in times_of(written, _EPOCH).items())
+    epochs = [times[1] - times[0] for _, times in ends]
+    judged = next(iter(sets.values())) if 2 % parameters.validate_every == 0 else 0.0
     train = tuple(max(0.0, epoch - judged) / sizes.train for epoch in epochs)
     known = TRIAL_EPOCHS * sum(epochs) + sum(sets.values())
     return Measured(train, predict, max(0.0, seconds - known))
@@ -137,32 +134,49 @@ def measured(
 
 def _intervals(written: Sequence[tuple[float, str]]) -> dict[str, float]:
     """Seconds each prediction set took, from the end of the training on."""
-    found: dict[str, float] = {}
-    last = None
-    for when, path in written:
-        name = _SET.search(path)
-        if name and last is not None and name.group(1) not in found:
-            found[name.group(1)] = when - last
-        if name or _BEST.search(path):
-            last = when
-    return found
+    ends = {name: times[0] for (name,), times in times_of(written, _SET).items()}
+    starts = [*times_of(written, _BEST).get((), [])[-1:], *ends.values()]
+    return {name: end - start for (name, end), start in zip(ends.items(), starts, strict=False)}
 
 
-def training_hours(cost: Measured, sizes: Mapping[int, Sizes], parameters: DetectorParameters) -> dict[int, float]:
-    """Hours each fold takes at most, to the last epoch; ``rest`` is in each, as if each had a session of its own.
+def training_hours(cost: Measured, sizes: Mapping[int, Sizes], parameters: DetectorParameters) -> Hours:
+    """Hours each fold takes at most, to the last epoch; ``rest`` is spent once a session.
 
-    >>> cost = Measured(train=(0.1,), predict={"identity@1280": 0.05}, rest=60.0)
-    >>> training_hours(cost, {0: Sizes(7000, 3000)}, DetectorParameters(epochs=20))  # 14,000 + 3,000 + 150 + 60 s
-    {0: 4.780555555555556}
+    >>> cost = Measured(train=(0.1,), predict={"identity@1280": 0.05}, rest=90.0)
+    >>> training_hours(cost, {0: Sizes(7000, 3000)}, DetectorParameters(epochs=20))  # 14,000 + 3,000 + 150 s
+    Hours(once=0.025, folds={0: 4.763888888888889})
     """
     valid = next(iter(cost.predict.values()))
     hours = {}
     for fold, size in sizes.items():
-        seconds = cost.rest + sum(cost.predict.values()) * size.valid
+        seconds = sum(cost.predict.values()) * size.valid
         for each, changes in zip(cost.train, parameters.chain, strict=True):
             stage = replace(parameters, chain=({},), **changes)
             judged = -(-stage.epochs // stage.validate_every)
             spent = stage.epochs * size.train * each + judged * size.valid * valid
             seconds += min(spent, 3600 * stage.hours) if stage.hours else spent
         hours[fold] = seconds / 3600
-    return hours
+    return Hours(cost.rest / 3600, hours)
+
+
+def training_output(
+    written: Iterable[tuple[str, int]], tried: Mapping[int, Sizes], full: Mapping[int, Sizes]
+) -> dict[str, float]:
+    """{kind: bytes} of all folds, from (path, bytes) of the trial: tables grow with frames, the rest comes once a fold.
+
+    >>> written = [("fold0/best.pth", 100), ("fold0/identity@1280.csv", 10)]
+    >>> training_output(written, {0: Sizes(30, 10)}, {fold: Sizes(900, 200) for fold in range(5)})
+    {'weights and pictures': 500, 'tables': 1000.0}
+    """
+    growth = sum(size.valid for size in full.values()) / sum(size.valid for size in tried.values())
+    return grown(written, [(r"\.(csv|json|jsonl|txt)$", "tables", growth), ("", "weights and pictures", len(full))])
+
+
+def cost_lines(cost: Measured, full: Mapping[int, Sizes]) -> list[str]:
+    """What a frame costs, in words.
+
+    >>> cost_lines(Measured((0.5, 1.25), {"identity@1280": 0.04}, 9.0), {})
+    ['trained 500 ms, then 1.25 s an epoch; predicted identity@1280 40 ms']
+    """
+    sets = ", ".join(f"{name} {said(each)}" for name, each in cost.predict.items())
+    return [f"trained {', then '.join(map(said, cost.train))} an epoch; predicted {sets}"]

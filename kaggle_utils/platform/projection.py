@@ -6,10 +6,9 @@ written, and 30 GPU hours a week. Its machines have about 29 GB of memory (its d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Limits", "Line", "WEEK_HOURS", "gigabytes", "line_through", "output_of_folds"]
+__all__ = ["Limits", "Line", "WEEK_HOURS", "gigabytes", "line_through"]
 
 GB = 1e9
 WEEK_HOURS = 30.0
@@ -62,19 +61,6 @@ def line_through(few: tuple[int, float], many: tuple[int, float]) -> Line:
         return Line(0.0, many[1] / max(1, many[0]))
     each = max(0.0, (many[1] - few[1]) / (many[0] - few[0]))
     return Line(max(0.0, many[1] - each * many[0]), each)
-
-
-def output_of_folds(written: Iterable[tuple[str, int]], folds: int, growth: float) -> float:
-    """Bytes that all folds write, from what one wrote on fewer frames.
-
-    written: (path, bytes); growth: how many times more frames there are. Tables and texts grow with
-    them; weights and pictures come once a fold.
-
-    >>> output_of_folds([("fold0/best.pth", 100), ("fold0/identity@1280.csv", 10)], folds=5, growth=20.0)
-    1500.0
-    """
-    grows = (".csv", ".json", ".jsonl", ".txt")
-    return folds * sum(size * (growth if path.endswith(grows) else 1.0) for path, size in written)
 
 
 def gigabytes(size: float) -> str:

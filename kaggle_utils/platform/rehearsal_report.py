@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kaggle_utils.platform import sandbox
 from kaggle_utils.platform.projection import Limits, Line, gigabytes
 from kaggle_utils.platform.quota import Quota
@@ -56,16 +58,25 @@ def submission_lines(report: SubmissionReport, contest: Contest, limits: Limits)
     return lines
 
 
-def training_lines(report: TrainingReport, limits: Limits, left: Quota) -> list[str]:
-    """What was measured, and what the whole training comes to."""
-    lines = [f"run:         a trial on {report.trained} frames in {duration(report.run.seconds)}"]
+def training_lines(report: TrainingReport, unit: str, limits: Limits, left: Quota) -> list[str]:
+    """What was measured, and what the whole training comes to; unit: what an image is called."""
+    trained = sum(size.train for size in report.tried.values())
+    lines = [f"run:         a trial on {trained} {unit}s in {duration(report.run.seconds)}"]
     if report.hours is not None and report.output is not None:
-        hours, longest = sum(report.hours.values()), max(report.hours.values())
-        many = f"{len(report.hours)} fold{'s' * (len(report.hours) != 1)} in {hours:.1f} h of {limits.hours:g} h"
-        lines.append(f"projected:   {many}, the longest {longest:.1f} h, at this machine's speed")
+        count = len(report.hours.folds)
+        folds = f"{count} fold{'s' * (count != 1)} of {report.images:,} {unit}s an epoch"
+        total, longest = (duration(3600 * hours) for hours in (report.hours.total, report.hours.longest))
+        lines += [f"a {unit}:".ljust(13) + line for line in report.costs]
+        lines.append(f"projected:   {folds} in {total} of {limits.hours:g} h, one alone {longest}, at this machine's speed")
         lines.append(f"quota:       {left}")
-        lines.append(f"all output:  {gigabytes(report.output)} of {gigabytes(limits.output)}")
+        output = f"{gigabytes(sum(report.output.values()))} of {gigabytes(limits.output)}"
+        lines.append(f"all output:  {output}: {_parts(report.output)}")
     return [*lines, memory_line(report.run, limits), output_line(report.run, limits)]
+
+
+def _parts(output: Mapping[str, float]) -> str:
+    parts = sorted(output.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{kind} {gigabytes(size)}" for kind, size in parts)
 
 
 def run_lines(run: Run, limits: Limits) -> list[str]:

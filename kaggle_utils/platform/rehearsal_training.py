@@ -1,21 +1,24 @@
 """A training, tried at home for a minute: will it end within its session, its card and the week's hours?
 
-The training notebook runs as it is, at its real parameters, for three epochs of one fold on a few
-frames of every sequence. What a frame costs then, times the frames there are, gives the hours. A
-competition says how in ``competitions/<name>_training_cost.py``.
+The training notebook runs as it is, at its real parameters, for three epochs of a fold or two on a few
+images. What an image costs then, times the images there are, gives the hours, and what was written the
+output. A competition says how in ``competitions/<name>_training_cost.py``, with
+:mod:`kaggle_utils.competitions.training_cost`.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from kaggle_utils.competitions.training_cost import TRIAL_EPOCHS, Hours, Sizes
 from kaggle_utils.platform.attachments import competition_mounts
 from kaggle_utils.platform.parameters import defaults, inject
-from kaggle_utils.platform.projection import Limits, gigabytes, output_of_folds
+from kaggle_utils.platform.projection import Limits, gigabytes
 from kaggle_utils.platform.quota import Quota
 from kaggle_utils.platform.rehearsal import Rehearsal
 from kaggle_utils.platform.session import Run, Session, run_notebook
@@ -31,26 +34,33 @@ class Trial:
     """How to try a training.
 
     costs: the competition's module of training costs; values: overrides of the notebook's parameters
-    folds: the table of folds that an earlier stage wrote; frames: how many to try on
+    folds: the table of folds that an earlier stage wrote; images: how many to try on
     full: fold -> sizes of the whole training; None: those of the competition's folder
     """
 
     costs: Any
     values: Mapping[str, Any]
     folds: Path
-    frames: int
-    full: Mapping[int, Any] | None = None
+    images: int
+    full: Mapping[int, Sizes] | None = None
 
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """run: of the trial; hours: fold -> hours of a session of its own; output: bytes of all folds; None if it failed."""
+    """What a trial came to.
+
+    run: of the trial; tried: fold -> its images
+    hours, output ({kind: bytes}), costs (in words) and images (that an epoch trains on at most): of the whole
+    training, None and nothing if the trial failed
+    """
 
     run: Run
-    trained: int
-    hours: Mapping[int, float] | None
-    output: float | None
+    tried: Mapping[int, Sizes]
     findings: tuple[Finding, ...]
+    images: int = 0
+    hours: Hours | None = None
+    output: Mapping[str, float] | None = None
+    costs: tuple[str, ...] = ()
 
 
 def rehearse_training(rehearsal: Rehearsal, trial: Trial) -> TrainingReport:
@@ -61,24 +71,37 @@ def rehearse_training(rehearsal: Rehearsal, trial: Trial) -> TrainingReport:
     full = _chosen(trial.full or costs.fold_sizes(rehearsal.folder, trial.folds, parameters), settings)
     with tempfile.TemporaryDirectory(prefix="kaggle-rehearsal-") as name:
         few = Path(name, "few")
-        costs.write_trial(rehearsal.folder, few, trial.frames)
-        sizes = costs.fold_sizes(few, trial.folds, parameters)
-        fold = next(iter(sizes))
-        values = {**trial.values, **costs.trial_values(parameters, fold)}
+        sizes = costs.write_trial(rehearsal.folder, trial.folds, few, trial.images, parameters)
+        tried = dict(islice(sizes.items(), costs.TRIAL_FOLDS))
+        values = {**trial.values, **costs.trial_values(parameters, list(tried))}
         mounts = {**rehearsal.mounts, **competition_mounts(rehearsal.contest.SLUG, rehearsal.folder, few)}
         session = Session(Path(name, "kaggle"), mounts, rehearsal.how)
-        rehearsal.say(f"{costs.TRIAL_EPOCHS} epochs on {sizes[fold].train} frames, {sizes[fold].valid} to predict")
+        rehearsal.say(_told(tried, rehearsal.contest.UNIT))
         run = run_notebook(session, inject(rehearsal.notebook, values), limits=rehearsal.limits)
-    found = tuple(findings(run, rehearsal.limits))
-    if any(finding.fatal for finding in found):
-        return TrainingReport(run, sizes[fold].train, None, None, found)
-    written = [(note["time"], note["path"]) for note in run.noted("written")]
-    hours = costs.training_hours(costs.measured(written, run.seconds, sizes[fold], parameters), full, parameters)
-    growth = sum(size.valid for size in full.values()) / len(full) / sizes[fold].valid
-    return TrainingReport(run, sizes[fold].train, hours, output_of_folds(run.written, len(full), growth), found)
+    report = TrainingReport(run, tried, tuple(findings(run, rehearsal.limits)))
+    if any(finding.fatal for finding in report.findings):
+        return report
+    return replace(report, **_whole(costs, report, full, parameters))
 
 
-def _chosen(full: Mapping[int, Any], settings: Mapping[str, Any]) -> dict[int, Any]:
+def _whole(costs: Any, report: TrainingReport, full: Mapping[int, Sizes], parameters: Any) -> dict[str, Any]:
+    """What the trial comes to on the whole training, as the report's fields."""
+    written = [(note["time"], note["path"]) for note in report.run.noted("written")]
+    cost = costs.measured(written, report.run.seconds, report.tried, parameters)
+    return {
+        "hours": costs.training_hours(cost, full, parameters),
+        "output": costs.training_output(report.run.written, report.tried, full),
+        "costs": tuple(costs.cost_lines(cost, full)),
+        "images": max(size.train for size in full.values()),
+    }
+
+
+def _told(tried: Mapping[int, Sizes], unit: str) -> str:
+    parts = (f"{size.train} {unit}s, {size.valid} to predict" for size in tried.values())
+    return f"{TRIAL_EPOCHS} epochs on {', then on '.join(parts)}"
+
+
+def _chosen(full: Mapping[int, Sizes], settings: Mapping[str, Any]) -> dict[int, Sizes]:
     """Those folds that the notebook's ``fold`` or ``folds`` name; all without."""
     one, several = settings.get("fold"), settings.get("folds")
     wanted = [one] if one is not None else several if several is not None else list(full)
@@ -92,24 +115,23 @@ def training_findings(report: TrainingReport, limits: Limits, quota: Quota, like
     """Too long for the session or the week, too much output; notes where this machine cannot tell."""
     if report.hours is None or report.output is None:
         return []
-    found, total = [], sum(report.hours.values())
+    found, total, output = [], report.hours.total, sum(report.output.values())
     unlike = "" if like_kaggle else UNLIKE
     if total > limits.hours:
-        slow = f"too slow: {total:.1f} h, a session has {limits.hours:g} h; {_way_out(len(report.hours))}{unlike}"
+        slow = f"too slow: {total:.1f} h, a session has {limits.hours:g} h; {_way_out(report.hours, limits)}{unlike}"
         found.append(Finding(slow, like_kaggle))
     if total > quota.hours:
         slow = f"too slow: {total:.1f} GPU hours, {quota}{unlike}"
         found.append(Finding(slow, like_kaggle and quota.why is None))
-    if report.output > limits.output:
-        much = f"{gigabytes(report.output)} in all, Kaggle keeps {gigabytes(limits.output)}"
-        found.append(Finding(f"too much output: {much}"))
+    if output > limits.output:
+        found.append(Finding(f"too much output: {gigabytes(output)} in all, Kaggle keeps {gigabytes(limits.output)}"))
     if not report.run.gpu:
         untried = f"no GPU was used here: whether {gigabytes(limits.card)} of a card are enough is not tried"
         found.append(Finding(untried, fatal=False))
     return found
 
 
-def _way_out(folds: int) -> str:
-    if folds > 1:
+def _way_out(hours: Hours, limits: Limits) -> str:
+    if len(hours.folds) > 1 and hours.longest <= limits.hours:
         return "a kernel for each fold (`kaggle-utils push ... --set fold=0..4`) has a session each"
-    return "take fewer epochs or pixels, or stop with hours=N"
+    return "take fewer epochs, fewer pixels or a smaller model"

@@ -1,6 +1,6 @@
 """``kaggle-utils rehearse reef-4-submit``: would this notebook live through its session on Kaggle?
 
-A submission is rehearsed as the rerun (:mod:`rehearsal`), a training on a few frames
+A submission is rehearsed as the rerun (:mod:`rehearsal`), a training on a few images
 (:mod:`rehearsal_training`), any other stage once from its first cell to its last.
 """
 
@@ -41,7 +41,7 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     add("--hidden", type=Path, help="the hidden test to swap in; without: the sample's, or frames kept out of a fold")
     add("--runs", type=Path, default=Path("runs"), help="where earlier stages left their outputs (default: runs)")
     add("--items", type=int, default=120, help="how many items of the hidden test to run (default: 120)")
-    add("--frames", type=int, help="how many frames to try a training on (default: 400 with a GPU, 20 without)")
+    add("--frames", type=int, help="how many images to try a training on (default: 400 with a GPU, 20 without)")
     add("--dataset", action="append", default=[], metavar="SLUG=DIR", help="what lies in a dataset that the kernel takes")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="override a notebook's parameter")
     add("--kernels", type=Path, help="folder of the kernels; default: kernels")
@@ -100,7 +100,7 @@ def _training(
     full = None if args.input else costs.COMPETITION
     report = rehearse_training(plan, Trial(costs, parse_set(args.set), folds, frames, full))
     left = quota.gpu_quota()
-    lines = report_lines.training_lines(report, plan.limits, left)
+    lines = report_lines.training_lines(report, plan.contest.UNIT, plan.limits, left)
     lines.append(_kept(args.runs / "rehearsals" / stage.name, None, report.run.log))
     return lines, [*report.findings, *training_findings(report, plan.limits, left, like)]
 

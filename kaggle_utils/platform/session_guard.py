@@ -1,9 +1,9 @@
-"""Watches what a rehearsed notebook reaches for: the internet, its inputs, its outputs.
+"""Watches what a rehearsed notebook reaches for: the internet, its inputs, its outputs and temporary files.
 
 Every Python process of a rehearsed session loads this file as its ``sitecustomize``, programs that a
 notebook starts included. Python announces each connection, open file and started program before it
 happens (``sys.addaudithook``), and the stack then says which line of which cell is at work. What is seen
-goes as lines of JSON to the file that ``KAGGLE_UTILS_GUARD_LOG`` names; input and working lie below
+goes as lines of JSON to the file that ``KAGGLE_UTILS_GUARD_LOG`` names; input, working and temp lie below
 ``KAGGLE_UTILS_GUARD_ROOTS``. Where no fresh root could be
 made (``KAGGLE_UTILS_GUARD_CLOSED`` is set) the guard also refuses, with the errors Kaggle would give.
 
@@ -28,6 +28,7 @@ _LOCAL = re.compile(r"127\.|::1$|localhost$|0\.0\.0\.0$|::$")
 _CHANGES = dict.fromkeys(("os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "os.utime"), slice(0, 1))
 _CHANGES |= {"os.rename": slice(0, 2), "os.symlink": slice(1, 2), "os.link": slice(1, 2)}
 _PLUMBING = set("socket ssl http urllib urllib3 requests httpx httpcore contextlib threading __main__".split())
+_OWN = ("temp/rehearsal", "temp/site", "temp/home")  # what a session needs itself
 _STARTS = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "pty.spawn"}
 _WRITING = os.O_WRONLY | os.O_RDWR
 
@@ -101,7 +102,7 @@ def _on_change(path: object) -> None:
 
 def _on_written(path: object) -> None:
     full = _full(path)
-    if full and _below(full, "working"):
+    if full and (_below(full, "working") or (_below(full, "temp") and not any(_below(full, own) for own in _OWN))):
         note("written", path=full)
 
 
