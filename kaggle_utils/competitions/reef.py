@@ -8,7 +8,6 @@ competition's data page. The mechanisms (boxes, F2, folds) lie elsewhere and kno
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import numpy as np
 
 from kaggle_utils.box_formats import boxes_from_annotations, boxes_from_texts, texts_from_boxes
 from kaggle_utils.boxes import Boxes
+from kaggle_utils.competitions.box_faults import border_faults, text_faults, unreadable
 from kaggle_utils.competitions.faults import column_faults, name_faults, order_faults, refuse
 from kaggle_utils.files import replacing
 from kaggle_utils.scorecard import Scorecard, scorecard
@@ -148,7 +148,7 @@ def true_boxes(frames: pd.DataFrame, path: str | os.PathLike) -> Boxes:
     try:
         return boxes_from_annotations(frames["annotations"].tolist())
     except ValueError as error:
-        name, text = next(_unreadable(boxes_from_annotations, frames["annotations"], frames["image_id"]))
+        name, text = next(unreadable(boxes_from_annotations, frames["annotations"], frames["image_id"]))
         expected = "a list of {'x': .., 'y': .., 'width': .., 'height': ..}"
         raise ValueError(f"{path}: image_id {name}: the annotations are {text!r}, expected {expected}") from error
 
@@ -176,7 +176,7 @@ def prediction_faults(table: pd.DataFrame, frames: pd.DataFrame) -> list[str]:
     """
     return column_faults(table, PREDICTION_COLUMNS) or [
         *name_faults("image_id", table["image_id"], frames["image_id"]),
-        *_text_faults(table["annotations"], table["image_id"]),
+        *text_faults(table["annotations"], table["image_id"]),
     ]
 
 
@@ -215,8 +215,8 @@ def submission_faults(table: pd.DataFrame, n_frames: int) -> list[str]:
         return faults
     rows = (table["index"], range(n_frames))
     names = name_faults("index", *rows) or order_faults("index", *rows)
-    unreadable = _text_faults(table["annotations"], table["index"])
-    borders = unreadable or _border_faults(boxes_from_texts(table["annotations"].tolist()))
+    texts = text_faults(table["annotations"], table["index"])
+    borders = texts or border_faults(boxes_from_texts(table["annotations"].tolist()), (WIDTH, HEIGHT))
     return [*names, *borders]
 
 
@@ -244,38 +244,6 @@ def write_submission(path: str | os.PathLike, boxes: Boxes, n_frames: int) -> No
 def _write(path: str | os.PathLike, table: pd.DataFrame) -> None:
     with replacing(path) as part:
         table.to_csv(part, index=False)
-
-
-def _text_faults(texts: pd.Series, names: pd.Series) -> list[str]:
-    """The first text that cannot be read, with the name of its row."""
-    try:
-        boxes_from_texts(texts.tolist())
-        return []
-    except ValueError:
-        name, text = next(_unreadable(boxes_from_texts, texts, names))
-        return [f"{names.name} {name}: {text!r} is not groups of five numbers 'conf x y width height'"]
-
-
-def _unreadable(read: Callable[[list], Boxes], texts: pd.Series, names: pd.Series) -> Iterator[tuple[str, str]]:
-    """(name, text) of each row whose text alone raises ValueError."""
-    for name, text in zip(names, texts, strict=True):
-        try:
-            read([text])
-        except ValueError:
-            yield name, text
-
-
-def _border_faults(boxes: Boxes) -> list[str]:
-    """The first box that leaves the frame, named by its row, and how many there are."""
-    rounding = 1e-3  # pixels; texts carry eight digits
-    outside = ((boxes.xyxy < -rounding) | (boxes.xyxy > np.array([WIDTH, HEIGHT] * 2) + rounding)).any(1)
-    if not outside.any():
-        return []
-    first = int(np.argmax(outside))
-    x, y, right, bottom = boxes.xyxy[first]
-    box = f"{x:g} {y:g} {right - x:g} {bottom - y:g}"
-    where = f"index {boxes.frame[first]}: the box {box} leaves the frame of {WIDTH} x {HEIGHT} pixels"
-    return [where + (f", and so do {outside.sum() - 1} more" if outside.sum() > 1 else "")]
 
 
 def score(frames: pd.DataFrame, truth: Boxes, predictions: Boxes, plus_one: bool = False) -> Scorecard:
