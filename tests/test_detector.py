@@ -237,37 +237,37 @@ class TestTraining:
         assert found.rows.tolist() == np.flatnonzero(folds == 0).tolist()
 
     def test_a_killed_training_goes_on_behind_its_last_epoch(self, small_reef, tmp_path, monkeypatch):
-        from kaggle_utils.detector import training
+        from kaggle_utils.detector.trainer import F2Trainer
 
         parameters = DetectorParameters(**TINY | {"epochs": 3})
-        kept = training._F2Trainer.save_model
+        kept = F2Trainer.save_model
 
         def dies(self):
             kept(self)
             if self.epoch == 1:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(training._F2Trainer, "save_model", dies)
+        monkeypatch.setattr(F2Trainer, "save_model", dies)
         with pytest.raises(KeyboardInterrupt):
             train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
-        monkeypatch.setattr(training._F2Trainer, "save_model", kept)
+        monkeypatch.setattr(F2Trainer, "save_model", kept)
         train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
         epochs = [json.loads(line)["epoch"] for line in Path(tmp_path, "stage0", "progress.jsonl").read_text().splitlines()]
         assert epochs == [1, 2, 3]
 
     def test_a_killed_training_of_other_parameters_is_not_gone_on_with(self, small_reef, tmp_path, monkeypatch, capsys):
-        from kaggle_utils.detector import training
+        from kaggle_utils.detector.trainer import F2Trainer
 
-        kept = training._F2Trainer.save_model
+        kept = F2Trainer.save_model
 
         def dies(self):
             kept(self)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(training._F2Trainer, "save_model", dies)
+        monkeypatch.setattr(F2Trainer, "save_model", dies)
         with pytest.raises(KeyboardInterrupt):
             train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY), SETS[:1])
-        monkeypatch.setattr(training._F2Trainer, "save_model", kept)
+        monkeypatch.setattr(F2Trainer, "save_model", kept)
         train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY | {"seed": 5}), SETS[:1])
         epochs = [json.loads(line)["epoch"] for line in Path(tmp_path, "stage0", "progress.jsonl").read_text().splitlines()]
         assert epochs == [1, 2] and "training starts anew" in capsys.readouterr().out
@@ -305,8 +305,48 @@ class TestTraining:
             train_and_predict(small_reef, FOLDS, 7, tmp_path, DetectorParameters(**TINY), SETS)
 
 
+def on_two_cpus(team, *what) -> tuple[float, float]:
+    """ultralytics hands a card's number to torch's wrapper, which a CPU has none of."""
+    from torch.nn import parallel
+
+    from kaggle_utils.detector.training import _train_as
+
+    class OnCpu(parallel.DistributedDataParallel):
+        def __init__(self, model, device_ids, **options):
+            super().__init__(model, **options)
+
+    parallel.DistributedDataParallel = OnCpu
+    kept = []
+    from kaggle_utils.detector.trainer import F2Trainer
+
+    close = F2Trainer.final_eval
+    F2Trainer.final_eval = lambda self: (kept.append(sum(p.double().sum() for p in self.model.parameters())), close(self))
+    _train_as(team, *what)
+    mine = kept[0].detach().reshape(1)
+    return mine.item(), team.summed(mine.clone()).item()
+
+
+def test_two_processes_train_one_detector(small_reef, tmp_path):
+    from kaggle_utils.data_parallel import together
+    from kaggle_utils.detector.validation import Validation
+    from kaggle_utils.yolo_dataset import write_yolo_dataset
+
+    yaml = write_yolo_dataset(tmp_path / "yolo", small_reef.frames, small_reef.truth, range(6, 12), range(6))
+    judged_on = Validation(np.arange(6), small_reef.frames["path"].tolist()[:6], small_reef.truth)
+    what = (yaml, judged_on, tmp_path, DetectorParameters(**TINY | {"epochs": 2, "batch": 2}), "stamp", ())
+    first, both = together(["cpu", "cpu"], on_two_cpus, *what)
+    assert both == pytest.approx(2 * first, rel=1e-9)  # the same steps in both
+    lines = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2] and load_weights(tmp_path / "best.pth")["epoch"] in (1, 2)
+
+
+def test_a_batch_that_devices_cannot_share_is_refused(small_reef, tmp_path):
+    with pytest.raises(ValueError, match="batch is 3, expected a multiple of 2"):
+        train_folds(small_reef, FOLDS, [0], tmp_path, DetectorParameters(**TINY | {"batch": 3}), SETS[:1], ["cpu", "cpu"])
+
+
 def test_the_best_epoch_is_the_one_with_the_best_f2(small_reef, tmp_path, monkeypatch):
-    from kaggle_utils.detector import training
+    from kaggle_utils.detector import trainer, training, validation
 
     scores = iter([0.2, 0.6, 0.4])
 
@@ -314,12 +354,12 @@ def test_the_best_epoch_is_the_one_with_the_best_f2(small_reef, tmp_path, monkey
         def __init__(self):
             self.best = (0.5, next(scores))
 
-    monkeypatch.setattr(training, "f2_curve", lambda *a: Curve())
+    monkeypatch.setattr(trainer, "f2_curve", lambda *a: Curve())
     box = Boxes([0], [[0, 0, 9, 9]])
-    monkeypatch.setattr(training, "predict_paths", lambda *a, **k: box)
-    validation = training.Validation(np.arange(6), small_reef.frames["path"].tolist()[:6], small_reef.truth)
+    monkeypatch.setattr(trainer, "predict_paths", lambda *a, **k: box)
+    judged_on = validation.Validation(np.arange(6), small_reef.frames["path"].tolist()[:6], small_reef.truth)
     from kaggle_utils.yolo_dataset import write_yolo_dataset
 
     yaml = write_yolo_dataset(tmp_path / "yolo", small_reef.frames, small_reef.truth, range(6, 12), range(6))
-    weights = training.train_fold(yaml, validation, tmp_path, DetectorParameters(**TINY | {"epochs": 3}))
+    weights = training.train_fold(yaml, judged_on, tmp_path, DetectorParameters(**TINY | {"epochs": 3}))
     assert load_weights(weights)["epoch"] == 2 and load_weights(weights)["f2"] == 0.6

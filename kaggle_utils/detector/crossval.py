@@ -8,10 +8,9 @@ decisions about resolution and test-time augmentation can be made later from fil
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
 from kaggle_utils.detector.stages import minutes_of
 from kaggle_utils.files import fingerprint, replacing
+from kaggle_utils.fold_runs import each_fold
 from kaggle_utils.images import decode
 from kaggle_utils.metrics import f2_curve
 from kaggle_utils.paste import donors_from_frames
@@ -82,30 +82,31 @@ def train_and_predict(
     folder: Path,
     parameters: DetectorParameters,
     sets: Sequence[PredictionSet],
-    device: str = "cpu",
+    devices: Sequence[str] = ("cpu",),
     scratch: Path | None = None,
 ) -> FoldResult:
     """One fold: train on the others' frames, predict its own in every set; what is there is not redone.
 
     data: frames whose images are there; fold_of_frame: (n_frames,) int
     folder: this fold's own, gets the weights, progress and ``<set>.csv`` files
+    devices: several train the one model together
     scratch: where links to the frames and their labels go, which nobody needs later; None: into folder
     Raises ValueError when a side of the split has no frame.
     """
-    from kaggle_utils.detector.training import Validation, train_fold
+    from kaggle_utils.detector.training import train_fold
+    from kaggle_utils.detector.validation import Validation
 
     valid = np.flatnonzero(fold_of_frame == fold)
     train = np.flatnonzero(fold_of_frame != fold)
     if not len(valid) or not len(train):
         raise ValueError(f"fold {fold} has {len(valid)} frames to judge and {len(train)} to train on, expected both")
-    yaml = write_yolo_dataset(
-        (scratch or folder) / f"yolo{fold}", data.frames, data.truth, train, valid, empties=parameters.empties, seed=parameters.seed
-    )
+    options = {"empties": parameters.empties, "seed": parameters.seed}
+    yaml = write_yolo_dataset((scratch or folder) / f"yolo{fold}", data.frames, data.truth, train, valid, **options)
     paths = data.frames["path"].to_numpy()[valid].tolist()
     truth = data.truth[np.isin(data.truth.frame, valid)]
     donors = _donors(data, train, parameters) if parameters.paste else ()
-    weights = train_fold(yaml, Validation(valid, paths, truth), folder, parameters, donors, device)
-    detector = Detector.load(weights, device)
+    weights = train_fold(yaml, Validation(valid, paths, truth), folder, parameters, donors, devices)
+    detector = Detector.load(weights, devices[0])
     predictions = {str(s): _predict_set(detector, data, valid, folder, s, parameters) for s in sets}
     first = predictions[str(sets[0])]
     f2 = f2_curve(truth, first).best[1] if len(first) else 0.0
@@ -122,29 +123,17 @@ def train_folds(
     devices: Sequence[str] = ("cpu",),
     scratch: Path | None = None,
 ) -> list[FoldResult]:
-    """Several folds, each in ``folder/fold<k>``; with several devices a fold on each, side by side.
+    """Several folds, each in ``folder/fold<k>``; with several devices a fold on each, side by side; a single one on all.
 
     devices: "cpu", or names of cards; results are in the order of ``folds``
     Other arguments as for :func:`train_and_predict`.
     """
-    jobs = [(data, fold_of_frame, fold, folder / f"fold{fold}", parameters, sets) for fold in folds]
-    if len(devices) == 1 or len(jobs) == 1:
-        return [_reported(train_and_predict(*job, devices[0], scratch)) for job in jobs]
-    context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
-    free = context.Manager().Queue()
-    for device in devices:
-        free.put(device)
-    with ProcessPoolExecutor(len(devices), mp_context=context) as pool:
-        waiting = [pool.submit(_on_a_free_device, free, job, scratch) for job in jobs]
-        return [_reported(future.result()) for future in waiting]
+    shared = {"data": data, "fold_of_frame": fold_of_frame, "parameters": parameters, "sets": sets, "scratch": scratch}
+    return each_fold(folds, partial(_train_one, folder=folder, **shared), devices)
 
 
-def _on_a_free_device(free: Any, job: tuple, scratch: Path | None) -> FoldResult:
-    device = free.get()
-    try:
-        return train_and_predict(*job, device, scratch)
-    finally:
-        free.put(device)
+def _train_one(fold: int, devices: Sequence[str], folder: Path, **options: Any) -> FoldResult:
+    return _reported(train_and_predict(fold=fold, folder=folder / f"fold{fold}", devices=devices, **options))
 
 
 def _reported(result: FoldResult) -> FoldResult:
@@ -155,7 +144,7 @@ def _reported(result: FoldResult) -> FoldResult:
 def _predict_set(
     detector: Detector, data: ReefData, rows: np.ndarray, folder: Path, which: PredictionSet, p: DetectorParameters
 ) -> Boxes:
-    from kaggle_utils.detector.training import predict_paths
+    from kaggle_utils.detector.validation import predict_paths
 
     path = folder / f"{which}.csv"
     frames = data.frames.iloc[rows].reset_index(drop=True)

@@ -27,7 +27,7 @@ class DetectorParameters:
     imgsz: int = 1280  # longer side in training, pixels; the competition's teams went up to 3648
     # the schedule
     epochs: int = 20  # passes over the training frames
-    batch: int = 8  # frames a step; -1 measures what fits the GPU's memory
+    batch: int = 8  # frames a step, shared by cards that train one model; -1 measures what fits one card's memory
     optimizer: str = "AdamW"  # SGD, Adam, AdamW, ...
     lr: float = 1e-3  # first learning rate, falls to 1 % of it in a cosine
     warmup_epochs: float = 1.0  # rate rises from 0 over these

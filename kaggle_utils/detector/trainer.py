@@ -1,0 +1,226 @@
+"""ultralytics' trainer, its best epoch chosen by the competition's own F2.
+
+ultralytics' loop does the stepping. What differs here: validation is the kit's own inference scored
+by the kit's own F2 (not mAP), checkpoints hold tensors only, a killed training goes on from its last
+epoch, several cards are joined by :mod:`kaggle_utils.data_parallel` (ultralytics' way writes a script and
+starts that), and nothing reaches for the network.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+from ultralytics.engine import trainer as engine
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils import LOGGER
+from ultralytics.utils.torch_utils import ModelEMA, unwrap_model
+
+from kaggle_utils.checkpoints import start_from, write_checkpoint
+from kaggle_utils.data_parallel import Team
+from kaggle_utils.detector.architecture import architecture, build, save_weights
+from kaggle_utils.detector.dataset import FrameAugmentation, FrameDataset
+from kaggle_utils.detector.inference import Detector
+from kaggle_utils.detector.parameters import DetectorParameters
+from kaggle_utils.detector.validation import Validation, predict_paths
+from kaggle_utils.files import replacing
+from kaggle_utils.metrics import f2_curve
+
+__all__ = ["F2Trainer"]
+
+
+def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str) -> dict[str, Any]:
+    """The kit's parameters in ultralytics' words."""
+    hue, saturation, value = p.hsv
+    return {
+        "task": "detect", "mode": "train", "model": "kaggle_utils.yaml", "data": str(data_yaml), "pretrained": False,
+        "project": str(place), "name": "log", "exist_ok": True, "save_dir": str(place / "log"),
+        "epochs": p.epochs, "batch": p.batch, "nbs": p.batch if p.batch > 0 else 64, "imgsz": p.crop or p.imgsz,
+        "optimizer": p.optimizer,
+        "lr0": p.lr, "cos_lr": True, "warmup_epochs": p.warmup_epochs, "warmup_bias_lr": 0.0, "freeze": p.freeze or None,
+        "patience": p.patience, "mosaic": p.mosaic, "close_mosaic": max(1, p.epochs // 5),
+        "scale": p.scale, "translate": p.translate, "fliplr": p.fliplr, "flipud": p.flipud,
+        "hsv_h": hue, "hsv_s": saturation, "hsv_v": value, "augmentations": [],
+        "seed": p.seed, "workers": p.workers, "cache": p.cache, "device": device, "amp": _gains_from_amp(device),
+        "plots": False, "val": True, "verbose": False,
+    }  # fmt: skip
+
+
+def _gains_from_amp(device: str) -> bool:
+    """Mixed precision pays on cards with tensor cores (compute capability 7.0 and up), not on a P100."""
+    return device != "cpu" and torch.cuda.is_available() and torch.cuda.get_device_capability(device)[0] >= 7
+
+
+class F2Trainer(DetectionTrainer):
+    """ultralytics' trainer with F2 validation, safe checkpoints and the kit's frames."""
+
+    def __init__(
+        self,
+        team: Team,
+        data_yaml: Path,
+        validation: Validation,
+        place: Path,
+        stage: DetectorParameters,
+        stamp: str,
+        donors: Sequence,
+    ) -> None:
+        self.team, self.stage, self.stamp, self.place = team, stage, stamp, place
+        self.judge, self.donors = validation, tuple(donors)
+        self.began, self.before = time.time(), 0.0  # seconds that earlier sessions took
+        engine.check_amp = lambda model: True  # ours is decided above; ultralytics' downloads a model to find out
+        LOGGER.setLevel("ERROR")
+        super().__init__(overrides=_overrides(data_yaml, place, stage, team.device))
+        if team.size > 1:
+            self.world_size = team.size  # to ultralytics this process has one card
+        if team.leads:
+            self.add_callback("on_train_start", F2Trainer._open_bar)
+            self.add_callback("on_train_epoch_end", F2Trainer._watch_the_clock)
+            self.add_callback("on_fit_epoch_end", F2Trainer._move_bar)
+            self.add_callback("teardown", F2Trainer._close_bar)
+
+    def _setup_ddp(self) -> None:
+        """Nothing: the group of processes is there already."""
+
+    @property
+    def seconds(self) -> float:
+        """Spent on this stage so far, over all sessions."""
+        return self.before + time.time() - self.began
+
+    def _watch_the_clock(self) -> None:
+        if self.stage.hours and self.seconds > 3600 * self.stage.hours:
+            print(f"{self.place.parent.name}: {self.stage.hours} hours are over, epoch {self.epoch + 1} is the last")
+            self.stop = True
+
+    def _open_bar(self) -> None:
+        self.bar = tqdm(desc=f"train {self.place.parent.name}", total=self.epochs, initial=self.start_epoch, unit="epoch")
+
+    def _move_bar(self) -> None:
+        self.bar.update()
+        self.bar.set_postfix(loss=f"{sum(self.tloss.values()):.2f}", best_f2=f"{self.best_fitness or 0:.3f}")
+
+    def _close_bar(self) -> None:
+        if hasattr(self, "bar"):
+            self.bar.close()
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> torch.nn.Module:
+        """The stage's architecture with its start weights."""
+        model = build(architecture(self.stage.model), self.data["nc"], self.stage.prior)
+        if self.stage.start:
+            fitting, tensors = start_from(model, Path(self.stage.start))
+            if self.team.leads:
+                print(f"start weights: {fitting} of {tensors} tensors fit ({self.stage.start})")
+        return model
+
+    def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
+        """ultralytics' loader; the one for validation, which only counts labels, gets no processes."""
+        workers = self.args.workers
+        self.args.workers = workers if mode == "train" else 0
+        try:
+            return super().get_dataloader(dataset_path, batch_size, rank, mode)
+        finally:
+            self.args.workers = workers
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> torch.utils.data.Dataset:
+        """Training frames with the kit's augmentations; the validation frames' labels, whose images are not used."""
+        p, train = self.stage, mode == "train"
+        augmentation = FrameAugmentation(self.donors, p.paste, p.paste_blend, p.crop, p.rotate90)
+        return FrameDataset(
+            img_path=img_path, imgsz=self.args.imgsz, batch_size=batch, augment=train, hyp=self.args, rect=False,
+            cache="ram" if p.cache and train else None, stride=32, task="detect", data=self.data,
+            augmentation=augmentation, pixel_set=p.augmentations, load_size=p.imgsz, seed=p.seed,
+        )  # fmt: skip
+
+    def validate(self) -> tuple[dict[str, float], float | None]:
+        """Best F2 over all cuts on the validation frames, every few epochs and at the end."""
+        last = self.epoch + 1 >= self.epochs or self.stop
+        if not self.team.leads or (self.epoch + 1) % self.stage.validate_every and not last:
+            return {}, None
+        detector = Detector(deepcopy(self.ema.ema).float(), self.stage.imgsz, str(self.device))
+        options = {"min_score": self.stage.min_score, "nms_iou": self.stage.nms_iou}
+        boxes = predict_paths(detector, self.judge.rows, self.judge.paths, **options)
+        cut, f2 = f2_curve(self.judge.truth, boxes).best if len(boxes) else (math.nan, 0.0)
+        self.best_fitness = f2 if self.best_fitness is None else max(self.best_fitness, f2)
+        self._report({"epoch": self.epoch + 1, "f2": f2, "cut": cut, "boxes": len(boxes)})
+        return {"f2": f2}, f2
+
+    def _report(self, figures: dict[str, float]) -> None:
+        figures |= {"loss": float(sum(self.tloss.values())), "minutes": self.seconds / 60, "batch": self.batch_size}
+        with open(self.place / "progress.jsonl", "a") as log:
+            log.write(json.dumps({k: round(v, 4) for k, v in figures.items()}) + "\n")
+
+    def save_metrics(self, metrics: dict[str, float]) -> None:
+        """ultralytics' results.csv is not written: progress.jsonl is."""
+
+    def save_model(self) -> bool:
+        """Weights of the best epoch, and all that is needed to go on from this one; tensors and numbers only."""
+        if self.fitness is not None and self.fitness == self.best_fitness:
+            facts = {"imgsz": self.stage.imgsz, "f2": self.fitness, "epoch": self.epoch + 1, "parameters": asdict(self.stage)}
+            save_weights(self.place / "best.pth", self.ema.ema, **facts)
+        state = {
+            "epoch": self.epoch,
+            "ema": self.ema.ema.state_dict(),
+            "model": unwrap_model(self.model).state_dict(),
+            "updates": self.ema.updates,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "best_fitness": self.best_fitness,
+            "stamp": self.stamp,
+            "seconds": self.seconds,
+            "stopper": {"best_fitness": self.stopper.best_fitness, "best_epoch": self.stopper.best_epoch},
+            "rng": torch.get_rng_state(),
+        }
+        write_checkpoint(self.place / "resume.pth", state)
+        return True
+
+    def resume_training(self, ckpt: Any) -> None:
+        """Go on behind the last finished epoch, when a killed run of this very stage left one; else start anew."""
+        state = self._left_by_a_killed_run()
+        if state is None:
+            for name in ("resume.pth", "best.pth", "progress.jsonl") if self.team.leads else ():
+                (self.place / name).unlink(missing_ok=True)
+            return
+        unwrap_model(self.model).load_state_dict(state["model"])
+        self.ema = ModelEMA(self.model)
+        self.ema.ema.load_state_dict(state["ema"])
+        self.ema.updates = state["updates"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.best_fitness = state["best_fitness"]
+        self.stopper.__dict__.update(state["stopper"])
+        torch.set_rng_state(state["rng"].cpu())
+        self.start_epoch, self.before = state["epoch"] + 1, state["seconds"]
+        if self.team.leads:
+            self._forget_lines_after(self.start_epoch)
+
+    def _left_by_a_killed_run(self) -> dict[str, Any] | None:
+        path = self.place / "resume.pth"
+        if not path.is_file():
+            return None
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state.get("stamp") != self.stamp:
+            print(f"{path} is of other parameters, folds or data: training starts anew")
+            return None
+        return state
+
+    def _forget_lines_after(self, epoch: int) -> None:
+        """Lines of an epoch that was killed before its checkpoint was written; it is trained again."""
+        path = self.place / "progress.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+        with replacing(path) as partial:
+            partial.write_text("".join(line for line in lines if json.loads(line)["epoch"] <= epoch))
+
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        if self.loss is not None and not self.loss.isfinite():
+            raise FloatingPointError(f"the loss is {self.loss.item()} in epoch {epoch + 1}; lower lr={self.stage.lr}")
+        return False
+
+    def final_eval(self) -> None:
+        """Nothing: the best epoch is chosen and written already."""
