@@ -68,7 +68,6 @@ def test_a_grey_picture_gets_the_answer_of_the_same_picture_in_three_channels(ar
     three = build(ModelParameters(architecture, encoder), seed=3).eval()
     write_checkpoint(tmp_path / "w.pth", {"state": three.state_dict()})
     one = build(ModelParameters(architecture, encoder, channels=1, start=str(tmp_path / "w.pth")), seed=4)
-    one.load_state_dict(three.state_dict())  # decoder and heads, too
     with torch.no_grad():
         assert torch.allclose(one.eval()(GREY), three(GREY.expand(-1, 3, -1, -1)), atol=1e-5)
 
