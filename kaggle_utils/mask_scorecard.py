@@ -55,13 +55,15 @@ def mask_scorecard(
 
     shape: (height, width) of the predicted masks, which is where they are compared
     truth_shape: of the true ones where it is another; they are resized
+    Raises ValueError naming the row and class of a text that is no run lengths of its shape.
 
     >>> truth = np.array([["1 4", ""]], dtype=object)
     >>> print(mask_scorecard(truth, np.array([["3 4", "9 9"]], dtype=object), ["Fish", "Sugar"], (5, 5)))
     Dice 0.2500 (2 pairs, 1 true masks, 2 predicted; all empty 0.5000): Fish 0.5000, Sugar 0.0000
     """
-    pairs = zip(truth.ravel(), predictions.ravel(), strict=True)
-    values = np.array([_dice(a, b, truth_shape or shape, shape) for a, b in pairs]).reshape(-1, len(classes))
+    names = [f"of row {row}, {name}" for row in range(len(truth)) for name in classes]
+    pairs = zip(truth.ravel(), predictions.ravel(), names, strict=True)
+    values = np.array([_dice(*pair, truth_shape or shape, shape) for pair in pairs]).reshape(-1, len(classes))
     n, true, predicted = values.size, *(int((texts != "").sum()) for texts in (truth, predictions))
     if not n:
         return MaskScorecard(np.nan, dict.fromkeys(classes, np.nan), np.nan, 0, 0, 0)
@@ -69,9 +71,16 @@ def mask_scorecard(
     return MaskScorecard(float(values.mean()), by_class, 1 - true / n, n, true, predicted)
 
 
-def _dice(true: str, predicted: str, true_shape: tuple[int, int], shape: tuple[int, int]) -> float:
-    a = resized_mask(mask_from_rle(true, true_shape), shape)
-    return float(dice_from_counts(dice_counts(mask_from_rle(predicted, shape), a)))
+def _dice(true: str, predicted: str, name: str, true_shape: tuple[int, int], shape: tuple[int, int]) -> float:
+    a = resized_mask(_decoded(true, true_shape, f"truth {name}"), shape)
+    return float(dice_from_counts(dice_counts(_decoded(predicted, shape, f"prediction {name}"), a)))
+
+
+def _decoded(text: str, shape: tuple[int, int], name: str) -> np.ndarray:
+    try:
+        return mask_from_rle(text, shape)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def resized_mask(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -178,4 +178,33 @@ def test_the_scorer_prints_a_submissions_dice(tmp_path: Path, capsys: pytest.Cap
         table_of(texts).to_csv(tmp_path / name, index=False)
     asked = ["score", "clouds", "--truth", f"{tmp_path}/truth.csv", "--predictions", f"{tmp_path}/submission.csv"]
     assert main(asked) == 0 and "Dice 0.8750 (8 pairs, 1 true masks, 0 predicted" in capsys.readouterr().out
-    assert main([*asked, "--plus-one"]) != 0 and "clouds has masks" in capsys.readouterr().err
+    assert main([*asked, "--plus-one"]) != 0 and "--plus-one is about boxes, and clouds has none" in capsys.readouterr().err
+
+
+def test_the_scorer_is_told_the_size_of_the_truth_or_tells_it_itself(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """A mask in the upper left: at 1400x2100 its run lengths are longer than 350x525 has pixels, or its size is said."""
+    from kaggle_utils.cli import main
+
+    answer = np.zeros(clouds.SUBMISSION_SHAPE, bool)
+    answer[:100, :60] = True
+    texts = EMPTY.copy()
+    texts[0, 0] = rle_from_mask(answer)
+    table_of(texts).to_csv(tmp_path / "submission.csv", index=False)
+    for shape, times in (("1400x2100", 4), ("700x1050", 2), ("350x525", 1)):
+        truth = EMPTY.copy()
+        truth[0, 0] = rle_from_mask(answer.repeat(times, 0).repeat(times, 1))
+        table_of(truth).to_csv(tmp_path / f"{shape}.csv", index=False)
+        asked = ["score", "clouds", "--truth", f"{tmp_path}/{shape}.csv", "--predictions", f"{tmp_path}/submission.csv"]
+        for told in [["--truth-shape", shape], *([[]] if times != 2 else [])]:
+            assert main([*asked, *told]) == 0 and "Dice 1.0000 (8 pairs" in capsys.readouterr().out, (shape, told)
+    assert main([*asked, "--truth-shape", "20x20"]) == 1
+    assert "truth of row 0, Fish: run lengths of a mask of 20x20" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shape", ["350", "350x", "0x525", "350*525", "-1x5"])
+def test_what_is_no_shape_is_refused(shape: str, capsys: pytest.CaptureFixture) -> None:
+    from kaggle_utils.cli import main
+
+    with pytest.raises(SystemExit):
+        main(["score", "clouds", "--truth", "t.csv", "--predictions", "p.csv", f"--truth-shape={shape}"])
+    assert "is no shape, expected height x width in pixels, as 1400x2100" in capsys.readouterr().err
