@@ -9,7 +9,7 @@ where the probabilities take 4 GB. The search is :mod:`kaggle_utils.mask_search`
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -58,6 +58,11 @@ class MaskStatistics:
     empty: np.ndarray
     drawn: np.ndarray
     steps: tuple[ComponentSteps, ...]
+
+    @property
+    def without_outlines(self) -> MaskStatistics:
+        """The same of masks as they are drawn alone."""
+        return replace(self, outlines=self.outlines[:1], drawn=self.drawn[..., :1])
 
 
 def measure(

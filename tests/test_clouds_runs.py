@@ -9,7 +9,15 @@ import pytest
 pytest.importorskip("torch")
 
 from kaggle_utils.competitions import clouds, clouds_runs, clouds_submission  # noqa: E402
-from kaggle_utils.competitions.clouds_comparison import choose, dice_gains, fitted, look, rules, weighted  # noqa: E402
+from kaggle_utils.competitions.clouds_comparison import (  # noqa: E402
+    choose,
+    dice_gains,
+    dice_where_test_like,
+    fitted,
+    look,
+    rules,
+    weighted,
+)
 from kaggle_utils.competitions.clouds_decision import CloudsDecision, Merge, decided, read_decision, write_decision  # noqa: E402
 from kaggle_utils.competitions.clouds_parameters import SMOKE, CloudsRun  # noqa: E402
 from kaggle_utils.competitions.clouds_summary import summary  # noqa: E402
@@ -108,6 +116,20 @@ def test_gains_have_intervals_over_groups_and_the_certain_one_is_chosen() -> Non
     assert table.loc["perhaps", "gain_low"] < 0 < table.loc["perhaps", "gain_high"]
     assert choose(table.reset_index(), list(dice), "base", certain=True) == "surely"
     assert choose(table.reset_index(), ["base"], "base", certain=True) == "base"
+
+
+def test_the_most_test_like_images_have_a_table_and_a_line_of_their_own(tmp_path) -> None:
+    dice = {"one half": np.arange(40.0).reshape(10, 4) / 40, "rule": np.full((10, 4), 0.9)}
+    test_like = np.array([0, 9, 8, 1, 1, 1, 1, 1, 1, 2]) / 10  # rows 1, 2 and 9 are the likest
+    table = dice_where_test_like(dice, test_like, np.arange(10), "one half", share=0.3)
+    expected = dice["one half"][[1, 2, 9]].mean()
+    assert table["dice"].round(9).tolist() == [round(expected, 9), 0.9] and table["images"].tolist() == [3, 3]
+    (tmp_path / "3_decide").mkdir()
+    facts = {"name": "rule", "dice": 0.9, "low": 0.8, "high": 1.0, "fitted": 0.95, "all_empty": 0.5}
+    for alike in (None, table.to_dict("records")):
+        write_decision(tmp_path / "3_decide" / "decision.json", CloudsDecision(Merge(("a",))), **facts, test_like=alike)
+        lines = summary(tmp_path, None, ["3_decide"])
+    assert lines[1] == f"on the 3 most test-like: 0.9000 [0.9000, 0.9000]; one half {expected:.4f}"
 
 
 def test_one_set_has_nothing_to_weigh_but_ways() -> None:

@@ -175,6 +175,10 @@ def test_images_may_come_one_by_one():
     assert np.array_equal(one_by_one.drawn, SEEN.drawn) and one_by_one.levels == LEVELS
 
 
+def test_outlines_can_be_left_out_of_what_was_measured():
+    assert fit(SEEN.without_outlines, FOLDS) == fit(measure(PROBABILITIES, TRUTHS, LEVELS), FOLDS) != fit(SEEN, FOLDS)
+
+
 def test_maps_without_any_component_are_measured():
     nothing = np.zeros((2, 1, 5, 5), np.uint8)
     found = fit(measure(nothing, nothing, LEVELS), np.array([0, 1]))

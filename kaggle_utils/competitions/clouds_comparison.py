@@ -76,14 +76,23 @@ def rules(measured: Measured, fold_of_row: np.ndarray) -> dict[str, Candidate]:
 
 
 def fitted(
-    measured: Measured, fold_of_row: np.ndarray, gate: bool = True, best_class: Sequence[bool] = (False, True)
+    measured: Measured,
+    fold_of_row: np.ndarray,
+    gate: bool = True,
+    best_class: Sequence[bool] = (False, True),
+    outlines: bool = True,
 ) -> Candidate:
-    """The best rule for a merge; gate: whether label head and highest pixels may forbid a mask."""
+    """The best rule for a merge.
+
+    gate: whether label head and highest pixels may forbid a mask; best_class: whether the likeliest class is kept,
+    what is tried; outlines: whether those that were measured are tried
+    """
+    statistics = measured.statistics if outlines else measured.statistics.without_outlines
     scores = measured.labels if gate else None
-    found = fit(measured.statistics, fold_of_row, scores, TOP_PIXELS if gate else (0,), best_class if gate else (False,))
+    found = fit(statistics, fold_of_row, scores, TOP_PIXELS if gate else (0,), best_class if gate else (False,))
     dice = np.empty(measured.labels.shape)
     for fold, rule in found.decisions.items():
-        dice[fold_of_row == fold] = dice_of(measured.statistics, rule, scores)[fold_of_row == fold]
+        dice[fold_of_row == fold] = dice_of(statistics, rule, scores)[fold_of_row == fold]
     return Candidate(CloudsDecision(measured.merge, found.decision, gate), found.fitted, dice)
 
 

@@ -66,7 +66,7 @@ class CloudsDecision:
 def merged_masks(runs: Runs, merge: Merge, progress: str | None = None) -> Iterator[np.ndarray]:
     """(4, 350, 525) uint8 of each judged image in turn, the sets merged; a few images are held at a time."""
     stores = [runs.masks[name] for name in merge.sets]
-    for _, masks in ensemble(stores, runs.rows, **merge.settings, progress=progress):
+    for _, masks in ensemble(stores, runs.rows, **merge.settings, chunk=4, progress=progress):
         yield from as_bytes(np.clip(masks, 0, 1))
 
 

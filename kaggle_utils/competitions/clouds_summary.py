@@ -45,5 +45,6 @@ def _alike(rows: list[dict]) -> list[str]:
     """A line about the pictures that look most like the test's; rows: the baseline, then the decision if it is another."""
     if not rows:
         return []
-    last, first = rows[-1], rows[0]
-    return [f"on the {last['images']} most test-like: {last['dice']:.4f} [{last['low']:.4f}, {last['high']:.4f}]; {first['name']} {first['dice']:.4f}"]
+    first, last = rows[0], rows[-1]
+    interval = f"[{last['low']:.4f}, {last['high']:.4f}]"
+    return [f"on the {last['images']} most test-like: {last['dice']:.4f} {interval}; {first['name']} {first['dice']:.4f}"]
