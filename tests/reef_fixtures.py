@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from kaggle_utils.platform import python37
-from kaggle_utils.platform.wheel_sources import NoWheel
+from kaggle_utils.platform.wheel_sources import Fetch, NoWheel
+from kaggle_utils.platform.wheels import platforms
 
 HERE = Path(__file__).parent
 SLUG = "tensorflow-great-barrier-reef"
@@ -48,24 +53,46 @@ def plain_python37() -> Path:
 
 @pytest.fixture(scope="session")
 def packed_python37(plain_python37, tmp_path_factory) -> Path:
-    """That interpreter packed for Kaggle, with numpy and pandas from the index."""
+    """That interpreter packed for Kaggle, with numpy and pandas from the index; compressed in a hurry."""
     order = [str(plain_python37), "-I", "-c", "import sys; print(sys.base_prefix)"]
     prefix = subprocess.run(order, capture_output=True, text=True, check=True).stdout.strip()
+    quick = SimpleNamespace(**vars(zipfile) | {"ZipFile": partial(zipfile.ZipFile, compresslevel=1)})
     try:
-        return python37.pack(Path(prefix), tmp_path_factory.mktemp("packed"))
+        fetch = fetched_together(tmp_path_factory.mktemp("wheels"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(python37, "zipfile", quick)
+            return python37.pack(Path(prefix), tmp_path_factory.mktemp("packed"), fetch)
     except NoWheel as missing:
         pytest.skip(f"CPython 3.7 is here, its numpy and pandas cannot be fetched: {missing}")
 
 
+def fetched_together(folder: Path) -> Fetch:
+    """What hands out the wheels of the pack, downloaded by one pip; NoWheel as of the kit's own fetch."""
+    words = [word for tag in platforms() for word in ("--platform", tag)]
+    order = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check", *words]
+    order += ["--only-binary=:all:", "--implementation", "cp", "--python-version", "3.7.17", "--dest", str(folder)]
+    done = subprocess.run([*order, *python37.PACKAGES], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoWheel(done.stderr.strip().rpartition("\n")[2])
+    wheels = {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
+    return lambda requirement, python, into: wheels[requirement.split("==")[0]]
+
+
 @pytest.fixture(scope="session")
-def reef_python37(plain_python37, request, tmp_path_factory) -> Path:
+def unpacked_python37(packed_python37, tmp_path_factory) -> Path:
+    """The packed one, unpacked: its interpreter."""
+    return python37.unpack(packed_python37, tmp_path_factory.mktemp("unpacked"), quiet=True)
+
+
+@pytest.fixture(scope="session")
+def reef_python37(plain_python37, request) -> Path:
     """A CPython 3.7 that can run the API: this machine's where it has pandas, else the packed one, unpacked."""
     if runs(str(plain_python37), "import numpy, pandas"):
         return plain_python37
-    return python37.unpack(request.getfixturevalue("packed_python37"), tmp_path_factory.mktemp("unpacked"), quiet=True)
+    return request.getfixturevalue("unpacked_python37")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_competition(tmp_path_factory) -> Callable[..., Path]:
     """Makes a competition's folder: the stand-in for the API, or another module of the text given."""
 

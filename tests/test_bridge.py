@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaggle_utils.errors import KitError
-from kaggle_utils.platform import bridge, bridge_worker, runtime
+from kaggle_utils.platform import bridge, bridge_link, bridge_worker, runtime
 from kaggle_utils.platform.bridge import BridgedReef, find_python37
 from kaggle_utils.platform.bridge_link import WorkerDied
 from kaggle_utils.platform.bridge_worker import plain_table, table_from_plain
@@ -30,31 +30,51 @@ MODULE = """
 import os, sys
 import numpy as np, pandas as pd
 
+def make_env():
+    path = os.path.join(os.path.dirname(__file__), "environment.py")
+    with open(path) as file:
+        exec(compile(file.read(), path, "exec"), globals())
+    return make()
+"""
+ENVIRONMENT = """
 class Environment:
     def iter_test(self):
         {serve}
     def predict(self, table):
         {take}
 
-def make_env():
+def make():
     {make}
     return Environment()
 """
 
 
+class Worker:
+    """A bridged module in Python 3.7, and what its next environment serves, takes and does when it is made."""
+
+    def __init__(self, python: Path, competition: Path, folder: Path) -> None:
+        self.place = competition / "greatbarrierreef"
+        self.module = BridgedReef(python, competition, folder)
+
+    def __call__(self, serve: str = "yield", take: str = "pass", make: str = "pass") -> BridgedReef:
+        (self.place / "environment.py").write_text(ENVIRONMENT.format(serve=serve, take=take, make=make))
+        return self.module
+
+
 @pytest.fixture
-def reef(reef_python37, make_competition, tmp_path):
-    """Makes the bridged module out of what it serves, takes and does when it is made, in Python 3.7."""
-    made = []
+def own_reef(reef_python37, make_competition, tmp_path):
+    """A worker of the test's own, for it is to die, or remembers what came before."""
+    worker = Worker(reef_python37, make_competition(text=MODULE), tmp_path)
+    yield worker
+    worker.module.close()
 
-    def make(serve: str = "yield", take: str = "pass", make: str = "pass") -> BridgedReef:
-        text = MODULE.format(serve=serve, take=take, make=make)
-        made.append(BridgedReef(reef_python37, make_competition(text=text), tmp_path))
-        return made[-1]
 
-    yield make
-    for module in made:
-        module.close()
+@pytest.fixture(scope="module")
+def reef(reef_python37, make_competition, tmp_path_factory):
+    """The worker that tests share; each makes an environment of its own."""
+    worker = Worker(reef_python37, make_competition(text=MODULE), tmp_path_factory.mktemp("working"))
+    yield worker
+    worker.module.close()
 
 
 def served(module: BridgedReef):
@@ -78,7 +98,7 @@ def test_prints_come_through_in_their_place(reef, capfd):
     assert said.out == "before\nmade 1\nafter\n" and said.err == "careful\n"
 
 
-@pytest.mark.parametrize("shape, dtype", [((720, 1280, 3), "uint8"), ((1, 2, 3), "uint8"), ((2000, 3000, 3), "float32")])
+@pytest.mark.parametrize("shape, dtype", [((720, 1280, 3), "uint8"), ((1, 2, 3), "uint8"), ((800, 1300, 3), "float32")])
 def test_pixels_arrive_as_they_were_whatever_their_size(reef, shape, dtype):
     there = f"np.arange({np.prod(shape)}).astype('{dtype}').reshape({shape})"
     pixels, _ = served(reef(serve=f"yield {there}, pd.DataFrame()"))
@@ -92,10 +112,11 @@ def test_the_next_frame_leaves_the_last_one_alone(reef):
     assert first.max() == 1 and second.max() == 2
 
 
-def test_frames_may_grow_and_shrink(reef):
-    frames = "(np.full((size, size, 3), size % 256, np.uint8) for size in (3, 2000, 2))"
-    rows = reef(serve=f"yield from ((frame, pd.DataFrame()) for frame in {frames})").make_env().iter_test()
-    assert [(image.shape, int(image.min())) for image, _ in rows] == [((s, s, 3), s % 256) for s in (3, 2000, 2)]
+def test_frames_may_grow_and_shrink(own_reef):
+    assert 3 * 1000 * 1000 > bridge_link._FRAME_BYTES  # the block's first size
+    frames = "(np.full((size, size, 3), size % 256, np.uint8) for size in (3, 1000, 2))"
+    rows = own_reef(serve=f"yield from ((frame, pd.DataFrame()) for frame in {frames})").make_env().iter_test()
+    assert [(image.shape, int(image.min())) for image, _ in rows] == [((s, s, 3), s % 256) for s in (3, 1000, 2)]
 
 
 def test_a_view_with_strides_arrives_in_order(reef):
@@ -150,7 +171,7 @@ def test_an_error_that_is_no_refusal_keeps_its_type_and_traceback(reef):
     env = reef(take="{}['annotations']").make_env()
     with pytest.raises(Exception, match="^KeyError: 'annotations'$") as caught:
         env.predict(pd.DataFrame())
-    assert "greatbarrierreef/__init__.py" in str(caught.value.__cause__)
+    assert "greatbarrierreef/environment.py" in str(caught.value.__cause__)
 
 
 def test_a_module_that_cannot_be_imported_says_why(reef_python37, make_competition):
@@ -176,15 +197,15 @@ def test_an_interpreter_without_pandas_says_so(plain_python37, make_competition,
         ("os._exit(3)", "ended with exit code 3 before it answered, without a word"),
     ],
 )
-def test_a_worker_that_dies_is_one_clear_error_and_stays_one(reef, end, told):
-    env = reef(take=end).make_env()
+def test_a_worker_that_dies_is_one_clear_error_and_stays_one(own_reef, end, told):
+    env = own_reef(take=end).make_env()
     for _ in range(2):
         with pytest.raises(WorkerDied, match=told):
             env.predict(pd.DataFrame())
 
 
-def test_after_an_interrupted_call_each_answer_belongs_to_its_question(reef, monkeypatch):
-    env = reef(serve="yield from ((np.full((1, 1, 3), k, np.uint8), pd.DataFrame()) for k in range(3))").make_env()
+def test_after_an_interrupted_call_each_answer_belongs_to_its_question(own_reef, monkeypatch):
+    env = own_reef(serve="yield from ((np.full((1, 1, 3), k, np.uint8), pd.DataFrame()) for k in range(3))").make_env()
     rows = env.iter_test()
     next(rows)
     with monkeypatch.context() as patch:
@@ -194,13 +215,14 @@ def test_after_an_interrupted_call_each_answer_belongs_to_its_question(reef, mon
     assert next(rows)[0].max() == 1
 
 
-def test_the_notebooks_own_variables_do_not_reach_the_worker(reef, monkeypatch, tmp_path):
+def test_the_notebooks_own_variables_do_not_reach_the_worker(request, monkeypatch, tmp_path):
     (tmp_path / "numpy.py").write_text("raise ImportError('numpy of the notebook')")
     for name in ("PYTHONPATH", "PYTHONHOME"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("LD_PRELOAD", "/nowhere/libtcmalloc.so")
     monkeypatch.setenv("KAGGLE_URL_BASE", "kept")
     with pytest.raises(Exception, match="^kept$"):
+        reef = request.getfixturevalue("own_reef")  # started with these variables
         reef(make="raise Exception(os.environ['KAGGLE_URL_BASE'] + os.environ.get('LD_PRELOAD', ''))").make_env()
 
 
@@ -262,7 +284,10 @@ def test_without_a_cpython_37_it_is_said_what_to_attach(kaggle):
     assert '"dataset_sources": ["<owner>/kaggle-utils-wheels"]' in str(told.value)
 
 
-def test_with_the_packed_one_attached_the_api_writes_the_submission(kaggle, packed_python37):
+def test_with_the_packed_one_attached_the_api_writes_the_submission(kaggle, packed_python37, unpacked_python37):
+    if kaggle.joinpath("input/competitions").is_dir():  # as a session's second call finds it; the other layout unpacks
+        (kaggle / "temp").mkdir()
+        (kaggle / "temp" / packed_python37.stem).symlink_to(unpacked_python37.parents[2])
     dataset = kaggle / "input" / "kaggle-utils-wheels"
     dataset.mkdir()
     (dataset / "kaggle_utils-1.0-py3-none-any.whl").write_bytes(b"")  # marks the dataset

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from kaggle_utils.platform.bridge import BridgedReef
-from kaggle_utils.platform.timeseries import GreatBarrierReef, frame_paths, reef_environment
+from kaggle_utils.platform.timeseries import GreatBarrierReef, ReefEnvironment, frame_paths, reef_environment
 
 pytest_plugins = ["reef_fixtures"]
 
@@ -158,6 +158,17 @@ def test_a_prediction_changed_later_counts_as_it_was_given(make_env, working):
         env.predict(sample)
         sample["annotations"] = "changed"
     assert "changed" not in (working / "submission.csv").read_text()
+
+
+def test_progress_tells_how_far_a_notebook_came(working):
+    env = ReefEnvironment(frames(2))
+    seen = [env.progress]
+    for _, sample in env.iter_test():
+        seen.append(env.progress)
+        env.predict(sample)
+        seen.append(env.progress)
+    states = [("unopened", 0), ("asked", 0), ("answered", 1), ("asked", 1), ("answered", 2), ("done", 2)]
+    assert [*seen, env.progress] == [(state, answered, 2) for state, answered in states]
 
 
 def test_a_folder_is_served_in_numeric_order_and_in_rgb(working):

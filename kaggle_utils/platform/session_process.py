@@ -81,7 +81,7 @@ def _interface() -> dict[str, Any]:
     """How far the emulated time-series API came, if the notebook used it."""
     module = sys.modules.get("kaggle_utils.platform.timeseries")
     found = [e for e in gc.get_objects() if type(e) is module.ReefEnvironment] if module else []
-    return {"api": [found[-1]._state, len(found[-1]._answers), len(found[-1]._frames)]} if found else {}
+    return {"api": list(found[-1].progress)} if found else {}
 
 
 class _Listening:

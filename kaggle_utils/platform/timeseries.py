@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from kaggle_utils.files import replacing
 from kaggle_utils.images import read_image
 from kaggle_utils.platform import runtime
 
-__all__ = ["GreatBarrierReef", "ReefEnvironment", "SAMPLE_TEXT", "frame_paths", "reef_environment"]
+__all__ = ["GreatBarrierReef", "Progress", "ReefEnvironment", "SAMPLE_TEXT", "frame_paths", "reef_environment"]
 
 SAMPLE_TEXT = "0.99 123 456 1 1"  # what the API's sample prediction holds for every frame
 Frames = Sequence[str | os.PathLike | np.ndarray]
@@ -58,14 +59,37 @@ class GreatBarrierReef:
         return ReefEnvironment(self._frames, self._folder)
 
 
+class Progress(NamedTuple):
+    """How far an environment came.
+
+    state: ``unopened``, ``asked`` (a frame waits for its answer), ``answered`` or ``done`` (the submission is written)
+    answered: frames that :meth:`ReefEnvironment.predict` took an answer for; frames: how many there are
+    """
+
+    state: str
+    answered: int
+    frames: int
+
+
 class ReefEnvironment:
-    """What ``make_env()`` returns: frames come out of :meth:`iter_test`, answers go into :meth:`predict`."""
+    """What ``make_env()`` returns: frames come out of :meth:`iter_test`, answers go into :meth:`predict`.
+
+    Beside these two, which are the real API's, :attr:`progress` tells a rehearsal how far a notebook came.
+
+    >>> ReefEnvironment([np.zeros((4, 4, 3), np.uint8)]).progress
+    Progress(state='unopened', answered=0, frames=1)
+    """
 
     def __init__(self, frames: Frames, folder: str | os.PathLike | None = None) -> None:
         self._frames = frames
         self._folder = folder
         self._state = "unopened"  # -> asked <-> answered -> done
         self._answers: list = []
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is now; asking changes nothing."""
+        return Progress(self._state, len(self._answers), len(self._frames))
 
     def iter_test(self) -> Iterator[tuple[np.ndarray, object] | None]:
         """Yields (frame, sample prediction) for each frame, in order; only one iterator may run.
