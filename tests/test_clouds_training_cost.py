@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from kaggle_utils.competitions.clouds_training_cost import Measured, SizeCost
 from kaggle_utils.competitions.samples.clouds import make_clouds_sample
 from kaggle_utils.competitions.training_cost import TRIAL_EPOCHS, Sizes
 
-TRIED = {0: Sizes(train=15, valid=5, pixels=100), 2: Sizes(train=5, valid=15, pixels=100)}
+TRIED = {0: Sizes(train=15, valid=5, side=100), 2: Sizes(train=5, valid=15, side=100)}
 SMALL = SizeCost(2e-3, 1e-3, 0.5, 0.2, 0.8, {"identity": (1.0, 0.1), "hflip_last": (0.5, 0.3)})
 LARGE = SizeCost(4e-3, 1e-3, 2.0, 0.9, 1.6, {"identity": (1.5, 0.4), "hflip_last": (0.5, 1.1)})
 RUN = CloudsRun.chosen({"sizes": ((96, 64), (480, 320)), "views": ("identity", "hflip@1.25"), "epochs": 10})
@@ -77,7 +78,7 @@ def test_a_trial_that_did_not_come_to_its_end_is_refused(lost):
 def test_hours_add_up_over_sizes_epochs_judging_and_sets():
     cost = Measured({"96x64": SMALL, "480x320": LARGE}, rest=50.0)
     hours = costs.training_hours(cost, {fold: Sizes(1000, 200, 30) for fold in (0, 4)}, RUN)
-    # once: 50 + 1200 pictures of 30 pixels * (.003 + .005) = 338
+    # once: 50 + 1200 pictures of side 30 * (.003 + .005) = 338
     assert hours.once == pytest.approx(338 / 3600)
     # small: 10 * (500 + 40 + .8) + (1 + 20) + (.5 + 60) = 5489.5; large: 10 * (2000 + 180 + 1.6) + 81.5 + 220.5 = 22118
     assert hours.folds == pytest.approx({0: 27607.5 / 3600, 4: 27607.5 / 3600})
@@ -131,9 +132,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_trials_table_has_a_quarter_of_one_fold_and_the_rest_of_another(sample, tmp_path):
-    given = (sample / "clouds", sample / "runs/clouds/1_eda/folds.csv")
-    assert costs.fold_sizes(*given, RUN) == {0: Sizes(8, 8, 70 * 105), 1: Sizes(8, 8, 70 * 105)}
-    assert costs.write_trial(*given, tmp_path, 8, RUN) == {0: Sizes(6, 2, 70 * 105), 1: Sizes(2, 6, 70 * 105)}
+    given, side = (sample / "clouds", sample / "runs/clouds/1_eda/folds.csv"), math.sqrt(70 * 105)
+    assert costs.fold_sizes(*given, RUN) == {0: Sizes(8, 8, side), 1: Sizes(8, 8, side)}
+    assert costs.write_trial(*given, tmp_path, 8, RUN) == {0: Sizes(6, 2, side), 1: Sizes(2, 6, side)}
     few, all_ = clouds.load(tmp_path), clouds.load(sample / "clouds")
     rows = np.flatnonzero(all_.images["image"].isin(few.images["image"]))
     assert len(rows) == 8 and (few.texts == all_.texts[rows]).all()

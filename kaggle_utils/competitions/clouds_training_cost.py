@@ -4,16 +4,18 @@ The trial is the training notebook itself at its real parameters, as for reef
 (:mod:`kaggle_utils.competitions.training_cost` has what both share). A picture is paid for in five ways, each
 projected by itself: read once at each input size, its masks drawn once, trained on in each epoch of the other
 folds, judged in each epoch of its own fold, predicted once a view and checkpoint. A file's time does not
-tell training from judging within an epoch, so a few pictures of one fold and three times as many of another are tried: what
-the one trains on the other judges, and two equations give both costs.
+tell training from judging within an epoch, so a few pictures of one fold and three times as many of another
+are tried: what the one trains on the other judges, and two equations give both costs.
 
-Reading and drawing go with the pixels of a picture's file, since the built-in sample's are smaller than the
-competition's. The resized pictures lie in the temporary folder, which Kaggle does not keep; were they written
+The built-in sample's files are smaller than the competition's. Reading and drawing are taken to go with a
+picture's side: from 350 x 525 to 1400 x 2100, four times the side, they took 3.1 and 4.6 times as long (JPEGs
+are decoded at a reduced size, run lengths column by column). The resized pictures lie in the temporary folder, which Kaggle does not keep; were they written
 into the output they would be counted (:func:`training_output`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,10 +44,9 @@ __all__ = [
 ]
 
 TRIAL_FOLDS = 2
-_PIXELS = clouds.TRAIN_SHAPE[0] * clouds.TRAIN_SHAPE[1]
 _FOLDS = 5  # what 1_eda makes; near-duplicates stay together, so a fold may have a few pictures more or less
 COMPETITION = {
-    fold: Sizes(train=clouds.TRAIN_IMAGES - valid, valid=valid, pixels=_PIXELS)
+    fold: Sizes(train=clouds.TRAIN_IMAGES - valid, valid=valid, side=math.sqrt(math.prod(clouds.TRAIN_SHAPE)))
     for fold, valid in ((fold, len(range(fold, clouds.TRAIN_IMAGES, _FOLDS))) for fold in range(_FOLDS))
 }
 
@@ -62,7 +63,7 @@ _SET = r"/(\d+x\d+)_([^/]+)_fold(\d+)_labels\.json$"  # written after every batc
 class SizeCost:
     """Seconds at one input size.
 
-    read, drawn: a pixel of a picture's file and of its masks, once; trained, judged: a picture and epoch;
+    read, drawn: a picture and its masks, once, for each pixel of its side; trained, judged: a picture and epoch;
     written: an epoch's checkpoints; sets: prediction set -> (to begin with, a picture)
     """
 
@@ -138,7 +139,7 @@ def _spread(rows: np.ndarray, n: int) -> np.ndarray:
 def _sizes(fold_of_image: np.ndarray, shape: tuple[int, int]) -> dict[int, Sizes]:
     folds, valid = np.unique(fold_of_image, return_counts=True)
     pairs = zip(folds.tolist(), valid.tolist(), strict=True)
-    return {fold: Sizes(len(fold_of_image) - n, n, shape[0] * shape[1]) for fold, n in pairs}
+    return {fold: Sizes(len(fold_of_image) - n, n, math.sqrt(math.prod(shape))) for fold, n in pairs}
 
 
 def fold_sizes(folder: Path, folds_csv: Path, parameters: CloudsRun) -> dict[int, Sizes]:
@@ -172,7 +173,7 @@ def _measured_size(
     if not (asked and read and drawn and all(epochs.values()) and all(names) and len(names) == 1):
         raise ValueError(f"the trial finished no prediction set at {size}, expected {size}_<view>_fold<k>_labels.json")
     (start,), (middle,), (end,) = asked, read, drawn
-    pixels = sum(each.valid * each.pixels for each in tried.values())
+    sides = sum(each.valid * each.side for each in tried.values())
     trained, judged = costs_of([(s.train, s.valid) for s in tried.values()], [epochs[fold][0] for fold in tried])
     checkpoints = float(np.mean([epoch[1] for epoch in epochs.values()]))
     lines = {
@@ -182,7 +183,7 @@ def _measured_size(
     known = (
         end - start + sum(TRIAL_EPOCHS * sum(e) for e in epochs.values()) + sum(sum(s.values()) for s in sets.values())
     )
-    return SizeCost((middle - start) / pixels, (end - middle) / pixels, trained, judged, checkpoints, lines), known
+    return SizeCost((middle - start) / sides, (end - middle) / sides, trained, judged, checkpoints, lines), known
 
 
 def _epoch(written: Sequence[tuple[float, str]], size: str, fold: int) -> tuple[float, float] | None:
@@ -207,15 +208,15 @@ def _set_seconds(written: Sequence[tuple[float, str]], size: str, fold: int) -> 
 def training_hours(cost: Measured, sizes: Mapping[int, Sizes], parameters: CloudsRun) -> Hours:
     """Hours each fold takes at most, to the last epoch; pictures and masks are made once a session.
 
-    >>> each = SizeCost(1e-8, 1e-8, trained=0.02, judged=0.01, written=1.0, sets={"identity": (2.0, 0.03)})
+    >>> each = SizeCost(1e-5, 2e-5, trained=0.02, judged=0.01, written=1.0, sets={"identity": (2.0, 0.03)})
     >>> parameters = CloudsRun.chosen({"epochs": 10})
-    >>> hours = training_hours(Measured({"480x320": each}, rest=30.0), {0: Sizes(4000, 1000, 3_000_000)}, parameters)
-    >>> 3600 * hours.once, 3600 * hours.folds[0]  # 30 + 5,000 * .06; 10 * (80 + 10 + 1) + 2 + 30
-    (330.0, 942.0)
+    >>> hours = training_hours(Measured({"480x320": each}, rest=30.0), {0: Sizes(4000, 1000, side=2000)}, parameters)
+    >>> round(3600 * hours.once), round(3600 * hours.folds[0])  # 30 + 5,000 * .06; 10 * (80 + 10 + 1) + 2 + 30
+    (330, 942)
     """
     any_fold = next(iter(sizes.values()))
-    pixels = (any_fold.train + any_fold.valid) * any_fold.pixels
-    once = cost.rest + sum((each.read + each.drawn) * pixels for each in cost.sizes.values())
+    sides = (any_fold.train + any_fold.valid) * any_fold.side
+    once = cost.rest + sum((each.read + each.drawn) * sides for each in cost.sizes.values())
     epochs = parameters.training.epochs
     folds = {
         fold: sum(_fold_seconds(each, size, epochs) for each in cost.sizes.values()) for fold, size in sizes.items()
@@ -255,13 +256,13 @@ def training_output(
 def cost_lines(cost: Measured, full: Mapping[int, Sizes]) -> list[str]:
     """What a picture costs, in words; full: those it is projected on, whose files may be larger than the trial's.
 
-    >>> each = SizeCost(1e-8, 2e-9, trained=1.5, judged=0.5, written=1.0, sets={"hflip": (2.0, 0.03)})
-    >>> cost_lines(Measured({"480x320": each}, rest=30.0), {0: Sizes(4, 1, 3_000_000)})
-    ['480x320: read 30 ms, masks 6 ms, once; trained 1.50 s, judged 500 ms an epoch; predicted hflip 30 ms']
+    >>> each = SizeCost(2e-5, 4e-6, trained=1.5, judged=0.5, written=1.0, sets={"hflip": (2.0, 0.03)})
+    >>> cost_lines(Measured({"480x320": each}, rest=30.0), {0: Sizes(4, 1, side=2000)})
+    ['480x320: read 40 ms, masks 8 ms, once; trained 1.50 s, judged 500 ms an epoch; predicted hflip 30 ms']
     """
-    pixels = next(iter(full.values())).pixels
+    side = next(iter(full.values())).side
     return [
-        f"{size}: read {said(each.read * pixels)}, masks {said(each.drawn * pixels)}, once; "
+        f"{size}: read {said(each.read * side)}, masks {said(each.drawn * side)}, once; "
         f"trained {said(each.trained)}, judged {said(each.judged)} an epoch; "
         f"predicted {', '.join(f'{name} {said(one)}' for name, (_, one) in each.sets.items())}"
         for size, each in cost.sizes.items()

@@ -24,17 +24,19 @@ Written = Iterable[tuple[float, str]]  # (time in seconds, path) of each file as
 class Sizes:
     """Images of one fold: what an epoch trains on, what it leaves out.
 
-    pixels: of an image's file, where reading it is a cost of its own
+    side: of an image's file in pixels, where reading it is a cost of its own
     """
 
     train: int
     valid: int
-    pixels: int = 1
+    side: float = 1.0
 
 
 @dataclass(frozen=True)
 class Hours:
-    """What a training takes. once: hours that a session spends whichever folds it trains; folds: fold -> hours of its own.
+    """What a training takes.
+
+    once: hours that a session spends whichever folds it trains; folds: fold -> hours of its own
 
     >>> hours = Hours(once=0.5, folds={0: 2.0, 1: 3.0})
     >>> hours.total, hours.longest  # in one session; of the sessions of a fold each
