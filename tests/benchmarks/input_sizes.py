@@ -1,8 +1,9 @@
 """What an epoch over clouds' pictures costs at each input size: ``python -m tests.benchmarks.input_sizes [FOLDER]``.
 
 No job of the table, for it compares ways to store, not peers. FOLDER holds JPEGs of 1400x2100; without one
-they are made, of the competition's file size. Printed are seconds for 1,000 pictures, the fastest of a few
-rounds, on all cores; pictures come in random order, from memory where the system keeps files there.
+they are made, of about the competition's file size. Printed are seconds of one core for 1,000 pictures, the
+fewest of a few rounds, since what else the machine does lengthens the wait and not these: where two cores
+decode, a clock shows half. Files come from the system's memory, not from a disk.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from kaggle_utils.images import decode
 
 SIZES = ((480, 320), (576, 384), (960, 640))  # (width, height)
 IMAGES, ROUNDS = 36, 5
-COLUMNS = ("whole, then resized", "`decode` to the size", "small JPEGs", "memory map", "map made in", "map, GB")
+EPOCH = ("every epoch: whole, then resized", "every epoch: `decode` to the size", "small JPEGs", "memory map")
+COLUMNS = (*EPOCH, "map made once in", "map, GB")
 
 
 def main(folder: str | None = None) -> None:
@@ -80,9 +82,9 @@ def _drained(images: Iterable[np.ndarray]) -> None:
 
 
 def _seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     call()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def _made(folder: Path) -> list[Path]:
