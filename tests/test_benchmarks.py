@@ -1,6 +1,9 @@
 """The benchmark's harness says what is wrong: wrong answers, missed targets, absent peers."""
 
-from benchmarks import Job, Peer
+from pathlib import Path
+
+import pytest
+from benchmarks import Job, Peer, full_size
 from benchmarks.__main__ import as_markdown
 from benchmarks.measure import rows_of
 
@@ -31,3 +34,11 @@ def test_an_absent_peer_is_named_and_not_made():
 def test_a_peer_with_the_same_answer_and_no_target_only_informs():
     text = table_of(Peer("loop", lambda: lambda: 45, same=equal), Peer("else", lambda: lambda: None))
     assert " |  | yes |" in text and " |  | not compared |" in text
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from Linux's /proc")
+def test_the_full_size_run_goes_through_with_a_few_images(capsys):
+    full_size.main(["--images", "10"])
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split(" | ")[0] for row in rows[2:4]] == ["| 10 images x 4 x 350x525 written", "| two sets merged and looked at"]
+    assert rows[6].startswith("| 28 masks decided and written | ") and rows[-1].startswith("Peak ")

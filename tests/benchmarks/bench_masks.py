@@ -8,6 +8,7 @@ import numpy as np
 
 from kaggle_utils.components import mask_size_table, remove_small
 from kaggle_utils.dice import dice_table
+from kaggle_utils.joint_cuts import best_cuts
 from kaggle_utils.rle import mask_from_rle, rle_from_mask
 
 from . import Job, Peer, job
@@ -153,6 +154,45 @@ def mask_sizes() -> Job:
             ),
         ],
         first_call=first_table,
+    )
+
+
+def first_cuts() -> None:
+    """The kernel of joint cuts once."""
+    best_cuts(np.arange(2), np.arange(2.0), np.ones((2, 1)), engine="compiled")
+
+
+def gate_by_gate(values: np.ndarray, scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """The best total of each setting: for every gate a cumulated sum over all sizes."""
+    order = np.argsort(-values, kind="stable")
+    values, scores, gains = values[order], scores[order], gains[order]
+    last = np.append(values[1:] != values[:-1], True)
+    best = np.zeros(gains.shape[1])
+    for gate in np.unique(scores):
+        best = np.maximum(best, (gains * (scores >= gate)[:, None]).cumsum(axis=0)[last].max(0))
+    return best
+
+
+def same_totals(ours: tuple[np.ndarray, ...], theirs: np.ndarray) -> bool:
+    return np.allclose(ours[0], theirs, atol=1e-9)
+
+
+@job
+def sizes_and_gates() -> Job:
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 60_000, 5546), rng.random(5546), rng.normal(size=(5546, 12))
+    return Job(
+        title="best size and gate together, 5,546 images, 12 levels drawn from",
+        ours=lambda: best_cuts(*rows),
+        peers=[
+            Peer("all sizes, gate by gate", lambda: lambda: gate_by_gate(*rows), target=50, same=same_totals, rounds=3),
+            Peer(
+                "itself in NumPy",
+                lambda: lambda: best_cuts(*rows, engine="numpy"),
+                same=lambda ours, theirs: all(map(np.allclose, ours, theirs)),
+            ),
+        ],
+        first_call=first_cuts,
     )
 
 
