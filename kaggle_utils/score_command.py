@@ -9,9 +9,9 @@ from pathlib import Path
 
 from kaggle_utils import competitions
 
-_OPTIONS = {"plus_one": "boxes", "truth_shape": "masks"}  # what only some competitions' score_files takes, and why
-
 __all__ = ["add_score_arguments", "run_score", "scored_competitions"]
+
+_OPTIONS = {"plus_one": "boxes", "truth_shape": "masks"}  # what only some competitions' score_files takes, and why
 
 
 def add_score_arguments(parser: argparse.ArgumentParser) -> None:
