@@ -1,40 +1,51 @@
 #!/usr/bin/env bash
-# Proves the wheels and the notebooks where Kaggle runs them: Python 3.13 with the image's versions, no
+# Proves the wheels and the notebooks where Kaggle runs them: the image's Python and its versions, no
 # network, inputs read-only below /kaggle/input, in today's mount layout and in the old one.
-#   .ci/kaggle_image.sh [--input DIR] [NOTEBOOK [-p NAME VALUE ...]] ...
-# DIR is laid out like /kaggle/input with one folder a competition. Notebooks are paths below notebooks/
-# (reef/1_eda) and run in the order given; each finds the output of those before it attached.
+#   .ci/kaggle_image.sh [--python 3.12] [--input DIR] [NOTEBOOK [-p NAME VALUE ...]] ...
+# Python 3.13 is the image since October 2026, 3.12 the one before. DIR is laid out like /kaggle/input with
+# one folder a competition. Notebooks are paths below notebooks/ (reef/1_eda) and run in the order given;
+# each finds the output of those before it attached.
 # The image's packages are kept in ${XDG_CACHE_HOME:-~/.cache}/kaggle-utils-image between runs.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 table=$here/kaggle_utils/platform/image_2026_10.json
+version=3.13
 data=
-if [ "${1:-}" = --input ]; then
-    data=$2
+while [[ "${1:-}" == --* ]]; do
+    case $1 in
+    --python) version=${2:?--python takes a version such as 3.12} ;;
+    --input) data=${2:?--input takes a folder} ;;
+    *)
+        echo "$1 is no option: expected --python VERSION or --input DIR" >&2
+        exit 2
+        ;;
+    esac
     shift 2
-fi
+done
 
-python313() { # the first Python 3.13 that answers
+find_python() { # the first Python of the version that answers
     local found
-    for found in python3.13 "$(command -v pyenv >/dev/null && pyenv prefix "$(pyenv latest 3.13 2>/dev/null)" 2>/dev/null)/bin/python"; do
-        if "$found" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; then
+    for found in "python$version" "$(command -v pyenv >/dev/null && pyenv prefix "$(pyenv latest "$version" 2>/dev/null)" 2>/dev/null)/bin/python"; do
+        if [ "$("$found" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$version" ]; then
             command -v "$found"
             return
         fi
     done
-    echo "no Python 3.13 on the PATH or in pyenv: install one (pyenv install 3.13)" >&2
+    echo "no Python $version on the PATH or in pyenv: install one (pyenv install $version)" >&2
     return 1
 }
 
 step() { printf '%5ds  %s\n' $((SECONDS)) "$*"; }
 
-python=$(python313)
+python=$(find_python)
 step "Python $("$python" -V | cut -d' ' -f2)"
 
-wanted=$("$python" - "$table" <<'PY'
+wanted=$("$python" - "$table" "$version" <<'PY'
 import json, sys
-table = json.load(open(sys.argv[1]))
-known = table["versions"]["3.13"] | dict.fromkeys(table["implied"])
+table, python = json.load(open(sys.argv[1])), sys.argv[2]
+if python not in table["versions"]:
+    sys.exit(f"--python is {python}, expected one of Kaggle's: {', '.join(table['versions'])}")
+known = dict.fromkeys(table["implied"]) | table["versions"][python]
 print("\n".join(f"{name}=={version.split('+')[0]}" if version else name for name, version in sorted(known.items())))
 print("six")  # kaggle imports it and does not declare it
 PY

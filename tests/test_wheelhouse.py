@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from kaggle_utils.platform import wheel_sources
 from kaggle_utils.platform.image import image
@@ -98,9 +102,9 @@ def test_markers_are_judged_for_kaggle_and_not_for_this_machine(tmp_path, index)
 
 
 def test_extras_that_are_asked_for_bring_their_requirements(tmp_path, index):
-    index.add("httpx", requires=("h2; extra == 'http2'", "brotli; extra == 'brotli'"))
+    index.add("surf", requires=("h2; extra == 'http2'", "brotli; extra == 'brotli'"))
     index.add("h2")
-    assert made(tmp_path, index, "httpx[http2]") == ["h2 1.0", "httpx 1.0", "kaggle-utils 0.1"]
+    assert made(tmp_path, index, "surf[http2]") == ["h2 1.0", "kaggle-utils 0.1", "surf 1.0"]
 
 
 def test_a_version_the_wheels_do_not_have_is_a_fault(tmp_path, index):
@@ -206,9 +210,24 @@ def test_the_metadata_keep_kaggles_limits(tmp_path, index):
 
 def test_the_image_table_has_a_date_and_knows_both_pythons():
     assert image("3.12").seen == "2026-10"
-    assert image("3.12").versions["torch"] == "2.10.0" and image("3.13").versions["torch"] == "2.11.0+cu128"
+    assert image("3.12").versions["torch"] == "2.10.0+cu128" and image("3.13").versions["torch"] == "2.11.0+cu128"
     with pytest.raises(ValueError, match="'3.11', expected one of Kaggle's: 3.12, 3.13"):
         image("3.11")
+
+
+def test_both_images_hold_the_same_packages_in_versions_that_can_be_read():
+    old, new = (image(python).versions for python in BOTH)
+    assert set(old) == set(new)
+    assert all(str(Version(v)) == v for v in [*old.values(), *new.values()] if v is not None)
+
+
+@pytest.mark.parametrize("python", BOTH)
+def test_the_image_meets_what_the_kit_itself_asks_of_it(python):
+    setup = (Path(__file__).parents[1] / "setup.py").read_text()
+    run = re.search(r"^RUN = (\[.+?^\])", setup, re.MULTILINE | re.DOTALL).group(1)
+    asked, held = map(Requirement, ast.literal_eval(run)), image(python).versions
+    met = {r.name: r.specifier.contains(held[r.name], prereleases=True) for r in asked if held.get(r.name)}
+    assert met["albumentations"] and all(met.values()), met
 
 
 @pytest.fixture

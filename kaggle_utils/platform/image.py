@@ -1,9 +1,14 @@
 """What Kaggle's notebook image holds, as far as it is known, and on which day it was seen.
 
 The facts lie in ``image_2026_10.json``: versions per Python where they are known, null where only the
-package is; ``implied`` names packages nobody listed but that a listed one cannot do without;
+package is; ``implied`` names packages whose version nobody saw, but that a listed one cannot do without;
 ``exceptions`` are requirements that are declared but need not hold, each with its reason. When Kaggle
 moves on, a new file takes that one's place.
+
+What was not seen in a session is from the lists of Colab's image, on which Kaggle builds its own
+(github.com/googlecolab/backend-info, pip-freeze.gpu.txt): 3.12 of 2026-05-14, which Kaggle/docker-python
+names as its base, 3.13 of 2026-08-19, which agrees with all that was seen since October; nbconvert as
+Kaggle pins it. ``.ci/kaggle_image.sh`` makes an environment of the table for either Python.
 """
 
 from __future__ import annotations
