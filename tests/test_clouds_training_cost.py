@@ -103,8 +103,10 @@ def test_output_is_predictions_of_every_picture_and_weights_of_every_model():
 
 def test_one_fold_of_several_writes_its_own_part():
     written = [("96x64_identity_fold0_masks.npy", 5 * 70), ("96x64_identity_fold2_masks.npy", 15 * 70)]
+    written.append(("cache/frames_96x64_ab12.npy", 20 * 9))  # of all pictures, whichever folds are trained
     one = {3: costs.COMPETITION[3]}
-    assert costs.training_output(written, TRIED, one) == pytest.approx({"prediction sets": 70 * one[3].valid})
+    expected = {"prediction sets": 70 * one[3].valid, "resized pictures": 5546 * 9}
+    assert costs.training_output(written, TRIED, one) == pytest.approx(expected)
 
 
 def test_the_trial_keeps_the_real_parameters_but_the_length():
@@ -138,6 +140,7 @@ def test_a_trials_table_has_a_quarter_of_one_fold_and_the_rest_of_another(sample
     few, all_ = clouds.load(tmp_path), clouds.load(sample / "clouds")
     rows = np.flatnonzero(all_.images["image"].isin(few.images["image"]))
     assert len(rows) == 8 and (few.texts == all_.texts[rows]).all()
+    assert (rows % 2).sum() == 6  # odd rows are fold 1
     with pytest.raises(ValueError, match=r"has the folds \[0\], expected 2 or more"):
         one = pd.read_csv(given[1]).assign(fold=0)
         one.to_csv(tmp_path / "folds.csv", index=False)

@@ -25,6 +25,7 @@ for epoch in range(epochs):
     time.sleep(0.1)
 open("weights.bin", "wb").write(b"x" * 1000)
 open(f"{root}/temp/cache.npy", "wb").write(b"x")
+open(f"{root}/temp/home/settings", "wb").write(b"x")
 """
 
 
@@ -54,8 +55,8 @@ class PondCosts(ModuleType):
 
     @staticmethod
     def measured(written, seconds, tried, epochs):
-        assert {"weights.bin", "cache.npy"} <= {path.rpartition("/")[2] for _, path in written} and seconds > 0.3
-        assert not any("rehearsal" in path for _, path in written)  # the session's own files
+        names = {path.rpartition("/")[2] for _, path in written}
+        assert {"weights.bin", "cache.npy"} <= names and "settings" not in names and seconds > 0.3
         return 0.1
 
     @staticmethod
