@@ -44,12 +44,14 @@ def merged(
 def sharpened(probability: Array, temperature: float = 0.5) -> Array:
     """p^(1/T) / (p^(1/T) + (1 - p)^(1/T)): below T = 1 away from a half, above it towards it.
 
-    Source: MixMatch (Berthelot et al. 2019), for two classes.
+    Source: MixMatch (Berthelot et al. 2019), for two classes. The likelier of the two is raised as 1, so that a low T
+    does not take both to 0.
 
     >>> sharpened(0.8, temperature=0.5)  # .64 / (.64 + .04)
     0.9411764705882353
     """
-    true, false = probability ** (1 / temperature), (1 - probability) ** (1 / temperature)
+    likelier = abs(probability - 0.5) + 0.5
+    true, false = (probability / likelier) ** (1 / temperature), ((1 - probability) / likelier) ** (1 / temperature)
     return true / (true + false)
 
 

@@ -8,6 +8,8 @@ forward pass, so eight views of a square picture are one pass, and of any other 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
+from math import ceil, floor, log
 from typing import Any
 
 import torch
@@ -25,7 +27,8 @@ Answer = Any  # probabilities: a tensor, or a tuple of them
 def view_batch(images: torch.Tensor, name: str, multiple: int = 32) -> torch.Tensor:
     """(B, C, H, W) -> the view of each, turned and then resized; uint8 stays uint8.
 
-    multiple: sides of a resized picture are rounded to multiples of this, as encoders want them
+    multiple: sides of a resized picture are multiples of this, as encoders want them, rounded up or down so that it
+        is stretched least: 480x320 at 1.25 becomes 576x384 and not 608x384
     Raises ValueError for a name that is no view.
 
     >>> view_batch(torch.tensor([[[[1, 2], [3, 4]]]]), "rot90").tolist()
@@ -36,8 +39,7 @@ def view_batch(images: torch.Tensor, name: str, multiple: int = 32) -> torch.Ten
     images = images.flip(_axes(vertical, horizontal))
     if factor == 1:
         return images
-    size = [max(multiple, round(side * factor / multiple) * multiple) for side in images.shape[-2:]]
-    resized = _resized(images.float(), size)
+    resized = _resized(images.float(), _least_stretched(*images.shape[-2:], factor, multiple))
     return resized.round().to(images.dtype) if images.dtype == torch.uint8 else resized
 
 
@@ -104,6 +106,17 @@ def _parsed(name: str) -> tuple[tuple[bool, bool, bool], float]:
 
 def _axes(vertical: bool, horizontal: bool) -> list[int]:
     return [-2] * vertical + [-1] * horizontal
+
+
+def _least_stretched(height: int, width: int, factor: float, multiple: int) -> tuple[int, int]:
+    """Of the multiples below and above both sides the two of the likest shape; of two alike the nearer to the factor."""
+    near = [[max(1, side(length * factor / multiple)) * multiple for side in (floor, ceil)] for length in (height, width)]
+
+    def unlike(size: tuple[int, int]) -> tuple[float, float]:
+        grown = log(size[0] / height), log(size[1] / width)
+        return round(abs(grown[0] - grown[1]), 9), abs(sum(grown) / 2 - log(factor))
+
+    return min(product(*near), key=unlike)
 
 
 def _resized(images: torch.Tensor, size: Sequence[int]) -> torch.Tensor:

@@ -52,8 +52,19 @@ def test_a_resized_view_comes_back_in_its_place_and_size(name, factor):
 
 def test_sides_are_rounded_to_what_encoders_take():
     assert view_batch(one_pixel(), "identity@0.8").shape[-2:] == (32, 64)
-    assert view_batch(one_pixel(), "hflip@1.3").shape[-2:] == (32, 96)
+    assert view_batch(one_pixel(), "hflip@1.7").shape[-2:] == (64, 128)
     assert view_batch(one_pixel(), "hflip@2").dtype == torch.uint8
+
+
+@pytest.mark.parametrize(("size", "factor", "expected"), [
+    ((320, 480), 1.25, (384, 576)),  # 400x600: 384x576 keeps 2:3, the nearest 384x608 is 5 % wider
+    ((320, 480), 0.75, (256, 384)),  # 240x360: 224x352 is 4.5 % wider, 256x384 keeps it
+    ((320, 480), 1.5, (480, 736)),  # 480x720: the height is a multiple; 736 is 2.2 % too wide, 704 as narrow
+    ((384, 384), 1.1, (416, 416)),  # 422.4, nearer to 416 than to 448
+])  # fmt: skip
+def test_a_resized_picture_is_stretched_as_little_as_may_be(size, factor, expected):
+    assert view_batch(torch.zeros(1, 1, *size), f"identity@{factor}").shape[-2:] == expected
+    assert view_batch(torch.zeros(1, 1, *size), f"rot90@{factor}").shape[-2:] == expected[::-1]
 
 
 class Counting(nn.Module):
@@ -133,6 +144,12 @@ class TestMerging:
 
     def test_sharpening_leaves_certainty_and_doubt(self):
         assert sharpened(np.array([0.0, 0.5, 1.0])).tolist() == [0.0, 0.5, 1.0]
+
+    def test_the_sharpest_temperatures_stay_numbers_in_32_bits(self):
+        """.5 ** 200 is 0 in float32, and 0 / 0 no number."""
+        doubtful = np.float32([0.0, 0.4, 0.5, 0.6, 1.0])
+        assert sharpened(doubtful, 0.005).round(6).tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
+        assert sharpened(torch.from_numpy(doubtful), 0.005).round(decimals=6).tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
 
     @pytest.mark.parametrize(("options", "match"), [
         ({"how": "median"}, "'median'.*geometric"), ({"weights": (1, 2)}, "expected 3"), ({"weights": (0, 0, 0)}, "not all 0"),
