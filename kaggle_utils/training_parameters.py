@@ -20,6 +20,14 @@ _OPTIMIZERS = ("AdamW", "SGD")
 _FREE = {"workers", "reserve"}  # change nothing in the result
 
 
+def _epoch(key: int | str) -> int:
+    """A key of ``opened``, which JSON makes a text of."""
+    try:
+        return int(key)
+    except ValueError:
+        raise ValueError(f"opened has the key {key!r}, expected the number of an epoch, from 0") from None
+
+
 @dataclass(frozen=True)
 class TrainingParameters:
     """What one training of a fold needs to know. Raises ValueError for a value that makes no sense."""
@@ -56,6 +64,7 @@ class TrainingParameters:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}, expected a decay of at least 0 and below 1")
+        object.__setattr__(self, "opened", {_epoch(at): which for at, which in self.opened.items()})
 
     def plain(self) -> dict[str, Any]:
         """In JSON's own types.
@@ -65,9 +74,12 @@ class TrainingParameters:
         """
         return plain(asdict(self))
 
-    def require_same(self, noted: Mapping[str, Any], folder: Path) -> None:
-        """ValueError when a folder's training, noted in plain form, would give another result than this."""
-        wanted = {name: value for name, value in self.plain().items() if name not in _FREE}
+    def require_same(self, noted: Mapping[str, Any], folder: Path, **also: Any) -> None:
+        """ValueError when a folder's training, noted in plain form, would give another result than this.
+
+        also: what the result depends on besides, in plain form
+        """
+        wanted = {name: value for name, value in (self.plain() | also).items() if name not in _FREE}
         differing = [f"{n}={noted.get(n)!r}, now {v!r}" for n, v in wanted.items() if noted.get(n) != v]
         if differing:
             raise ValueError(f"{folder} holds a training with {'; '.join(differing)}: use another folder or delete this one")

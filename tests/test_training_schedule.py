@@ -9,7 +9,7 @@ from training_fixtures import Halves, equal, one_thread, small_model, tried, wei
 from kaggle_utils.checkpoints import load_weights  # noqa: E402
 from kaggle_utils.freezing import block_names, learning_mode, open_blocks  # noqa: E402
 from kaggle_utils.rates import parameter_groups  # noqa: E402
-from kaggle_utils.training import Fold  # noqa: E402
+from kaggle_utils.training import Fold, TrainingParameters  # noqa: E402
 
 
 class TestSchedules:
@@ -52,6 +52,11 @@ class TestFreezing:
         moved = [n for n in part[2] if not torch.equal(part[2][n], part[3][n])]
         assert moved == ["0.3.weight", "0.3.bias"] and not torch.equal(part[3]["0.0.weight"], part[4]["0.0.weight"])
         assert not torch.equal(start["1.2.weight"], states[0]["1.2.weight"])
+
+    def test_epochs_may_be_texts_as_json_makes_them(self):
+        assert TrainingParameters(opened={"0": "none", "2": 1}) == TrainingParameters(opened={0: "none", 2: 1})
+        with pytest.raises(ValueError, match="opened has the key 'first', expected the number of an epoch"):
+            TrainingParameters(opened={"first": "none"})
 
     def test_blocks_are_opened_by_name(self):
         model = small_model()
