@@ -55,8 +55,8 @@ def kit(*requires: str):
 
 
 def made(tmp_path, index, *requires, **named) -> list[str]:
-    given = {"also": ()} | named
-    wheels = build(tmp_path / "house", "me", fetch=index.fetch, kit=kit(*requires), **given)
+    given = {"also": (), "kit": kit(*requires)} | named
+    wheels = build(tmp_path / "house", "me", fetch=index.fetch, **given)
     return [f"{w.name} {w.version}" for w in wheels]
 
 
@@ -198,6 +198,43 @@ def test_a_failure_leaves_the_folder_of_last_time(tmp_path, index):
     with pytest.raises(NoWheel, match="no wheel of nowhere"):
         made(tmp_path, index, "nowhere")
     assert [w.name for w in read_wheelhouse(tmp_path / "house")] == ["kaggle-utils"]
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "torch-2.7.1-py3-none-any.whl"])
+def test_a_folder_with_anything_else_in_it_is_refused_and_left_alone(tmp_path, index, name):
+    (tmp_path / "house").mkdir()
+    (tmp_path / "house" / name).write_text("years of work")
+    with pytest.raises(ValueError, match=f"house', is made anew and holds {name}.*: expected an empty one"):
+        made(tmp_path, index)
+    assert (tmp_path / "house" / name).read_text() == "years of work"
+
+
+def test_what_comes_into_the_folder_while_wheels_are_built_is_left_alone(tmp_path, index):
+    made(tmp_path, index)
+
+    def late(folder: Path) -> Path:
+        (tmp_path / "house" / "notes.md").touch()
+        return kit()(folder)
+
+    with pytest.raises(ValueError, match="holds notes.md"):
+        made(tmp_path, index, kit=late)
+    assert sorted(p.suffix for p in (tmp_path / "house").iterdir()) == [".json", ".md", ".whl"]
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path, index):
+    (tmp_path / "house").write_text("")
+    with pytest.raises(ValueError, match="house', expected a folder and not a file"):
+        made(tmp_path, index)
+
+
+def test_two_builds_into_one_folder_do_not_take_each_others_wheels(tmp_path, index):
+    def meanwhile(folder: Path) -> Path:
+        build(tmp_path / "house", "me", fetch=index.fetch, kit=kit())
+        return kit()(folder)
+
+    index.add("norfair")
+    assert made(tmp_path, index, kit=meanwhile, also=["norfair"]) == ["kaggle-utils 0.1", "norfair 1.0"]
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
 def test_the_metadata_keep_kaggles_limits(tmp_path, index):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -52,6 +52,7 @@ def build(
 ) -> list[Wheel]:
     """Makes the dataset's folder anew and returns its wheels by name; nothing is replaced on a failure.
 
+    folder: a new or empty one, or one that was made here; ValueError for any other, which is left alone.
     owner: the Kaggle user the dataset belongs to. pythons: of :data:`image.PYTHONS`. gpu: a key of
     :data:`GPUS` or None. also: requirements beyond the kit's. fetch, kit: where wheels come from, to
     be given in tests. python37: the prefix of a CPython 3.7 to pack, or None. Raises Incomplete with the
@@ -59,23 +60,21 @@ def build(
     """
     if gpu is not None and gpu not in GPUS:
         raise ValueError(f"gpu is {gpu!r}, expected one of {', '.join(GPUS)}, or None")
-    part = folder.with_name(f".{folder.name}-part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    folder = folder.absolute()
+    _refuse_a_foreign(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        part = Path(scratch, "new")
         start = read_wheel(kit(part))
         for python in pythons:
             _gather(part, start, python, [*also, *(GPUS[gpu] if gpu else ())], fetch)
         if python37 is not None:
             interpreter.pack(python37, part, fetch)
-        wheels = read_wheelhouse(part)
-        wrong = faults(wheels, pythons)
+        wrong = faults(read_wheelhouse(part), pythons)
         if wrong:
             raise Incomplete("\n".join(wrong))
         (part / METADATA).write_text(json.dumps(describe_dataset(owner, pythons), indent=2) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        _swap(part, folder, Path(scratch, "old"))
     return read_wheelhouse(folder)
 
 
@@ -104,6 +103,30 @@ def faults(wheels: Sequence[Wheel], pythons: Sequence[str]) -> list[str]:
     for python in pythons:
         found += _replacements(wheels, python) + _misfits(wheels, python) + _unmet(wheels, python)
     return list(dict.fromkeys(found))
+
+
+def _refuse_a_foreign(folder: Path) -> None:
+    """ValueError unless the folder is missing, empty, or holds a dataset that was made here and nothing else."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"the folder for the wheels is {str(folder)!r}, expected a folder and not a file")
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    foreign = [name for name in names if name != METADATA and not name.endswith(".whl")]
+    if foreign or (names and METADATA not in names):
+        what = foreign[0] if foreign else f"{names[0]} and no {METADATA}"
+        raise ValueError(f"the folder for the wheels, {str(folder)!r}, is made anew and holds {what}: expected an empty one")
+
+
+def _swap(new: Path, folder: Path, old: Path) -> None:
+    """Puts ``new`` in the place of the folder, which goes to ``old``, or comes back where that fails."""
+    _refuse_a_foreign(folder)  # once more: to build takes half a minute
+    if folder.is_dir():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.is_dir():
+            old.rename(folder)
+        raise
 
 
 def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], fetch: Fetch) -> None:
