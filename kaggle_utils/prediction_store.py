@@ -80,10 +80,12 @@ class PredictionStore:
 
     @classmethod
     def create(
-        cls, path: str | os.PathLike, rows: Sequence[int], shape: Sequence[int], facts: Mapping[str, Any] | None = None
-    ) -> PredictionStore:
+        cls, path: str | os.PathLike, rows: Sequence[int], shape: Sequence[int],
+        facts: Mapping[str, Any] | None = None, anew: bool = False,
+    ) -> PredictionStore:  # fmt: skip
         """A new store, or the one begun here with the same rows, shape and facts, to go on with.
 
+        anew: whether another that lies here is replaced rather than refused
         Raises ValueError when another lies here, or a row number comes twice.
 
         >>> import tempfile
@@ -99,12 +101,15 @@ class PredictionStore:
         head = {"rows": numbers.tolist(), "shape": list(shape), "facts": plain(facts or {})}
         path = Path(path)
         if path.with_suffix(".json").is_file():
-            store = cls(path)
-            for name, asked in (("rows", numbers.tolist()), ("shape", tuple(shape)), ("facts", head["facts"])):
-                own = store.rows.tolist() if name == "rows" else getattr(store, name)
-                if own != asked:
-                    raise ValueError(f"{path} holds other {name}: {str(own)[:80]}, now {str(asked)[:80]}; name another file")
-            return store
+            store, wanted = cls(path), {"rows": numbers.tolist(), "shape": tuple(shape), "facts": head["facts"]}
+            held = {"rows": store.rows.tolist(), "shape": store.shape, "facts": store.facts}
+            other = [name for name in wanted if held[name] != wanted[name]]
+            if not other:
+                return store
+            if not anew:
+                own, asked = str(held[other[0]])[:80], str(wanted[other[0]])[:80]
+                raise ValueError(f"{path} holds other {other[0]}: {own}, now {asked}; name another file")
+            path.with_suffix(".json").unlink()
         path.parent.mkdir(parents=True, exist_ok=True)
         np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(numbers), *shape))
         with replacing(path.with_suffix(".json")) as part:

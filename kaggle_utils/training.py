@@ -13,9 +13,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from kaggle_utils.batches import Examples, mixed_seed, shuffled
+from kaggle_utils.batches import mixed_seed, shuffled
 from kaggle_utils.checkpoints import load_weights, write_checkpoint
 from kaggle_utils.data_parallel import ALONE, Team
 from kaggle_utils.ema import decay_at, follow
@@ -34,6 +33,7 @@ from kaggle_utils.inference import half_precision, mixed_precision, moved, predi
 from kaggle_utils.plain_json import json_text, plain
 from kaggle_utils.rates import Plateau, cosine, optimizer, parameter_groups
 from kaggle_utils.training_parameters import TrainingParameters
+from kaggle_utils.training_records import Epoch, Fold, Outcome
 
 __all__ = ["Epoch", "Fold", "Outcome", "TrainingParameters", "train"]
 
@@ -41,43 +41,6 @@ Predictions = Iterator[tuple[np.ndarray, Any]]  # (row numbers (B,), probabiliti
 Loss = Callable[[Any, Any], torch.Tensor]  # (outputs, targets) -> scalar
 Metric = Callable[[Predictions], Mapping[str, float]]
 Mix = Callable[[Any, Any, torch.Generator], tuple[Any, Any]]
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Rows to learn from and rows to be judged on, out of the same examples."""
-
-    examples: Examples
-    train: Sequence[int]
-    valid: Sequence[int]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What a callback is told after an epoch; the model is the one that was judged."""
-
-    number: int  # from 1
-    loss: float  # mean over the training rows
-    figures: Mapping[str, float]  # the metric's
-    better: bool  # than all before
-    model: nn.Module
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a training ended.
-
-    best: the best epoch's first figure; best_epoch: its number, from 1. None and 0 when no epoch was judged
-    stopped: why it ended, in words; finished: False when the deadline stopped it
-    history: a mapping an epoch; folder: where best.pth and last.pth lie
-    """
-
-    best: float | None
-    best_epoch: int
-    stopped: str
-    finished: bool
-    history: list[dict[str, float]]
-    folder: Path
 
 
 def train(
@@ -102,22 +65,24 @@ def train(
     team: where to train it; of several processes that train it together each calls this function
     mix: (inputs, targets, generator) -> the same, mixed among the rows of a batch (kaggle_utils.mixing)
     seconds_left: asked again and again, so that the training ends in time
-    facts: plain values that lie beside the weights; progress: the bar's title, None for no bar
-    Raises ValueError when the folder holds a training with other parameters, FloatingPointError when
-    the loss is not finite.
+    facts: plain values that lie beside the weights, and what the result depends on besides the parameters:
+        where they or the rows differ, it is another training; progress: the bar's title, None for no bar
+    Raises ValueError when the folder holds another training, FloatingPointError when the loss is not finite
+    or the metric not a number.
     """
     folder, done, model = Path(folder), Path(folder) / "done.json", model.to(team.device)
+    about = {"facts": plain(facts or {}), "rows": fold.digest()}
     if done.is_file():
         note = json.loads(done.read_text())
-        parameters.require_same(note["parameters"], folder)
+        parameters.require_same(note["parameters"], folder, **about)
         outcome = Outcome(**note["outcome"] | {"folder": folder})
     else:
-        run = _Training(model, loss, fold, metric, folder, parameters, team)
-        run.mix, run.seconds_left, run.facts = mix, seconds_left, dict(facts or {})
+        run = _Training(model, loss, fold, metric, folder, parameters, team, about)
+        run.mix, run.seconds_left = mix, seconds_left
         outcome = run.to_the_end(tuple(callbacks), progress)
         if outcome.finished and team.leads:
             with replacing(done) as part:
-                part.write_text(json_text({"parameters": parameters.plain(), "outcome": vars(outcome)}))
+                part.write_text(json_text({"parameters": parameters.plain() | about, "outcome": vars(outcome)}))
             (folder / "resume.pth").unlink(missing_ok=True)
     if outcome.best_epoch and team.leads:
         model.load_state_dict(load_weights(folder / "best.pth")["state"])
@@ -129,12 +94,12 @@ class _Training:
 
     mix: Mix | None
     seconds_left: Callable[[], float]
-    facts: dict[str, Any]
 
     def __init__(
         self, model: nn.Module, loss: Loss, fold: Fold, metric: Metric,
-        folder: Path, p: TrainingParameters, team: Team,
+        folder: Path, p: TrainingParameters, team: Team, about: dict[str, Any],
     ) -> None:  # fmt: skip
+        self.about = about
         self.p, self.folder, self.fold, self.team, self.device = p, folder, fold, team, torch.device(team.device)
         team.share_start(model)
         self.model, self.loss, self.metric = model, loss, metric
@@ -145,7 +110,7 @@ class _Training:
         self.scaler = torch.amp.GradScaler("cuda", enabled=half_precision(self.device, p.mixed) is torch.float16)
         self.plateau = Plateau(*p.plateau)
         self.step, self.history, self.best, self.best_epoch = 0, [], -math.inf, 0
-        self.longest = self.judging = 0.0  # seconds
+        self.longest = self.judging = self.seconds = 0.0
         self._resume()
 
     def to_the_end(self, callbacks: tuple, progress: str | None) -> Outcome:
@@ -157,13 +122,15 @@ class _Training:
                 loss, whole = self._learn(len(self.history))
                 self._judge(loss, whole, callbacks)
                 self.longest = max(self.longest, time.monotonic() - began)
+                self.seconds += time.monotonic() - began
                 if not whole:
                     why = f"the deadline, within epoch {len(self.history)}"
                     break
                 if self.team.leads:
                     self._write_resume()
         finished = not why.startswith("the deadline")
-        return Outcome(self.best if self.best_epoch else None, self.best_epoch, why, finished, self.history, self.folder)
+        best = self.best if self.best_epoch else None
+        return Outcome(best, self.best_epoch, why, finished, self.seconds, self.history, self.folder)
 
     def _ended(self) -> str:
         """Why no further epoch is begun; empty when one is."""
@@ -236,7 +203,9 @@ class _Training:
         """The metric on the rows left out; writes last.pth, best.pth and progress.json."""
         p, began, number = self.p, time.monotonic(), len(self.history) + 1
         figures = self.team.told(self._figures() if self.team.leads else {})
-        score = next(iter(figures.values()))
+        name, score = next(iter(figures.items()))
+        if math.isnan(score):
+            raise FloatingPointError(f"the metric's {name} is nan in epoch {number}, expected a number")
         if better := score > self.best and (whole or not self.history):  # else a resumed training would end elsewhere
             self.best, self.best_epoch = score, number
         rate = self.optimizer.param_groups[-1]["lr"]
@@ -258,7 +227,7 @@ class _Training:
         return {name: float(value) for name, value in self.metric(predictions).items()}
 
     def _write(self, better: bool) -> None:
-        facts = plain({"parameters": self.p.plain(), **self.history[-1], **self.facts})
+        facts = plain({"parameters": self.p.plain(), **self.history[-1], **self.about["facts"]})
         content = {"state": {name: tensor.cpu() for name, tensor in self.kept.state_dict().items()}, **facts}
         for name in ["last.pth", "best.pth"][: 1 + better]:
             write_checkpoint(self.folder / name, content)
@@ -277,7 +246,7 @@ class _Training:
     def _write_resume(self) -> None:
         numbers = {name: getattr(self, name) for name in _NUMBERS}
         stateful = {name: getattr(self, name).state_dict() for name in _STATEFUL}
-        content = {"parameters": self.p.plain(), "plateau": vars(self.plateau), **numbers, **stateful}
+        content = {"parameters": self.p.plain() | self.about, "plateau": vars(self.plateau), **numbers, **stateful}
         write_checkpoint(self.folder / "resume.pth", content)
 
     def _resume(self) -> None:
@@ -285,7 +254,7 @@ class _Training:
         if not path.is_file():
             return
         content = torch.load(path, map_location=self.device, weights_only=True)
-        self.p.require_same(content["parameters"], self.folder)
+        self.p.require_same(content["parameters"], self.folder, **self.about)
         for name in _NUMBERS:
             setattr(self, name, content[name])
         for name in _STATEFUL:
@@ -293,5 +262,5 @@ class _Training:
         vars(self.plateau).update(content["plateau"])
 
 
-_NUMBERS = ("step", "history", "best", "best_epoch", "longest", "judging")
+_NUMBERS = ("step", "history", "best", "best_epoch", "longest", "judging", "seconds")
 _STATEFUL = ("model", "kept", "optimizer", "scaler")

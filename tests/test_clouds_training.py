@@ -1,15 +1,20 @@
 """Clouds' training: what a fold leaves on disk, on one device and on several."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from training_fixtures import Session  # noqa: E402
+
 from kaggle_utils.competitions import clouds  # noqa: E402
 from kaggle_utils.competitions.clouds_parameters import CloudsRun  # noqa: E402
 from kaggle_utils.competitions.clouds_training import predictions, train_fold, train_folds  # noqa: E402
+from kaggle_utils.errors import KitError  # noqa: E402
 from kaggle_utils.models import load_model  # noqa: E402
 from kaggle_utils.prediction_store import PredictionStore  # noqa: E402
 from tests.clouds_fixtures import RUN, Trained, trained  # noqa: E402, F401
@@ -62,6 +67,38 @@ def test_a_finished_fold_is_not_trained_again(trained: Trained, monkeypatch: pyt
     before = trained.results[1].weights.stat().st_mtime_ns
     again = train_fold(trained.data, trained.fold_of_image, 1, (96, 64), trained.output, RUN, cache=trained.cache)
     assert again.dice == trained.results[1].dice and again.weights.stat().st_mtime_ns == before
+
+
+def test_a_session_that_ends_keeps_what_is_trained_and_the_next_goes_on(trained: Trained, tmp_path: Path) -> None:
+    """Fold 0 comes to its first epoch of two, fold 1 to none; then both to the end, with predictions of the new weights."""
+    run = CloudsRun.chosen({"epochs": 2, "lr": 0.05, "checkpoints": ("last",)}, RUN.plain())
+    given = (trained.data, trained.fold_of_image, [0, 1], tmp_path, run)
+    with pytest.warns(UserWarning, match="no time was left to train 96x64 fold 1"):
+        [first] = train_folds(*given, cache=trained.cache, seconds_left=Session(4))
+    before = PredictionStore(first.stores["96x64_identity_last"][0]).read(first.rows)
+    assert first.stopped.startswith("the deadline") and len(first.history) == 1
+    more_workers = replace(run, training=replace(run.training, reserve=60.0))  # changes nothing in the result
+    results = train_folds(*given[:-1], more_workers, cache=trained.cache)
+    assert [(r.fold, len(r.history)) for r in results] == [(0, 2), (1, 2)] and results[0].minutes > first.minutes
+    after = PredictionStore(results[0].stores["96x64_identity_last"][0]).read(first.rows)
+    assert np.abs(after - before).max() > 0.01
+
+
+def test_a_session_without_time_for_an_epoch_says_so(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(KitError, match="no time was left to train 96x64 fold 0, 96x64 fold 1"):
+        train_folds(trained.data, trained.fold_of_image, [0, 1], tmp_path, RUN, cache=trained.cache, seconds_left=lambda: 0.0)
+
+
+def test_a_disk_that_is_too_small_is_named_before_the_training(trained: Trained, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10**6))
+    with pytest.raises(KitError, match=r"4 prediction sets of 10 pictures take 0.0 GB, .* has 0.0 GB left"):
+        train_folds(trained.data, trained.fold_of_image, [0, 1], tmp_path, RUN, cache=trained.cache)
+
+
+def test_other_masks_or_losses_in_the_same_folder_are_refused(trained: Trained) -> None:
+    other = replace(RUN, clouds=replace(RUN.clouds, loss="dice"))
+    with pytest.raises(ValueError, match="now {'.*'loss': 'dice'"):
+        train_fold(trained.data, trained.fold_of_image, 0, (96, 64), trained.output, other, cache=trained.cache)
 
 
 def test_other_parameters_in_the_same_folder_are_refused(trained: Trained) -> None:

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
-from training_fixtures import BCE, ROWS, Halves, brier, equal, one_thread, weights  # noqa: E402, F401
+from training_fixtures import BCE, ROWS, Halves, Session, brier, equal, one_thread, weights  # noqa: E402, F401
 
 from kaggle_utils.data_parallel import ALONE, Team, together  # noqa: E402
 from kaggle_utils.training import Fold, TrainingParameters, train  # noqa: E402
@@ -24,17 +24,6 @@ def plain_model(seed: int = 0) -> nn.Module:
     return nn.Sequential(encoder, nn.Flatten(), nn.Linear(128, 1))
 
 
-class Clock:
-    """Hours to go, until it has been asked so many times."""
-
-    def __init__(self, calls: int) -> None:
-        self.calls = calls
-
-    def __call__(self) -> float:
-        self.calls -= 1
-        return math.inf if self.calls > 0 else 0.0
-
-
 def learn(team: Team, folder, seconds_left=lambda: math.inf):
     torch.set_num_threads(1)
     model = plain_model(seed=team.rank)  # share_start makes them one
@@ -45,7 +34,7 @@ def learn(team: Team, folder, seconds_left=lambda: math.inf):
 
 
 def learn_at_once_and_after_a_stop(team: Team, folder) -> dict:
-    stopped = learn(team, folder / "stopped", Clock(7))  # asked at the start, after each of 4 batches, before epoch 2 ...
+    stopped = learn(team, folder / "stopped", Session(7))  # asked at the start, after each of 4 batches, before epoch 2 ...
     whole, resumed = learn(team, folder / "whole"), learn(team, folder / "stopped")
     return {
         "stopped": stopped, "whole": whole, "resumed": resumed, "told": team.told(team.rank), "pid": os.getpid(),

@@ -9,7 +9,22 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
-from training_fixtures import BCE, SHORT, Halves, accuracy, brier, equal, halves_fold, one_thread, small_model, tried, weights, worse  # noqa: E402, F401
+from training_fixtures import (  # noqa: E402
+    BCE,
+    ROWS,
+    SHORT,
+    Halves,
+    Session,
+    accuracy,
+    brier,
+    equal,
+    halves_fold,
+    one_thread,  # noqa: F401
+    small_model,
+    tried,
+    weights,
+    worse,
+)
 
 from kaggle_utils.checkpoints import load_weights  # noqa: E402
 from kaggle_utils.training import Fold, TrainingParameters, train  # noqa: E402
@@ -156,8 +171,22 @@ class TestResuming:
         with pytest.raises(Killed):
             tried(tmp_path, metric=dies_later, facts={"size": np.array([4, 8])})
         assert load_weights(tmp_path / "last.pth")["size"] == [4, 8]
-        outcome = tried(tmp_path, metric=lambda p: {"s": np.float64(0.4)})
+        outcome = tried(tmp_path, metric=lambda p: {"s": np.float64(0.4)}, facts={"size": (4, 8)})
         assert (outcome.best, outcome.best_epoch, outcome.history[0]["none"]) == (0.5, 1, None)
+
+    @pytest.mark.parametrize("ended", [True, False])
+    def test_other_rows_or_facts_are_another_training(self, tmp_path, ended):
+        """Else a killed training would go on with rows that it is judged on now."""
+        tried(tmp_path, epochs=2, facts={"loss": "bce"}, seconds_left=(lambda: 1e9) if ended else Session(7))
+        assert (tmp_path / "done.json").exists() == ended and (tmp_path / "resume.pth").exists() != ended
+        with pytest.raises(ValueError, match="facts={'loss': 'bce'}, now {'loss': 'dice'}"):
+            tried(tmp_path, epochs=2, facts={"loss": "dice"})
+        with pytest.raises(ValueError, match="rows="):
+            tried(tmp_path, epochs=2, facts={"loss": "bce"}, fold=Fold(Halves(), range(16, ROWS), range(16)))
+
+    def test_a_score_that_is_no_number_is_named(self, tmp_path):
+        with pytest.raises(FloatingPointError, match="metric's dice is nan in epoch 1"):
+            tried(tmp_path, metric=lambda p: {"dice": math.nan})
 
     def test_another_seed_changes_it(self, tmp_path):
         assert tried(tmp_path / "0", epochs=1).history != tried(tmp_path / "1", epochs=1, seed=1).history

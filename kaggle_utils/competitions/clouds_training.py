@@ -7,10 +7,12 @@ averaged and decided on alike. The submission asks through :func:`predictions`, 
 
 from __future__ import annotations
 
+import hashlib
 import math
-import time
+import shutil
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -25,6 +27,8 @@ from kaggle_utils.competitions.clouds import CLASSES, SUBMISSION_SHAPE, CloudsDa
 from kaggle_utils.competitions.clouds_examples import CloudExamples, DiceMetric, cached_masks
 from kaggle_utils.competitions.clouds_parameters import CloudsRun
 from kaggle_utils.data_parallel import Team, together
+from kaggle_utils.errors import KitError
+from kaggle_utils.files import fingerprint
 from kaggle_utils.fold_runs import each_fold
 from kaggle_utils.frame_cache import cached_frames
 from kaggle_utils.inference import predict
@@ -44,6 +48,7 @@ __all__ = [
 ]
 
 Size = tuple[int, int]  # (width, height) in pixels
+_NOT_LEARNT = {"sizes", "views", "checkpoints"}  # parameters that a model's weights do not depend on
 
 
 def _endless() -> float:
@@ -118,24 +123,27 @@ def train_fold(
     devices: Sequence[str] = ("cpu",),
     seconds_left: Callable[[], float] = _endless,
     progress: str | None = None,
-) -> FoldResult:
+) -> FoldResult | None:
     """Train on all folds but one, predict that one in every view; what is done is not done again.
+
+    None when the session's end left no time for an epoch.
 
     data: images that are all there; cache: folder for resized pictures; output: folder for weights and stores
     devices: several train the one model together; progress: title of the bars, None for none
     """
-    began = time.time()
     outcome = together(devices, _trained, data, fold_of_image, fold, size, output, run, cache, seconds_left, progress)
+    if not outcome.best_epoch:
+        return None
     rows, (images, _) = np.flatnonzero(fold_of_image == fold), _resized(data, cache, size, run, progress)
-    model, facts = build(run.model), {"run": run.plain(), "epoch": outcome.best_epoch, "size": size}
-    stores = {}
+    model, stores = build(run.model), {}
     for checkpoint, view in product(run.clouds.checkpoints, run.clouds.views):
-        model.load_state_dict(load_weights(outcome.folder / f"{checkpoint}.pth")["state"])
+        weights = outcome.folder / f"{checkpoint}.pth"
+        model.load_state_dict(load_weights(weights)["state"])
         name = set_name(size, view, checkpoint)
         asked = (model.to(devices[0]), images, view, run.training.batch, devices[0], progress and f"{progress}, {view}")
-        stores[name] = _stored(output / f"{name}_fold{fold}", rows, facts, asked)
+        stores[name] = _stored(output / f"{name}_fold{fold}", rows, {"weights": fingerprint(weights)}, asked)
     return FoldResult(
-        fold, size, float(outcome.best or np.nan), (time.time() - began) / 60, outcome.stopped, rows,
+        fold, size, float(outcome.best or np.nan), outcome.seconds / 60, outcome.stopped, rows,
         outcome.folder / "best.pth", stores, outcome.history,
     )  # fmt: skip
 
@@ -146,13 +154,15 @@ def _trained(
 ) -> Outcome:  # fmt: skip
     """One model, by one process or by each of several."""
     images, bits = _resized(data, cache, size, run, progress)
+    clouds = {name: value for name, value in asdict(run.clouds).items() if name not in _NOT_LEARNT}
+    facts = {"model": run.model.plain(), "size": size, "fold": fold, "clouds": clouds, "data": _digest(data)}
     rows, others = np.flatnonzero(fold_of_image == fold), np.flatnonzero(fold_of_image != fold)
     examples = CloudExamples(images, bits, run.clouds.augmentations)
     return train(
         build(run.model, seed=run.training.seed + fold),
         masks_and_labels(loss(run.clouds.loss), loss("bce"), run.clouds.label_weight), Fold(examples, others, rows),
         DiceMetric(bits, run.clouds.fewest), output / f"{size[0]}x{size[1]}_fold{fold}", run.training, team=team,
-        seconds_left=seconds_left, facts={"model": run.model.plain(), "size": size, "fold": fold}, progress=progress,
+        seconds_left=seconds_left, facts=facts, progress=progress,
     )  # fmt: skip
 
 
@@ -178,18 +188,49 @@ def train_folds(
     """:func:`train_fold` for every input size and fold, as many at a time as there are devices; a single one on all.
 
     seconds_left: a function of a module where there are several devices; progress: show bars
+    A warning names what the session's end left no time for. Raises KitError when that is everything, or when
+    the predictions will not fit on the disk.
     """
+    _require_space(output, run, np.isin(fold_of_image, folds).sum())
     for size in run.clouds.sizes:  # before the processes part, so that each file is made once
         _resized(data, cache, size, run, f"{size[0]}x{size[1]}" if progress else None)
     shared = {"cache": cache, "seconds_left": seconds_left, "progress": progress}
     one = partial(_train_one, data=data, fold_of_image=fold_of_image, output=output, run=run, **shared)
-    return each_fold(list(product(run.clouds.sizes, folds)), one, devices)
+    jobs = list(product(run.clouds.sizes, folds))
+    results = each_fold(jobs, one, devices)
+    if untrained := [f"{w}x{h} fold {fold}" for ((w, h), fold), found in zip(jobs, results, strict=True) if not found]:
+        message = f"no time was left to train {', '.join(untrained)}: push the missing folds as kernels of their own"
+        if len(untrained) == len(jobs):
+            raise KitError(message)
+        warnings.warn(message, stacklevel=2)
+    return [found for found in results if found]
 
 
-def _train_one(job: tuple[Size, int], devices: Sequence[str], progress: bool, **options: Any) -> FoldResult:
+def _train_one(job: tuple[Size, int], devices: Sequence[str], progress: bool, **options: Any) -> FoldResult | None:
     size, fold = job
     title = f"{size[0]}x{size[1]} fold {fold}" if progress else None
     return train_fold(size=size, fold=fold, devices=devices, progress=title, **options)
+
+
+def _digest(data: CloudsData) -> str:
+    """Stands for the pictures' names and their masks."""
+    known = hashlib.sha1(repr((data.shape, data.images["image"].tolist())).encode())
+    for text in data.texts.ravel():
+        known.update(f"{text};".encode())
+    return known.hexdigest()
+
+
+def _require_space(output: Path, run: CloudsRun, rows: int) -> None:
+    """The stores are sparse files: a disk that is full would be noticed hours later, by a signal."""
+    output.mkdir(parents=True, exist_ok=True)
+    sets = len(run.clouds.sizes) * len(run.clouds.views) * len(run.clouds.checkpoints)
+    needed = int(rows) * sets * len(CLASSES) * math.prod(SUBMISSION_SHAPE)
+    held = sum(512 * path.stat().st_blocks for path in output.glob("*_masks.npy"))
+    if needed - held > (free := shutil.disk_usage(output).free):
+        raise KitError(
+            f"{sets} prediction sets of {rows} pictures take {needed / 1e9:.1f} GB, {output} has {free / 1e9:.1f} GB left: "
+            "take fewer sizes, views or checkpoints, or a kernel for each fold"
+        )
 
 
 def _stored(place: Path, rows: np.ndarray, facts: Mapping[str, Any], asked: tuple) -> tuple[Path, Path]:
@@ -197,7 +238,7 @@ def _stored(place: Path, rows: np.ndarray, facts: Mapping[str, Any], asked: tupl
     model, images, view, batch, device, progress = asked
     shapes = {"masks": (len(CLASSES), *SUBMISSION_SHAPE), "labels": (len(CLASSES),)}
     paths = {kind: place.with_name(f"{place.name}_{kind}.npy") for kind in shapes}
-    masks, labels = (PredictionStore.create(paths[kind], rows, shape, facts) for kind, shape in shapes.items())
+    masks, labels = (PredictionStore.create(paths[kind], rows, shape, facts, anew=True) for kind, shape in shapes.items())
     missing = np.union1d(masks.missing(), labels.missing())
     if len(missing):
         for numbers, (some_masks, some_labels) in predictions(model, images, missing, view, batch, device, progress):
