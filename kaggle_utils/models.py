@@ -25,7 +25,13 @@ from kaggle_utils.plain_json import plain
 
 __all__ = ["ModelParameters", "Network", "architectures", "build", "load_model"]
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of a channel each, of images from 0 to 1
+IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_HALVES: Statistics = ((0.5,) * 3, (0.5,) * 3)
+_DPN: Statistics = ((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3)
+# smp's own encoders that were not trained with ImageNet's. smp itself asks a server for these numbers. Of an encoder
+# with several sets of weights they are those of the first; for advprop take timm's, as tu-tf_efficientnet_b0.ap_in1k
+_OTHERS = {"dpn": _DPN, "inception": _HALVES, "xception": _HALVES, "timm-tf_efficientnet_lite": _HALVES}
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ def build(parameters: ModelParameters, seed: int = 0) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = _classifier(p) if p.architecture == "classifier" else _segmenter(p)
-    model = Network(net, *_statistics(net.encoder, p.inputs), p.channels)
+    model = Network(net, *_statistics(p.encoder, net.encoder, p.inputs), p.channels)
     if p.start:
         _start(model, Path(p.start))
     if p.norm not in ("batch", "group", "group everywhere"):
@@ -181,11 +187,16 @@ def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None
         layer.mode, layer.align_corners = p.upsampling, (True if p.upsampling == "bilinear" else None)
 
 
-def _statistics(encoder: nn.Module, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation that an encoder's start weights were trained with, the three repeated over more channels."""
+def _statistics(name: str, encoder: nn.Module, channels: int) -> Statistics:
+    """What an encoder's start weights were trained with, the three channels' repeated over more."""
     timms = getattr(getattr(encoder, "model", None), "pretrained_cfg", None) or {}
-    mean, std = timms.get("mean", IMAGENET[0]), timms.get("std", IMAGENET[1])
+    mean, std = (timms["mean"], timms["std"]) if "mean" in timms else _smps_statistics(name)
     return tuple((tuple(values) * channels)[:channels] for values in (mean, std))
+
+
+def _smps_statistics(name: str) -> Statistics:
+    """Mean and deviation of an encoder that is smp's own."""
+    return next((found for start, found in _OTHERS.items() if name.startswith(start)), IMAGENET)
 
 
 def _start(model: Network, path: Path) -> None:

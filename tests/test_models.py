@@ -13,7 +13,7 @@ from kaggle_utils.checkpoints import load_weights, start_from, write_checkpoint 
 from kaggle_utils.freezing import block_names  # noqa: E402
 from kaggle_utils.group_norm import with_group_norm  # noqa: E402
 from kaggle_utils.losses import loss  # noqa: E402
-from kaggle_utils.models import ModelParameters, architectures, build, load_model  # noqa: E402
+from kaggle_utils.models import IMAGENET, ModelParameters, _smps_statistics, architectures, build, load_model  # noqa: E402
 from kaggle_utils.training import Fold, TrainingParameters, train  # noqa: E402
 
 LITE = "tu-tf_efficientnet_lite0"
@@ -46,6 +46,41 @@ def test_bytes_and_fractions_are_the_same_picture_normalised_as_the_encoder_know
     assert torch.allclose(answered(lite), answered(lite, IMAGES.float() / 255))
     assert build(lite).mean.flatten().tolist() == [0.5, 0.5, 0.5]
     assert build(resnet).mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
+
+
+def test_each_of_smps_encoders_is_normalised_as_the_same_network_of_timm_is():
+    """timm has its settings with it, for the same weights or for others that were trained alike."""
+    from segmentation_models_pytorch.encoders import encoders
+
+    alone = []
+    for name in encoders:
+        found, twin = _smps_statistics(name), timms_settings(name)
+        if twin is None:
+            alone.append(name)
+        else:
+            assert np.allclose(found, twin), name
+    assert alone == ["resnext101_32x48d", *(f"mit_b{size}" for size in range(6))]
+    assert all(_smps_statistics(name) == IMAGENET for name in alone)
+
+
+def timms_settings(name: str) -> tuple | None:
+    """Mean and deviation of timm's twin of one of smp's encoders; None where it has none."""
+    import timm
+
+    other = {"inceptionv4": "inception_v4", "inceptionresnetv2": "inception_resnet_v2", "xception": "legacy_xception",
+             "mobilenet_v2": "mobilenetv2_100", "senet154": "legacy_senet154"}  # fmt: skip
+    name = other.get(name, name.removeprefix("timm-")).replace("se_res", "legacy_seres")
+    name = name if name.startswith("tf_") else name.replace("efficientnet-", "tf_efficientnet_")
+    there = {whole.partition(".")[2] for whole in timm.list_pretrained(f"{name}.*")}
+    tags = ("tv_in1k", "mx_in1k", "tf_in1k", "in1k", "aa_in1k", "apple_in1k", "ns_jft_in1k", "ra_in1k", "fb_ssl_yfcc100m_ft_in1k",
+            "fb_wsl_ig1b_ft_in1k")  # fmt: skip
+    found = next((timm.models.get_pretrained_cfg(f"{name}.{tag}") for tag in tags if tag in there), None)
+    return found and (found.mean, found.std)
+
+
+def test_a_model_takes_what_its_encoder_was_trained_with():
+    assert build(ModelParameters("classifier", "dpn68")).mean.flatten().tolist() == pytest.approx([0.4863, 0.4588, 0.4078], abs=1e-4)
+    assert build(ModelParameters("classifier", "xception", channels=1)).std.flatten().tolist() == [0.5] * 3
 
 
 def test_a_seed_covers_the_random_weights_and_leaves_the_global_generator():
