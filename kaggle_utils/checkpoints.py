@@ -27,7 +27,7 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def load_weights(path: Path) -> dict[str, Any]:
-    """Read a checkpoint with ``weights_only=True``, onto the CPU.
+    """Read a checkpoint with ``weights_only=True``, or a ``.safetensors`` file, onto the CPU.
 
     Returns the kit's own checkpoint (keys state, ...), or for a bare state dict
     (name -> tensor) ``{"state": it}``. Raises ValueError for a file that holds more than tensors and
@@ -39,6 +39,10 @@ def load_weights(path: Path) -> dict[str, Any]:
     ...     load_weights(Path(folder) / "w.pth")
     {'state': {'weight': tensor([1., 1.])}, 'epoch': 3}
     """
+    if Path(path).suffix == ".safetensors":  # as the hub has them; names and tensors, nothing else
+        from safetensors.torch import load_file
+
+        return {"state": load_file(path)}
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError) as error:

@@ -72,14 +72,15 @@ def timms_settings(name: str) -> tuple | None:
     name = other.get(name, name.removeprefix("timm-")).replace("se_res", "legacy_seres")
     name = name if name.startswith("tf_") else name.replace("efficientnet-", "tf_efficientnet_")
     there = {whole.partition(".")[2] for whole in timm.list_pretrained(f"{name}.*")}
-    tags = ("tv_in1k", "mx_in1k", "tf_in1k", "in1k", "aa_in1k", "apple_in1k", "ns_jft_in1k", "ra_in1k", "fb_ssl_yfcc100m_ft_in1k",
-            "fb_wsl_ig1b_ft_in1k")  # fmt: skip
+    tags = ("tv_in1k", "mx_in1k", "tf_in1k", "in1k", "aa_in1k", "apple_in1k", "ns_jft_in1k", "ra_in1k",
+            "fb_ssl_yfcc100m_ft_in1k", "fb_wsl_ig1b_ft_in1k")  # fmt: skip
     found = next((timm.models.get_pretrained_cfg(f"{name}.{tag}") for tag in tags if tag in there), None)
     return found and (found.mean, found.std)
 
 
 def test_a_model_takes_what_its_encoder_was_trained_with():
-    assert build(ModelParameters("classifier", "dpn68")).mean.flatten().tolist() == pytest.approx([0.4863, 0.4588, 0.4078], abs=1e-4)
+    mean = build(ModelParameters("classifier", "dpn68")).mean.flatten().tolist()
+    assert mean == pytest.approx([0.4863, 0.4588, 0.4078], abs=1e-4)
     assert build(ModelParameters("classifier", "xception", channels=1)).std.flatten().tolist() == [0.5] * 3
 
 
@@ -144,6 +145,14 @@ class TestStartWeights:
         same = "net.decoder.blocks.0.conv1.0.weight"
         assert torch.equal(first.state_dict()[same], second.state_dict()[same])
         assert second.net.segmentation_head[0].weight.shape[0] == 1
+
+    def test_safetensors_are_read_as_state_dicts_are(self, tmp_path):
+        from safetensors.torch import save_file
+
+        first = build(ModelParameters("unet", "resnet18"), seed=1).net.encoder.state_dict()  # names as in smp's files
+        save_file(first, tmp_path / "model.safetensors")
+        second = build(ModelParameters("unet", "resnet18", start=str(tmp_path / "model.safetensors")), seed=2)
+        assert all(torch.equal(tensor, first[name]) for name, tensor in second.net.encoder.state_dict().items())
 
     def test_weights_of_another_encoder_are_refused_with_a_count(self, tmp_path):
         write_checkpoint(tmp_path / "w.pth", {"state": {"conv1.weight": torch.zeros(64, 3, 7, 7)}})
