@@ -2,18 +2,29 @@
 
 Version 2.0.8 is pinned (it is in Kaggle's image and no longer maintained), so a successor can take
 its place here and nowhere else. PIXEL_SETS change colours and sharpness, never geometry; GEOMETRY_SETS
-move pixels, and masks with them; COLOUR_SETS are not for grey pictures. What helps differs: on the
-amazon's images contrast and CLAHE hurt.
+move pixels, and masks with them; COLOUR_SETS are not for grey pictures; BATCH_SETS mix the pictures of a
+batch among one another, which :mod:`kaggle_utils.mixing` does. What helps differs: on the amazon's images
+contrast and CLAHE hurt.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-__all__ = ["COLOUR_SETS", "GEOMETRY_SETS", "PIXEL_SETS", "augmentation", "pixel_augmentation"]
+__all__ = [
+    "BATCH_SETS",
+    "COLOUR_SETS",
+    "GEOMETRY_SETS",
+    "PIXEL_SETS",
+    "augmentation",
+    "known_sets",
+    "pixel_augmentation",
+    "split_sets",
+]
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
@@ -56,6 +67,25 @@ GEOMETRY_SETS: dict[str, list[tuple[str, dict]]] = {
                     "border_mode": _REFLECT, "p": 0.7}),
     ],
 }  # fmt: skip
+
+BATCH_SETS: dict[str, dict[str, float]] = {  # share of the other picture drawn from Beta(alpha, alpha), p of the batches
+    "mixup": {"alpha": 0.4, "p": 0.5},
+    "cutmix": {"alpha": 1.0, "p": 0.5},
+}
+
+
+def split_sets(name: str) -> tuple[str, str]:
+    """What is done to each picture by itself, and what mixes a batch: for :func:`augmentation` and for
+    :func:`kaggle_utils.mixing.mixing`.
+
+    name: keys of PIXEL_SETS, GEOMETRY_SETS and BATCH_SETS joined by '+'; raises ValueError for an unknown one
+
+    >>> split_sets("flips+mixup+clahe"), split_sets("cutmix")
+    (('flips+clahe', 'mixup'), ('none', 'cutmix'))
+    """
+    parts = known_sets(name, PIXEL_SETS | GEOMETRY_SETS | BATCH_SETS)
+    single, batches = ([part for part in parts if (part in BATCH_SETS) == mixed] for mixed in (False, True))
+    return "+".join(single) or "none", "+".join(batches)
 
 
 def pixel_augmentation(name: str, seed: int = 0) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -106,11 +136,16 @@ def augmentation(
     return augmented
 
 
-def _steps(name: str, sets: dict[str, list[tuple[str, dict]]]) -> list[tuple[str, dict]]:
+def known_sets(name: str, sets: Mapping[str, Any]) -> list[str]:
+    """The names joined by '+'; raises ValueError for one that is not a key of ``sets``."""
     wanted = name.split("+")
     if unknown := [part for part in wanted if part not in sets]:
         raise ValueError(f"augmentations is {name!r}, {unknown} is not among {', '.join(sets)}")
-    return [step for part in wanted for step in sets[part]]
+    return wanted
+
+
+def _steps(name: str, sets: dict[str, list[tuple[str, dict]]]) -> list[tuple[str, dict]]:
+    return [step for part in known_sets(name, sets) for step in sets[part]]
 
 
 def _composed(steps: list[tuple[str, dict]], size: tuple[int, int] | None, seed: int) -> Callable[..., dict] | None:

@@ -5,8 +5,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from kaggle_utils.augment import COLOUR_SETS, GEOMETRY_SETS, PIXEL_SETS, augmentation, pixel_augmentation  # noqa: E402
-from kaggle_utils.mixing import cutmix, mixup  # noqa: E402
+from kaggle_utils.augment import (
+    BATCH_SETS,
+    COLOUR_SETS,
+    GEOMETRY_SETS,
+    PIXEL_SETS,
+    augmentation,
+    pixel_augmentation,
+    split_sets,
+)
+from kaggle_utils.mixing import cutmix, mixing, mixup  # noqa: E402
 
 WIDTH, HEIGHT = 48, 32
 
@@ -117,6 +125,56 @@ def test_mixed_labels_are_shares_of_the_picture(mix):
     for seed in range(5):
         mixed, truth = mix(images, labels, torch.Generator().manual_seed(seed))
         assert torch.allclose(mixed.mean((1, 2, 3)) / 180, truth[:, 0], atol=1e-5)
+
+
+def pairs() -> tuple[torch.Tensor, torch.Tensor]:
+    """Masks (4, 2, 16, 24) and labels (4, 2): of class 0 a block in the first two pictures, of class 1 in the last."""
+    masks = torch.zeros(4, 2, 16, 24)
+    masks[:2, 0, 4:8, 6:12] = masks[3, 1, :2, :2] = 1
+    return masks, masks.amax((2, 3))
+
+
+@pytest.mark.parametrize("mix", [mixup(p=1.0), cutmix(p=1.0)])
+@pytest.mark.parametrize("seed", range(5))
+def test_nested_targets_are_mixed_as_each_would_be_alone(mix, seed):
+    images, (masks, labels) = batch()[0], pairs()
+    alone = mix(images, masks, torch.Generator().manual_seed(seed))
+    both = mix(images, [masks, labels], torch.Generator().manual_seed(seed))  # a list, as a loader hands it over
+    named = mix(images, {"labels": labels, "masks": {"all": masks}}, torch.Generator().manual_seed(seed))
+    for mixed in (both[1][0], named[1]["masks"]["all"]):
+        assert torch.equal(mixed, alone[1])
+    assert torch.equal(both[0], alone[0]) and torch.equal(both[1][1], named[1]["labels"])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_after_cutmix_a_label_says_what_is_left_of_its_mask(seed):
+    masks, labels = cutmix(p=1.0)(batch()[0], pairs(), torch.Generator().manual_seed(seed))[1]
+    assert torch.equal(labels, masks.amax((2, 3))) and set(labels.unique().tolist()) <= {0.0, 1.0}
+
+
+def test_after_mixup_a_label_is_as_sure_as_the_pictures_it_came_from():
+    """A class that both pictures have is there for sure, though no pixel of the blend need say so."""
+    masks = torch.zeros(2, 1, 4, 4)
+    masks[0, 0, 0, 0] = masks[1, 0, 3, 3] = 1
+    blended, labels = mixup(p=1.0)(torch.zeros(2, 3, 4, 4), (masks, torch.ones(2, 1)), torch.Generator().manual_seed(1))[1]
+    assert torch.allclose(labels, torch.ones(2, 1)) and (blended.sum((2, 3)) - 1).abs().max() < 1e-6
+
+
+def test_of_several_mixings_each_batch_draws_one(monkeypatch):
+    monkeypatch.setitem(BATCH_SETS, "mixup", {"alpha": 5.0, "p": 1.0})
+    monkeypatch.setitem(BATCH_SETS, "cutmix", {"alpha": 1.0, "p": 1.0})
+    images, generator, mix = batch()[0].float(), torch.Generator().manual_seed(0), mixing("mixup+cutmix")
+    blended = [mix(images, pairs(), generator)[0].flatten(1).unique(dim=1).shape[1] == 1 for _ in range(60)]
+    assert 15 < sum(blended) < 45  # one value a picture: mixup, or a cut that came from the same picture
+
+
+def test_sets_are_split_into_those_of_a_picture_and_those_of_a_batch():
+    assert split_sets("flips+brightness_contrast+mixup") == ("flips+brightness_contrast", "mixup")
+    assert split_sets("none") == ("none", "") and mixing("") is None
+    with pytest.raises(ValueError, match="'mixup2'.*flips.*cutmix"):
+        split_sets("flips+mixup2")
+    with pytest.raises(ValueError, match="'flips'.*is not among mixup, cutmix"):
+        mixing("flips")
 
 
 @pytest.mark.parametrize("made", [mixup, cutmix])
