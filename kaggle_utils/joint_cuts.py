@@ -32,7 +32,7 @@ def best_cuts(
     the lowest gate is taken, then the lowest cut. Raises ValueError for shapes that differ.
 
     >>> values, scores = np.array([5, 9, 7]), np.array([0.2, 0.4, 0.9])
-    >>> best_cuts(values, scores, np.array([[1.0], [-2.0], [3.0]]))  # without the second either way: the first goes, too
+    >>> best_cuts(values, scores, np.array([[1.0], [-2.0], [3.0]]))  # with the first would come the second
     (array([3.]), array([0]), array([0.9]))
     """
     gains = np.asarray(gains, np.float64)
