@@ -91,7 +91,7 @@ def rehearse_submission(rehearsal: Rehearsal, hidden: HiddenTest) -> SubmissionR
         rehearsal.say(f"the hidden test, {len(hidden)} {rehearsal.contest.UNIT}s")
         whole = stage.play(hidden, "whole")
         if whole.faults:
-            return _report(hidden, whole, None, [*whole.faults, *stage.public_rows_only(whole)])
+            return _report(hidden, whole, None, [*whole.remarks, *whole.faults, *stage.public_rows_only(whole)])
         rehearsal.say(f"one {rehearsal.contest.UNIT}")
         one = stage.play(hidden.take([0]), "one")
         wrong = [*_monotonous(whole), *_alone(one, whole, rehearsal.contest.UNIT)]
@@ -191,15 +191,20 @@ def _monotonous(whole: _Played) -> list[Finding]:
 def _alone(one: _Played, whole: _Played, unit: str) -> list[Finding]:
     """With one item the notebook must run, and answer it as it did among the others."""
     if one.faults:
-        what = f"it works with the test's own number of rows only; with one {unit}"
-        return [Finding(f"{what}: {fault.text}") for fault in one.faults]
+        return _only_with(f"the test's own number of rows only; with one {unit}", one, whole)
     return _compared(one, [0], whole, unit, "alone")
 
 
 def _reordered(played: _Played, order: Sequence[int], whole: _Played, unit: str) -> list[Finding]:
     if played.faults:
-        return [Finding(f"it works with the test's own order only; in another: {fault.text}") for fault in played.faults]
+        return _only_with("the test's own order only; in another", played, whole)
     return _compared(played, order, whole, unit, "in another order of the test")
+
+
+def _only_with(what: str, played: _Played, whole: _Played) -> list[Finding]:
+    """The faults that the whole test has not, with what else was seen for the first time: it may be their cause."""
+    new = [remark for remark in played.remarks if remark not in whole.remarks]
+    return [*new, *(Finding(f"it works with {what}: {fault.text}") for fault in played.faults)]
 
 
 def _compared(played: _Played, rows: Sequence[int], whole: _Played, unit: str, how: str) -> list[Finding]:
