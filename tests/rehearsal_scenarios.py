@@ -19,10 +19,9 @@ from wheel_makers import make_wheel
 from kaggle_utils.competitions import reef_rehearsal
 from kaggle_utils.platform import chain, sandbox
 from kaggle_utils.platform.attachments import attachments
-from kaggle_utils.platform.projection import Limits, Line
+from kaggle_utils.platform.projection import Limits
 from kaggle_utils.platform.rehearsal import Rehearsal, SubmissionReport, rehearse_submission
 from kaggle_utils.platform.rehearsal_report import projected
-from kaggle_utils.platform.session import Run
 from kaggle_utils.platform.session_faults import Finding
 from kaggle_utils.platform.timeseries import frame_paths
 
@@ -70,21 +69,21 @@ def rows(folder: Path, change: str) -> list[Finding]:
     return list(ponds(folder, READ, change, WRITE).findings)
 
 
-def frames(folder: Path, loop: str) -> list[Finding]:
+def frames(folder: Path, loop: str, kind: type = np.uint8) -> list[Finding]:
     """What is found when three frames are served to a loop."""
     for number in range(3):
         place = folder / "test_images" / "video_0"
         place.mkdir(parents=True, exist_ok=True)
-        np.save(place / f"{number}.npy", np.zeros((4, 4, 3), np.uint8))
+        np.save(place / f"{number}.npy", np.zeros((4, 4, 3), kind))
     (folder / "reef").mkdir()
     hidden = reef_rehearsal.hidden_test(folder / "test_images", frame_paths(folder / "test_images"))
     plan = Rehearsal(notebook(SERVE, loop), reef_rehearsal, folder / "reef", {}, sandbox.mechanism())
     return list(rehearse_submission(plan, hidden).findings)
 
 
-def answering(text: str) -> Callable[[Path], list[Finding]]:
-    """Every frame is answered with this text."""
-    return lambda folder: frames(folder, f"{LOOP}\n    sample['annotations'] = {text!r}\n    environment.predict(sample)")
+def answering(change: str) -> Callable[[Path], list[Finding]]:
+    """Every frame's sample is changed by a line of code and given back."""
+    return lambda folder: frames(folder, f"{LOOP}\n    {change}\n    environment.predict(sample)")
 
 
 def wheel_for_another_python(folder: Path) -> list[Finding]:
@@ -96,9 +95,9 @@ def wheel_for_another_python(folder: Path) -> list[Finding]:
 
 
 def too_slow(folder: Path) -> list[Finding]:
-    run = Run(38.0, 0, None, 0, 0, 0, (), (), "")
-    report = SubmissionReport(10, run, Line(8.0, 3.0), Line(0.0, 10.0), None, (), None)
-    return projected(report, reef_rehearsal, Limits.rerun(), like_kaggle=True)
+    limits = Limits(hours=0.02)  # 72 s; 1,000 ponds at 0.25 s would take 250
+    report = ponds(folder, READ, "import time\ntime.sleep(0.25 * len(names))", WRITE, limits=limits)
+    return [*report.findings, *projected(report, pond_contest, limits, like_kaggle=True)]
 
 
 def out_of_memory(folder: Path) -> list[Finding]:
@@ -121,15 +120,16 @@ SCENARIOS: dict[str, Callable[[Path], list[Finding]]] = {
     ),
     "a write into the inputs": lambda f: rows(f, "open(f'{root}/input/competitions/pond/cache.bin', 'wb')"),
     "wrong columns": lambda f: rows(f, "header = 'id,runs'"),
+    "wrong columns in an answer": answering("sample = sample.rename(columns={'annotations': 'boxes'})"),
     "missing rows": lambda f: rows(f, "del rows[3]"),
     "doubled rows": lambda f: rows(f, "rows.append(rows[0])"),
     "reordered rows": lambda f: rows(f, "rows.sort(key=lambda row: row[0] != 'r')"),
-    "NaN": answering("nan"),
+    "NaN": answering("sample['annotations'] = float('nan')"),
     "malformed run lengths": lambda f: rows(f, "rows[1] = ('q', '1 2 7')"),
     "overlapping runs": lambda f: rows(f, "rows[1] = ('q', '1 5 4 3')"),
     "runs out of range": lambda f: rows(f, "rows[1] = ('q', '18 5')"),
-    "a box outside the frame": answering("0.9 1270 0 30 40"),
-    "a score that is not a number": answering("nan 10 20 30 40"),
+    "a box outside the frame": answering("sample['annotations'] = '0.9 1270 0 30 40'"),
+    "a score that is not a number": answering("sample['annotations'] = 'nan 10 20 30 40'"),
     "predict twice": lambda f: frames(f, f"{LOOP}\n    environment.predict(sample)\n    environment.predict(sample)"),
     "next without predict": lambda f: frames(f, f"{LOOP}\n    pass"),
     "no predict at the end": lambda f: frames(

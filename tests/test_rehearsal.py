@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pond_contest
 import pytest
 from rehearsal_scenarios import LOOP, READ, SCENARIOS, WRITE, frames, ponds, rows
@@ -25,8 +26,8 @@ def table() -> dict[str, str]:
 
 
 def without_noise(text: str) -> str:
-    """Measured sizes stand as #."""
-    return re.sub(r"held [\d.]+ GB", "held # GB", text)
+    """What is measured stands as #."""
+    return re.sub(r"held [\d.]+ GB|take [\d.]+ min", "#", text)
 
 
 def fatal(findings) -> list[str]:
@@ -88,6 +89,35 @@ def test_a_loop_that_stops_early_is_told_from_one_that_forgets_to_predict(tmp_pa
     loop = f"{LOOP}\n    environment.predict(sample)\n    if sample['index'].item() == 2:\n        break"
     [said] = fatal(frames(tmp_path, loop))
     assert said.startswith("after 3 of 3 frames no next one is asked for, so nothing is submitted")
+
+
+FETCH = "from urllib.request import urlopen\ntry:\n    w = urlopen('https://example.org/w.pth')\nexcept OSError:\n    w = None"
+
+
+@pytest.mark.parametrize("where", ["", "if len(names) == 1:\n    "])
+def test_an_attempt_that_was_caught_stands_beside_the_failure_that_it_led_to(tmp_path, where):
+    fetch = FETCH if not where else f"w = []\n{where}" + FETCH.replace("\n", "\n    ")
+    said = [(f.text, f.fatal) for f in ponds(tmp_path, READ, fetch, "len(w)", WRITE).findings]
+    attempt, failure = said if not where else said[1:]
+    assert attempt[0].endswith("reaches for example.org, and there is no internet; the notebook goes on without")
+    assert failure[0].endswith("cell 3, line 1 (`len(w)`) raises TypeError: object of type 'NoneType' has no len()")
+
+
+def test_an_error_inside_the_api_is_told_for_what_it_is(tmp_path):
+    """The API's complaint stands near every line of it, and a traceback shows it."""
+    [said] = fatal(frames(tmp_path, f"{LOOP}\n    environment.predict(sample)", np.float32))
+    assert said.startswith(f"cell 2, line 1 (`{LOOP}`) raises ValueError: frame ")
+    assert said.endswith("has shape (4, 4, 3) and dtype float32, expected (H, W, 3) uint8")
+
+
+def test_a_next_without_predict_that_is_lived_through_hides_no_other_error(tmp_path):
+    twice = "rows = environment.iter_test()\nframe, sample = next(rows)\nassert next(rows) is None\nenvironment.predict(sample)"
+    asks = "cell 2, line 3 (`assert next(rows) is None`) asks for the next frame without a predict for the last, and gets None"
+    said = [(f.text, f.fatal) for f in frames(tmp_path, f"{twice}\nfor frame, sample in rows:\n    sample['boxes']")]
+    assert said == [
+        (f"{asks}; the notebook goes on", False),
+        ("cell 2, line 6 (`sample['boxes']`) raises KeyError: 'boxes'", True),
+    ]
 
 
 def test_answers_that_depend_on_the_others_are_found_by_one_item_alone(tmp_path):

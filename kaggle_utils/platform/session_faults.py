@@ -26,6 +26,7 @@ FAULTS = (
     "an attempt to reach the internet",
     "a write into the inputs",
     "wrong columns",
+    "wrong columns in an answer",
     "missing rows",
     "doubled rows",
     "reordered rows",
@@ -132,9 +133,14 @@ def _writing(run: Run) -> Iterator[Finding]:
 
 
 def _time_series(run: Run) -> Iterator[Finding]:
-    for place in run.noted("unanswered")[:1]:
-        yield Finding(f"{_where(place)} asks for the next frame without a predict for the last, and gets None")
     state, answered, frames = next((n["api"] for n in run.notes if "api" in n), ("", 0, 0))
+    for place in run.noted("unanswered")[:1]:
+        what = f"{_where(place)} asks for the next frame without a predict for the last, and gets None"
+        failed = "NoneType" in run.error["text"] if run.error else state == "asked"
+        yield Finding(what) if failed else Finding(f"{what}; the notebook goes on", fatal=False)
+    alone = run.error is None or "WrongColumns" in run.error["kinds"]  # else the error is another matter
+    for notes in _by_line(run.noted("answer")):
+        yield Finding(f"{_where(notes[0])} answers with {notes[0]['fault']}", fatal=alone)
     if run.error is None and state == "asked" and not run.noted("unanswered"):
         yield Finding(f"no predict at the end: frame {answered + 1} of {frames} is not answered, so nothing is submitted")
     if run.error is None and state == "answered":

@@ -2,7 +2,7 @@
 
 Every Python process of a rehearsed session loads this file as its ``sitecustomize``, programs that a
 notebook starts included. Python announces each connection, open file and started program before it
-happens (``sys.addaudithook``), and the stack then says which line of which cell is at work. What is seen
+happens (``sys.addaudithook``), the emulated time-series API what it puts up with, and the stack then says which line of which cell is at work. What is seen
 goes as lines of JSON to the file that ``KAGGLE_UTILS_GUARD_LOG`` names; input, working and temp lie below
 ``KAGGLE_UTILS_GUARD_ROOTS``. Where no fresh root could be
 made (``KAGGLE_UTILS_GUARD_CLOSED`` is set) the guard also refuses, with the errors Kaggle would give.
@@ -81,6 +81,10 @@ def _hook(event: str, arguments: tuple) -> None:
             _on_change(path)
         if event == "os.rename":
             _on_written(arguments[1])
+    elif event == "kaggle_utils.unanswered":
+        note("unanswered", **spot())
+    elif event == "kaggle_utils.answer":
+        note("answer", fault=arguments[0], **spot())
     elif event in _STARTS:
         os.environ["KAGGLE_UTILS_GUARD_SPOT"] = json.dumps(spot())
 

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import gc
 import json
-import re
 import sys
 import time
 import traceback
-from typing import Any, TextIO
+from typing import Any
 
 from kaggle_utils.platform import session_guard
 
 __all__ = ["main"]
-
-_COMPLAINT = re.compile(r"You must call `predict\(\)` successfully")  # the API prints it, and raises nothing
 
 
 def main(cells: str) -> int:
@@ -27,7 +24,6 @@ def main(cells: str) -> int:
     with open(cells, encoding="utf-8") as file:
         sources = json.load(file)
     shell = _shell()
-    sys.stdout = _Listening(sys.stdout)
     for number, source in enumerate(sources, start=1):
         if not _run(shell, number, source):
             return 1
@@ -82,21 +78,6 @@ def _interface() -> dict[str, Any]:
     module = sys.modules.get("kaggle_utils.platform.timeseries")
     found = [e for e in gc.get_objects() if type(e) is module.ReefEnvironment] if module else []
     return {"api": list(found[-1].progress)} if found else {}
-
-
-class _Listening:
-    """stdout that notes where the API's complaint was printed."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        if _COMPLAINT.search(text):
-            session_guard.note("unanswered", **session_guard.spot())
-        return self._stream.write(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 if __name__ == "__main__":

@@ -12,21 +12,36 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from kaggle_utils.errors import KitError
 from kaggle_utils.files import replacing
 from kaggle_utils.images import read_image
 from kaggle_utils.platform import runtime
 
-__all__ = ["GreatBarrierReef", "Progress", "ReefEnvironment", "SAMPLE_TEXT", "frame_paths", "reef_environment"]
+__all__ = [
+    "GreatBarrierReef",
+    "Progress",
+    "ReefEnvironment",
+    "SAMPLE_TEXT",
+    "WrongColumns",
+    "frame_paths",
+    "reef_environment",
+]
 
 SAMPLE_TEXT = "0.99 123 456 1 1"  # what the API's sample prediction holds for every frame
+_COLUMNS = ["index", "annotations"]  # of an answer, and of the submission
 Frames = Sequence[str | os.PathLike | np.ndarray]
 SUFFIXES = (".jpg", ".jpeg", ".png", ".npy")
+
+
+class WrongColumns(KitError):
+    """No submission can be written from the answers that were given."""
 
 
 class GreatBarrierReef:
@@ -98,7 +113,8 @@ class ReefEnvironment:
         The sample is a pandas.DataFrame of one row with columns ``index`` (the number of the frame)
         and ``annotations`` (:data:`SAMPLE_TEXT`), to be filled in and given to :meth:`predict`.
         Asked for the next frame before that, it prints a complaint and yields None. Asked once more
-        after the last prediction, it writes ``submission.csv`` and ends.
+        after the last prediction, it writes ``submission.csv`` and ends; raises WrongColumns where no
+        prediction has the sample's columns.
         """
         if self._state != "unopened":
             raise Exception("You can only iterate over `iter_test()` once.")
@@ -107,6 +123,7 @@ class ReefEnvironment:
             yield _pixels(frame), _sample(number)
             while self._state != "answered":
                 print("You must call `predict()` successfully before you can continue with `iter_test()`", flush=True)
+                sys.audit("kaggle_utils.unanswered", number)
                 yield None
         self._write()
         self._state = "done"
@@ -115,7 +132,7 @@ class ReefEnvironment:
         """Takes the answer for the frame handed out last: a pandas.DataFrame shaped as the sample.
 
         Raises Exception when no frame is waiting for an answer, when all have been answered, or when
-        it is no DataFrame. Like the real API it checks nothing else.
+        it is no DataFrame. Like the real API it checks nothing else; a rehearsal is told what is odd.
         """
         import pandas as pd
 
@@ -125,16 +142,19 @@ class ReefEnvironment:
             raise Exception("You must get the next test sample from `iter_test()` first.")
         if not isinstance(prediction, pd.DataFrame):
             raise Exception("You must provide a DataFrame.")
+        for fault in _faults(prediction):
+            sys.audit("kaggle_utils.answer", fault)
         self._answers.append(prediction.copy())
         self._state = "answered"
 
     def _write(self) -> None:
         import pandas as pd
 
-        columns = ["index", "annotations"]
-        table = pd.concat(self._answers) if self._answers else pd.DataFrame(columns=columns)
+        table = pd.concat(self._answers) if self._answers else pd.DataFrame(columns=_COLUMNS)
+        if not set(_COLUMNS) <= set(table):
+            raise WrongColumns(f"the answers have the columns {list(table)}, expected {_COLUMNS}")
         with replacing(Path(self._folder or ".", "submission.csv")) as part:
-            table[columns].to_csv(part, index=False)
+            table[_COLUMNS].to_csv(part, index=False)
 
 
 def reef_environment(
@@ -201,6 +221,15 @@ def _pixels(frame: str | os.PathLike | np.ndarray) -> np.ndarray:
         name = "a frame" if isinstance(frame, np.ndarray) else f"frame {os.fspath(frame)!r}"
         raise ValueError(f"{name} has shape {image.shape} and dtype {image.dtype}, expected (H, W, 3) uint8")
     return image
+
+
+def _faults(answer) -> Iterator[str]:
+    """What the API takes from a notebook though the submission will lack it."""
+    if not set(_COLUMNS) <= set(answer):
+        yield f"the columns {list(answer)}, expected {_COLUMNS}"
+    for column in _COLUMNS:
+        if column in answer and answer[[column]].isna().to_numpy().any():
+            yield f"NaN as {column}, which is written as nothing"
 
 
 def _sample(number: int):
