@@ -69,6 +69,7 @@ class KaggleServer:
         self.submissions: list[dict] = []
         self.allowed_today = 5
         self.push_error = ""  # a 200 answer that carries this error
+        self.rooms = 99  # sessions with a GPU at a time
         self.calls: list[tuple[str, dict]] = []
         self._trouble: dict[str, list[Exception]] = defaultdict(list)
         self._blobs: dict[str, dict] = {}
@@ -141,6 +142,8 @@ class KaggleServer:
         ref = f"{request['slug'].split('/')[0]}/{_slug(request.get('newTitle') or request['slug'].split('/')[1])}"
         if ref != request["slug"] and ref in self.kernels:
             raise Refusal(409, f"Notebook title '{request['newTitle']}' is already in use by another notebook")
+        if request.get("enableGpu") and sum(map(self._runs, self.kernels)) >= self.rooms:
+            return {"error": f"Maximum batch GPU session count of {self.rooms} reached."}
         versions = self.kernels.setdefault(ref, [])
         versions.append(request)
         url = f"https://www.kaggle.com/code/{ref}"
@@ -158,11 +161,17 @@ class KaggleServer:
             for kind, there in known.items()
         }
 
+    def _runs(self, ref: str) -> bool:
+        """Whether a session with a GPU goes on; looking at it lets it proceed, as asking for its status does."""
+        return bool(self.kernels[ref][-1].get("enableGpu")) and self._proceed(ref) in ("QUEUED", "RUNNING")
+
+    def _proceed(self, ref: str) -> str:
+        script = self.sessions[ref]
+        return script.pop(0) if len(script) > 1 else script[0]
+
     def _GetKernelSessionStatus(self, request: dict) -> dict:
         ref = self._kernel(request)
-        script = self.sessions[ref]
-        status = script.pop(0) if len(script) > 1 else script[0]
-        return {"status": status, "failureMessage": self.failures.get(ref)}
+        return {"status": self._proceed(ref), "failureMessage": self.failures.get(ref)}
 
     def _ListKernelSessionOutput(self, request: dict) -> dict:
         ref = self._kernel(request)

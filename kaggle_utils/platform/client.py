@@ -25,9 +25,10 @@ _ROOT = Path(__file__).resolve().parents[2]
 class KaggleFailure(KitError):
     """A call that did not succeed.
 
-    kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``unreachable``
-    (no answer, so it may or may not have arrived), ``sources`` (pushed, but without some of its
-    sources), ``run`` (a kernel ended badly), ``client`` (the client itself gave up)
+    kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``full`` (no
+    room for another session), ``unreachable`` (no answer, so it may or may not have arrived),
+    ``sources`` (pushed, but without some of its sources), ``run`` (a kernel ended badly), ``client``
+    (the client itself gave up)
     status: HTTP status, 0 where there is none
     """
 

@@ -7,10 +7,11 @@ What the service says is read from its answer, not from an exit code: a push may
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from kaggle_utils.platform import metadata
 from kaggle_utils.platform.client import KaggleFailure, ask
 from kaggle_utils.platform.stamping import Stamp, stamped
 
-__all__ = ["Pushed", "fetch", "log_tail", "send", "wait"]
+__all__ = ["PATIENCE", "Pushed", "fetch", "log_tail", "pauses", "send", "wait"]
 
 _REJECTED = {
     "datasets": "invalidDatasetSources",
@@ -30,7 +31,8 @@ _REJECTED = {
 }
 _OVER = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
 _LONGEST_PAUSE_S = 60.0
-_PATIENCE = 8  # polls in a row without an answer
+PATIENCE = 8  # calls in a row without an answer that are sat out
+_FULL = re.compile(r"session count of \d+ reached")  # "Maximum batch GPU session count of 2 reached."
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def _explained(wanted: str, failure: KaggleFailure) -> KaggleFailure:
 
 def _pushed(wanted: str, answer: dict) -> Pushed:
     if answer.get("error"):
-        raise KaggleFailure("refused", f"{wanted} was not pushed: Kaggle says {answer['error']!r}")
+        kind = "full" if _FULL.search(answer["error"]) else "refused"
+        raise KaggleFailure(kind, f"{wanted} was not pushed: Kaggle says {answer['error']!r}")
     url = answer.get("url", "")
     kernel = "/".join((answer.get("ref") or wanted).strip("/").split("/")[-2:])
     pushed = Pushed(kernel, answer.get("versionNumber", 0), url)
@@ -84,41 +87,51 @@ def _pushed(wanted: str, answer: dict) -> Pushed:
 def wait(
     kernels: Sequence[str], poll_s: float = 5.0, limit_hours: float = 24.0, progress: bool = False
 ) -> dict[str, str]:
-    """Waits until all kernels (owner/slug) have ended; kernel -> COMPLETE.
+    """Waits until all kernels (owner/slug) have ended; kernel -> how it failed, empty where it completed.
 
-    poll_s: first pause between looks, growing by half each time up to a minute
+    poll_s: first pause between two looks, see :func:`pauses`
     limit_hours: how long to wait in all, a queue included
     progress: show a line with what each is doing
-    Short losses of the connection are sat out. Raises KaggleFailure when a kernel did not complete,
-    with the tail of its log, once all have ended, or when the time is over (they run on).
+    How a kernel failed is a sentence and the tail of its log. Short losses of the connection are sat
+    out. Raises KaggleFailure when the time is over; the kernels run on.
     """
     end = time.monotonic() + 3600 * limit_hours
     with tqdm(total=len(kernels), disable=None if progress else True, unit="kernel") as bar:
-        states = _poll(list(kernels), lambda now: _show(bar, now), poll_s, end)
-    bad = [kernel for kernel, (state, _) in states.items() if state != "COMPLETE"]
-    if bad:
-        raise KaggleFailure("run", "\n".join(_account(kernel, *states[kernel]) for kernel in bad))
-    return {kernel: state for kernel, (state, _) in states.items()}
+        states = _poll(list(kernels), lambda now: _show(bar, now), pauses(poll_s), end)
+    return {kernel: "" if state == "COMPLETE" else _account(kernel, state, said) for kernel, (state, said) in states.items()}
 
 
-def _poll(kernels: list[str], show: Callable, pause: float, end: float) -> dict[str, list]:
-    silent = 0
+def pauses(first_s: float) -> Iterator[float]:
+    """Pauses between looks, in seconds: each half as long again as the one before, up to a minute.
+
+    >>> from itertools import islice
+    >>> list(islice(pauses(20), 5))
+    [20, 30.0, 45.0, 60.0, 60.0]
+    """
+    pause = first_s
     while True:
+        yield pause
+        pause = min(pause * 1.5, max(pause, _LONGEST_PAUSE_S))
+
+
+def _poll(kernels: list[str], show: Callable, waits: Iterator[float], end: float) -> dict[str, list]:
+    silent = 0
+    for pause in waits:
         try:
             states = ask("status", kernels=kernels)
             silent = 0
         except KaggleFailure as failure:
             silent += 1
-            if not failure.passing or silent >= _PATIENCE:
+            if not failure.passing or silent >= PATIENCE:
                 raise
         else:
             show(states)
             if all(state in _OVER for state, _ in states.values()):
                 return states
         if time.monotonic() + pause > end:
-            raise KaggleFailure("run", f"{', '.join(kernels)}: not over yet, they go on running; wait again later")
+            break
         time.sleep(pause)
-        pause = min(pause * 1.5, max(pause, _LONGEST_PAUSE_S))
+    raise KaggleFailure("run", f"{', '.join(kernels)}: not over yet, they go on running; wait again later")
 
 
 def _show(bar: tqdm, states: dict[str, list]) -> None:

@@ -1,0 +1,110 @@
+"""How to push, and what that comes to for one stage: a stamp for each kernel that is to be sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kaggle_utils.platform import parameters, receipts
+from kaggle_utils.platform.chain import Stage
+from kaggle_utils.platform.receipts import Receipt
+from kaggle_utils.platform.stamping import FANNED, Stamp, stamped
+
+__all__ = ["Order", "earlier_kernels", "folds", "stamps", "unsent_stamps"]
+
+
+def _runs() -> Path:
+    return Path(os.environ.get("KAGGLE_UTILS_RUNS", "runs"))
+
+
+@dataclass(frozen=True)
+class Order:
+    """How to push.
+
+    owner: account; None asks the environment and the client's credentials
+    accelerator: machine in place of the declared one, see :data:`metadata.ACCELERATORS`, or ``none``
+    overrides: texts ``name=value``; ``fold=0..4`` makes a kernel per fold
+    wait: wait for room, for the end, and fetch the outputs; ``files``: only names matching this expression
+    submit: wait, then submit the finished version, described by ``message``
+    resume: go on with the last push of this kernel (send what was not, wait, fetch, submit)
+    kernels, runs: the folders of kernels and of runs
+    poll_s: first pause between two looks, in seconds
+    report: called with each line of news; progress: show a bar while waiting
+    """
+
+    owner: str | None = None
+    accelerator: str | None = None
+    overrides: Sequence[str] = ()
+    wait: bool = False
+    files: str | None = None
+    submit: bool = False
+    message: str = ""
+    resume: bool = False
+    kernels: Path | None = None
+    runs: Path = field(default_factory=_runs)
+    poll_s: float = 5.0
+    report: Callable[[str], None] = lambda line: None
+    progress: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the end of the kernels is waited for."""
+        return self.wait or self.submit
+
+
+def stamps(found: Stage, content: Mapping, order: Order, sources: Mapping[str, Sequence[str]]) -> list[Stamp]:
+    """One for each kernel to push, each tried on a temporary copy, so that none fails after the first is sent.
+
+    content: the stage's metadata; sources: what was pushed for earlier stages, see
+    :func:`earlier_kernels`. Raises ValueError for what cannot be pushed in this way.
+    """
+    wide = parameters.ranges(order.overrides)
+    if wide - {FANNED}:
+        raise ValueError(f"{', '.join(sorted(wide))} cannot be fanned out, only {FANNED} can: stages find their folds")
+    every = parameters.fan_out(order.overrides)
+    made = [_stamp(order.owner, values, bool(wide), order.accelerator, sources) for values in every]
+    return _tried(found, made)
+
+
+def _stamp(owner: str, values: Mapping, fanned: bool, accelerator: str | None, sources: Mapping) -> Stamp:
+    return Stamp(owner, values, f"{FANNED}{values[FANNED]}" if fanned else "", accelerator, sources)
+
+
+def _tried(found: Stage, made: list[Stamp]) -> list[Stamp]:
+    for stamp in made:
+        with stamped(found.folder, stamp):
+            pass
+    return made
+
+
+def unsent_stamps(found: Stage, order: Order, last: Receipt, sources: Mapping[str, Sequence[str]]) -> list[Stamp]:
+    """One for each fold of the last push that Kaggle has not taken yet."""
+    every = ({**last.values(), FANNED: fold} for fold in last.unsent)
+    return _tried(found, [_stamp(order.owner, values, True, last.accelerator, sources) for values in every])
+
+
+def earlier_kernels(content: Mapping, order: Order) -> dict[str, list[str]]:
+    """Name of an earlier stage -> the kernels that were pushed from here for it, where there are any.
+
+    Raises ValueError for a stage some of whose folds were never sent: they would be missed in silence.
+    """
+    names = [source.split("/")[1] for source in content.get("kernel_sources", [])]
+    found = {name: receipts.recall(order.runs, order.owner, name) for name in names}
+    for name, last in found.items():
+        if last.unsent:
+            note = receipts.receipt_file(order.runs, order.owner, name)
+            how = f"`kaggle-utils push {name} --resume` sends them"
+            raise ValueError(f"{name}: {folds(last.unsent)} not sent yet; {how} (noted in {note})")
+    return {name: [kernel.kernel for kernel in last.kernels] for name, last in found.items() if last.kernels}
+
+
+def folds(numbers: Iterable[int]) -> str:
+    """Folds in words.
+
+    >>> folds([2, 3, 4]), folds([2])
+    ('folds 2, 3, 4 were', 'fold 2 was')
+    """
+    told = [str(number) for number in numbers]
+    return f"fold {told[0]} was" if len(told) == 1 else f"folds {', '.join(told)} were"

@@ -1,0 +1,68 @@
+"""The kernels of a stage sent one after another, each noted as soon as Kaggle has taken it.
+
+Kaggle runs only so many sessions of an account at a time (two with a GPU) and refuses the next push
+with a good answer that carries an error. Who waits anyway waits for room, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from kaggle_utils.platform import receipts
+from kaggle_utils.platform.chain import Stage
+from kaggle_utils.platform.client import KaggleFailure
+from kaggle_utils.platform.kernels import PATIENCE, Pushed, pauses, send
+from kaggle_utils.platform.order import Order, folds
+from kaggle_utils.platform.stamping import FANNED, Stamp
+
+__all__ = ["send_all"]
+
+_LONGEST_S = 24 * 3600.0  # of waiting for room for one kernel; a session ends after 12 hours
+
+
+def send_all(found: Stage, stamps: Sequence[Stamp], order: Order) -> list[Pushed]:
+    """Sends a kernel for each stamp; what Kaggle took.
+
+    Without ``order.waits`` it ends at the first that there is no room for. Raises KaggleFailure; what was
+    taken before stays noted, and so does what is still to be sent.
+    """
+    pushed: list[Pushed] = []
+    for number, stamp in enumerate(stamps):
+        try:
+            kernel = _taken(found, stamp, order)
+        except KaggleFailure as failure:
+            raise _with_the_rest(failure, found, stamps[number:] if pushed or order.resume else []) from None
+        receipts.record(order.runs, found.name, kernel, stamp, stamps[number + 1 :])
+        order.report(f"{kernel.kernel} version {kernel.version} pushed: {kernel.url}")
+        pushed.append(kernel)
+    return pushed
+
+
+def _taken(found: Stage, stamp: Stamp, order: Order) -> Pushed:
+    """Sends a kernel, when there is room for it if the order waits.
+
+    A push that is not answered is not repeated, for it may have arrived; but once Kaggle has said that
+    there is no room, a lost connection is sat out.
+    """
+    full, lost, waits, end = False, 0, pauses(order.poll_s), time.monotonic() + _LONGEST_S
+    while True:
+        try:
+            return send(found.folder, stamp)
+        except KaggleFailure as failure:
+            lost = 0 if failure.kind == "full" else lost + 1
+            sat_out = failure.kind == "full" or (full and failure.passing and lost < PATIENCE)
+            if not (order.waits and sat_out and time.monotonic() < end):
+                raise
+            if not full:
+                order.report(f"{failure}; trying again until there is room")
+            full = True
+        time.sleep(next(waits))
+
+
+def _with_the_rest(failure: KaggleFailure, found: Stage, rest: Sequence[Stamp]) -> KaggleFailure:
+    if not rest:
+        return failure
+    unsent = folds(stamp.values[FANNED] for stamp in rest)
+    how = f"`kaggle-utils push {found.name} --resume` sends what is left, with --wait as soon as there is room"
+    return KaggleFailure(failure.kind, f"{failure}; {unsent} not sent: {how}", failure.status)
