@@ -23,6 +23,7 @@ __all__ = [
     "augmentation",
     "known_sets",
     "pixel_augmentation",
+    "require_fit",
     "split_sets",
 ]
 
@@ -54,13 +55,15 @@ PIXEL_SETS: dict[str, list[tuple[str, dict]]] = {
 }  # fmt: skip
 
 COLOUR_SETS = {"grayscale"}  # those that need 3 channels
+SQUARE_SETS = {"dihedral"}  # those that need square images
+MULTIPLE = 32  # of which the sides of a crop are multiples, as encoders want them
 
 _CUBIC, _REFLECT = 2, 4  # OpenCV's numbers: cubic interpolation, borders mirrored
 
 GEOMETRY_SETS: dict[str, list[tuple[str, dict]]] = {
     "flips": [("HorizontalFlip", {"p": 0.5}), ("VerticalFlip", {"p": 0.5})],
     "dihedral": [("D4", {"p": 1.0})],  # flips and quarter turns; for square images
-    "crop": [("RandomCrop", {"pad_if_needed": True, "p": 1.0})],  # a window as it is
+    "crop": [("RandomCrop", {"side": 0.75})],  # always a window of this part of each side, as it is: a smaller input
     "crop_rescale": [("RandomResizedCrop", {"scale": (0.4, 1.0), "interpolation": _CUBIC, "p": 0.7})],
     "rotate_rescale": [
         ("Affine", {"rotate": (-20, 20), "scale": (0.8, 1.25), "translate_percent": (-0.1, 0.1), "keep_ratio": True,
@@ -107,10 +110,10 @@ def augmentation(
     """A function (image, masks, draw) -> (image, masks), in which both move alike.
 
     name: keys of PIXEL_SETS and GEOMETRY_SETS joined by '+', applied in this order
-    size: (width, height) of images as they are asked for; what ``crop`` and ``crop_rescale`` give
+    size: (width, height) of the images; all come out in this size, or with ``crop`` all in a smaller one
     image: (H, W, 3) uint8 RGB, or (H, W, 1) with ``channels`` 1; masks: (H, W, C), or None where there are none
     draw: seed of this one call, None for no augmentation; the same draw gives the same anywhere
-    Raises ValueError for an unknown name, and for a set that needs colours where there are none.
+    Raises ValueError for an unknown name, and for a set that needs colours or square images where there are none.
 
     >>> flipped = augmentation("flips", size=(2, 1))
     >>> image = np.array([[[1], [2]]], np.uint8).repeat(3, axis=2)
@@ -118,14 +121,10 @@ def augmentation(
     [1, 2]
     """
     steps = _steps(name, PIXEL_SETS | GEOMETRY_SETS)
-    colours = [part for part in name.split("+") if part in COLOUR_SETS]
-    if channels == 1 and colours:
-        raise ValueError(f"augmentations is {name!r}, {colours} needs pictures of 3 channels, these have 1")
+    require_fit(name, size, channels)
     whole = _composed(steps, size, 0)
 
-    def augmented(
-        image: np.ndarray, masks: np.ndarray | None, draw: int | None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def augmented(image: np.ndarray, masks: np.ndarray | None, draw: int | None) -> tuple[np.ndarray, np.ndarray | None]:
         if whole is None or draw is None:
             return image, masks
         whole.set_random_seed(draw)
@@ -134,6 +133,18 @@ def augmentation(
         return made["image"], None if masks is None else made["mask"].reshape(*made["image"].shape[:2], -1)
 
     return augmented
+
+
+def require_fit(name: str, size: tuple[int, int], channels: int = 3) -> None:
+    """ValueError where a set cannot be had of images of this size, (width, height), and so many channels.
+
+    >>> require_fit("flips+dihedral", (480, 480))
+    """
+    parts = name.split("+")
+    if channels == 1 and (colours := [part for part in parts if part in COLOUR_SETS]):
+        raise ValueError(f"augmentations is {name!r}, {colours} needs pictures of 3 channels, these have 1")
+    if size[0] != size[1] and (turns := [part for part in parts if part in SQUARE_SETS]):
+        raise ValueError(f"augmentations is {name!r}, {turns} needs square pictures, these are {size[0]}x{size[1]}")
 
 
 def known_sets(name: str, sets: Mapping[str, Any]) -> list[str]:
@@ -153,15 +164,19 @@ def _composed(steps: list[tuple[str, dict]], size: tuple[int, int] | None, seed:
         return None
     import albumentations
 
-    made = [getattr(albumentations, kind)(**arguments, **_sized(kind, size)) for kind, arguments in steps]
+    made = []
+    for kind, arguments in steps:
+        arguments, size = _sized(kind, arguments, size)
+        made.append(getattr(albumentations, kind)(**arguments))
     return albumentations.Compose(made, seed=seed)
 
 
-def _sized(kind: str, size: tuple[int, int] | None) -> dict:
-    """What a transform needs to know of the size, (width, height)."""
+def _sized(kind: str, arguments: dict, size: tuple[int, int] | None) -> tuple[dict, tuple[int, int] | None]:
+    """A transform's arguments for images of (width, height), and the size that it leaves."""
     if kind == "RandomCrop":
-        return {"height": size[1], "width": size[0]}
+        width, height = (max(1, round(side * arguments["side"] / MULTIPLE)) * MULTIPLE for side in size)
+        return {"height": height, "width": width, "pad_if_needed": True, "p": 1.0}, (width, height)
     if kind == "RandomResizedCrop":
         shape = size[0] / size[1]
-        return {"size": (size[1], size[0]), "ratio": (0.9 * shape, 1.1 * shape)}
-    return {}
+        return {"size": (size[1], size[0]), "ratio": (0.9 * shape, 1.1 * shape)} | arguments, size
+    return arguments, size

@@ -16,14 +16,17 @@ from kaggle_utils.augment import (
 )
 from kaggle_utils.mixing import cutmix, mixing, mixup  # noqa: E402
 
-WIDTH, HEIGHT = 48, 32
+WIDTH, HEIGHT = 96, 64
+
+
+SEEN = {"crop": (64, 64)} | {name: (HEIGHT, WIDTH) for name in (PIXEL_SETS | GEOMETRY_SETS) if name != "crop"}
 
 
 def marked() -> tuple[np.ndarray, np.ndarray]:
     """A dark picture with a bright block, and the block's mask among four."""
     image, masks = np.zeros((HEIGHT, WIDTH, 3), np.uint8), np.zeros((HEIGHT, WIDTH, 4), np.uint8)
-    image[6:20, 10:34] = 255
-    masks[6:20, 10:34, 2] = 1
+    image[12:40, 20:68] = 255
+    masks[12:40, 20:68, 2] = 1
     return image, masks
 
 
@@ -33,10 +36,28 @@ def test_masks_go_where_their_pixels_go(name):
     change, moved = augmentation(name, (WIDTH, HEIGHT)), 0
     for draw in range(8):
         seen, truth = change(image, masks, draw)
-        assert seen.shape == (HEIGHT, WIDTH, 3) and truth.shape == (HEIGHT, WIDTH, 4) and not truth[..., [0, 1, 3]].any()
+        assert seen.shape == (*SEEN[name], 3) and truth.shape == (*SEEN[name], 4) and not truth[..., [0, 1, 3]].any()
         assert ((seen[..., 0] > 127) == (truth[..., 2] > 0)).mean() > 0.95
         moved += not np.array_equal(truth, masks)
-    assert moved >= 3 or name == "crop"
+    assert moved >= 3
+
+
+def test_a_crop_is_a_window_of_the_picture_as_it_is_wherever_it_lies():
+    """Three quarters of 640x448 are 480x336, the nearest multiples of 32 480x320 (336 / 32 = 10.5, even)."""
+    image = np.random.default_rng(0).integers(0, 256, (448, 640, 3), np.uint8)
+    change, corners = augmentation("crop", (640, 448)), set()
+    for draw in range(20):
+        seen, masks = change(image, image[..., :1], draw)
+        assert seen.shape == (320, 480, 3) and np.array_equal(seen[..., :1], masks)
+        y, x = np.argwhere((image[:129, :161] == seen[0, 0]).all(2))[0]
+        assert np.array_equal(image[y : y + 320, x : x + 480], seen)
+        corners.add((int(y), int(x)))
+    assert len(corners) > 15
+
+
+def test_what_follows_a_crop_keeps_its_size():
+    change = augmentation("crop+crop_rescale+rotate_rescale", (WIDTH, HEIGHT))
+    assert {change(*marked(), draw)[0].shape for draw in range(12)} == {(*SEEN["crop"], 3)}
 
 
 def test_quarter_turns_turn_masks_as_well():
@@ -61,12 +82,17 @@ def test_grey_pictures_keep_their_one_channel(name):
     change = augmentation(name, (WIDTH, HEIGHT), channels=1)
     for draw in range(4):
         seen, truth = change(image[..., :1], masks, draw)
-        assert seen.shape == (HEIGHT, WIDTH, 1) and seen.dtype == np.uint8 and truth.shape == (HEIGHT, WIDTH, 4)
+        assert seen.shape == (*SEEN[name], 1) and seen.dtype == np.uint8 and truth.shape == (*SEEN[name], 4)
 
 
 def test_a_set_that_needs_colours_is_refused_for_grey_pictures():
     with pytest.raises(ValueError, match=r"'flips\+grayscale', \['grayscale'\] needs pictures of 3 channels, these have 1"):
         augmentation("flips+grayscale", (WIDTH, HEIGHT), channels=1)
+
+
+def test_quarter_turns_are_refused_where_pictures_are_not_square():
+    with pytest.raises(ValueError, match=r"'clahe\+dihedral', \['dihedral'\] needs square pictures, these are 96x64"):
+        augmentation("clahe+dihedral", (WIDTH, HEIGHT))
 
 
 def test_a_draw_names_its_result_whatever_came_before():
