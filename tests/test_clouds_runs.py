@@ -70,8 +70,8 @@ def test_missing_weights_and_missing_runs_are_named(trained: Trained, tmp_path) 
 def test_a_decision_knows_the_weights_it_was_measured_with(trained: Trained) -> None:  # noqa: F811
     noted = clouds_runs.fingerprints([trained.output])
     clouds_runs.require_same_weights(noted, [trained.output])
-    with pytest.raises(ValueError, match="weights at 96x64 are not those"):
-        clouds_runs.require_same_weights({"96x64": noted["96x64"][::-1]}, [trained.output])
+    with pytest.raises(ValueError, match="weights at 96x64 last are not those"):
+        clouds_runs.require_same_weights(noted | {"96x64 last": noted["96x64 last"][::-1]}, [trained.output])
 
 
 def test_folds_of_other_images_are_refused(trained: Trained, tmp_path) -> None:  # noqa: F811

@@ -149,12 +149,17 @@ def first_fold_images(folders: Iterable[Path]) -> list[str]:
 
 
 def fingerprints(folders: Iterable[Path]) -> dict[str, list[str]]:
-    """{"480x320": SHA-1 of each fold's weights}: what a decision was measured with."""
-    return {f"{w}x{h}": [fingerprint(path) for path in paths] for (w, h), paths in trained_models(folders).items()}
+    """{"480x320 best": SHA-1 of each fold's weights}, of each checkpoint: what a decision was measured with."""
+    folders = list(folders)
+    return {
+        f"{w}x{h} {checkpoint}": [fingerprint(path.with_name(f"{checkpoint}.pth")) for path in paths]
+        for (w, h), paths in trained_models(folders).items()
+        for checkpoint in trained_parameters(folders)["checkpoints"]
+    }
 
 
 def require_same_weights(noted: Mapping[str, Sequence[str]], folders: Iterable[Path]) -> None:
     """ValueError when the weights are not those that a decision was measured with; noted: their fingerprints."""
-    for size, found in fingerprints(folders).items():
-        if list(noted.get(size, [])) != found:
-            raise ValueError(f"the weights at {size} are not those the decision was measured with: run 3_decide again")
+    for name, found in fingerprints(folders).items():
+        if list(noted.get(name, [])) != found:
+            raise ValueError(f"the weights at {name} are not those the decision was measured with: run 3_decide again")

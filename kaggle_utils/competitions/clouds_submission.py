@@ -6,8 +6,10 @@ validate, the first fold's models predict the training pictures they have not se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from kaggle_utils.mask_scorecard import MaskScorecard
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
 __all__ = ["Asked", "asked_images", "predicted_masks", "report"]
 
@@ -52,7 +55,10 @@ def asked_images(folder: Path, stage_folders: Iterable[Path], validate: bool = F
     images = clouds.test_images(folder)
     missing = images["image"][~images["exists"]]
     if len(missing):
-        raise ValueError(f"{len(missing)} of {len(images)} test pictures are not there, the first is {missing.iloc[0]}")
+        raise ValueError(
+            f"{len(missing)} of {len(images)} test pictures are not there, the first is {missing.iloc[0]}; "
+            "with validate=True the training pictures that the first fold left out are predicted and scored instead"
+        )
     return Asked("the test", images)
 
 
@@ -73,7 +79,11 @@ def predicted_masks(
     """
     from tqdm import tqdm
 
-    members = [_members(name, asked, stage_folders, cache, device, batch) for name in decision.merge.sets]
+    from kaggle_utils.models import load_model
+
+    loaded = functools.cache(partial(load_model, device=device))  # views share their models
+    stages = list(stage_folders)
+    members = [_members(name, asked, stages, cache, loaded, batch, device) for name in decision.merge.sets]
     batches = tqdm(zip(*members, strict=True), total=-(-len(asked.images) // batch), desc="batches", disable=not progress)
     for sets in batches:
         for masks, labels in zip(zip(*(m for m, _ in sets), strict=True), zip(*(n for _, n in sets), strict=True), strict=True):
@@ -81,17 +91,17 @@ def predicted_masks(
 
 
 def _members(
-    name: str, asked: Asked, stage_folders: Iterable[Path], cache: Path, device: str, batch: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    name: str, asked: Asked, stage_folders: list[Path], cache: Path, loaded: Callable[[Path], nn.Module], batch: int,
+    device: str,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
     """(masks (B, 4, 350, 525), labels (B, 4)) of one prediction set, batch by batch, the mean over the folds."""
     from kaggle_utils.competitions.clouds_training import parsed_name, predictions
-    from kaggle_utils.models import load_model
 
     size, view, checkpoint = parsed_name(name)
     weights = [path.with_name(f"{checkpoint}.pth") for path in trained_models(stage_folders)[size]]
     grayscale = trained_parameters(stage_folders).get("grayscale", False)  # outputs from before there was a choice
     images = cached_frames(asked.images["path"].tolist(), cache, size, grayscale=grayscale)
-    models = [load_model(path, device) for path in (weights if asked.texts is None else weights[:1])]
+    models = [loaded(path) for path in (weights if asked.texts is None else weights[:1])]
     rows = range(len(images))
     for answers in zip(*(predictions(model, images, rows, view, batch, device) for model in models), strict=True):
         yield tuple(sum(parts) / len(parts) for parts in zip(*(answer for _, answer in answers), strict=True))
