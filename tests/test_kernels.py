@@ -92,6 +92,13 @@ def test_a_push_cut_in_the_middle_may_have_arrived_and_is_not_repeated(service, 
     assert service.names() == ["SaveKernel"]
 
 
+def test_a_push_that_a_gateway_did_not_answer_may_have_arrived_too(service, quick_client, pond):
+    service.fail("SaveKernel", 504, "Gateway Timeout")
+    with pytest.raises(KaggleFailure, match="HTTP 504.*may have arrived all the same"):
+        send(pond / "pond-2-train", Stamp("me"))
+    assert service.names() == ["SaveKernel"]
+
+
 def test_a_kernel_kept_under_another_name_is_a_failure(service, pond, eda_is_there, monkeypatch):
     monkeypatch.setattr("kaggle_server._slug", lambda title: "pond-2-train-again")
     with pytest.raises(KaggleFailure, match="keeps me/pond-2-train as me/pond-2-train-again"):

@@ -192,6 +192,19 @@ def test_the_finished_version_is_submitted_and_the_rest_of_the_day_shown(service
     assert news[-2:] == [f"Successfully submitted to {COMPETITION}", "submissions left today: 4"]
 
 
+def test_a_submission_that_a_gateway_did_not_answer_may_have_been_counted(service, ready):
+    service.fail("CreateCodeSubmission", 502)
+    with pytest.raises(KaggleFailure, match="was not submitted to .*it may have been counted all the same"):
+        push("pond-3-submit", ready)
+
+
+def test_a_submission_that_was_counted_is_no_failure_when_the_rest_of_the_day_is_not_told(service, ready, news):
+    service.fail("GetSubmissionLimits", 500)
+    push("pond-3-submit", ready)
+    assert len(service.submissions) == 1
+    assert news[-1].startswith("it is submitted; how many submissions are left today was not told: ")
+
+
 def test_a_kernel_that_failed_is_not_submitted(service, ready):
     service.sessions["me/pond-3-submit"] = ["ERROR"]
     with pytest.raises(KaggleFailure, match="pond-3-submit ended with ERROR"):

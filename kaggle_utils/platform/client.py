@@ -39,7 +39,12 @@ class KaggleFailure(KitError):
     @property
     def passing(self) -> bool:
         """Whether the same call may well succeed a little later."""
-        return self.kind == "unreachable" or self.status == 429 or self.status >= 500
+        return self.uncertain or self.status == 429
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether Kaggle may have done what was asked all the same: no answer, or one of a gateway's."""
+        return self.kind == "unreachable" or self.status >= 500
 
 
 def ask(call: str, limit_s: float = 120.0, **arguments: Any) -> Any:

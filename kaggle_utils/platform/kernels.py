@@ -63,7 +63,7 @@ def _explained(wanted: str, failure: KaggleFailure) -> KaggleFailure:
     advice = ""
     if failure.status == 409:
         advice = "; another notebook of yours has this title, perhaps under an older slug: rename or delete it"
-    if failure.kind == "unreachable":
+    if failure.uncertain:
         advice = f"; the push may have arrived all the same: look at https://www.kaggle.com/code/{wanted} first"
     return KaggleFailure(failure.kind, f"{wanted} was not pushed: {failure}{advice}", failure.status)
 

@@ -89,4 +89,8 @@ def _wanted(pattern: str | None) -> bool:
 
 def _submit(competition: str, kernel: Pushed, order: Order) -> None:
     order.report(submissions.submit(competition, kernel.kernel, kernel.version, order.message))
-    order.report(f"submissions left today: {submissions.remaining(competition)}")
+    try:
+        left = f"submissions left today: {submissions.remaining(competition)}"
+    except KaggleFailure as failure:
+        left = f"it is submitted; how many submissions are left today was not told: {failure}"
+    order.report(left)

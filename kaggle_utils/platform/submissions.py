@@ -18,7 +18,7 @@ def submit(competition: str, kernel: str, version: int, message: str = "") -> st
     try:
         return ask("submit", **order, message=message or f"{kernel} version {version}").get("message", "submitted")
     except KaggleFailure as failure:
-        advice = "; it may have been counted all the same" if failure.kind == "unreachable" else ""
+        advice = "; it may have been counted all the same" if failure.uncertain else ""
         text = f"{kernel} version {version} was not submitted to {competition}: {failure}{advice}"
         raise KaggleFailure(failure.kind, text, failure.status) from None
 
