@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch.nn import functional
 
-__all__ = ["LOSSES", "balance", "bce", "dice", "dice_batch", "focal", "loss", "lovasz", "masks_and_labels"]
+__all__ = ["LOSSES", "balance", "bce", "dice", "dice_batch", "focal", "loss", "lovasz", "masks_alone", "masks_and_labels"]
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -116,11 +116,11 @@ def loss(name: str, weights: Sequence[float] | None = None, **options) -> Loss:
         raise ValueError(f"loss is {name!r}, {unknown} is not among {', '.join(LOSSES)}")
     if weights is not None and len(weights) != len(names):
         raise ValueError(f"weights are {list(weights)}, expected {len(names)} for {name!r}")
-    known = [set(inspect.signature(LOSSES[part]).parameters) & set(options) for part in names]
-    if useless := set(options) - set().union(*known):
-        raise ValueError(f"options {sorted(useless)} are known to no part of {name!r}")
+    known = [list(inspect.signature(LOSSES[part]).parameters)[2:] for part in names]
+    if useless := sorted(set(options).difference(*known)):
+        raise ValueError(f"options {useless} are known to no part of {name!r}, which knows {', '.join(sum(known, [])) or 'none'}")
     parts = [
-        (weight, LOSSES[part], {option: options[option] for option in mine})
+        (weight, LOSSES[part], {option: options[option] for option in mine if option in options})
         for weight, part, mine in zip(weights or [1.0] * len(names), names, known, strict=True)
     ]
 
@@ -142,6 +142,15 @@ def masks_and_labels(masks: Loss, labels: Loss, weight: float = 1.0) -> Callable
     1.3863
     """
     return lambda outputs, targets: masks(outputs[0], targets[0]) + weight * labels(outputs[1], targets[1])
+
+
+def masks_alone(masks: Loss) -> Callable:
+    """The loss of a model without a label head: (masks, (their targets, labels)) -> masks'.
+
+    >>> masks_alone(loss("bce"))(torch.full((1, 1, 1, 1), 20.0), (torch.ones(1, 1, 1, 1), torch.zeros(1, 1))) < 1e-6
+    tensor(True)
+    """
+    return lambda outputs, targets: masks(outputs, targets[0])
 
 
 def balance(positives: Sequence[int], rows: int, power: float = 1.0) -> list[float]:

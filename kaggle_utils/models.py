@@ -23,7 +23,7 @@ from kaggle_utils.checkpoints import load_weights
 from kaggle_utils.group_norm import with_group_norm
 from kaggle_utils.plain_json import plain
 
-__all__ = ["ModelParameters", "Network", "architectures", "build", "load_model"]
+__all__ = ["ModelParameters", "Network", "architectures", "build", "load_model", "side_multiple"]
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of a channel each, of images from 0 to 1
 IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -128,6 +128,17 @@ def build(parameters: ModelParameters, seed: int = 0) -> Network:
     if p.norm != "batch":
         with_group_norm(model, keep=() if p.norm == "group everywhere" else ("net.encoder",))
     return model
+
+
+def side_multiple(parameters: ModelParameters) -> int:
+    """Pixels of which both sides of a picture must be a multiple for this segmenter; raises ValueError as :func:`build` does.
+
+    >>> side_multiple(ModelParameters("fpn", "resnet18")), side_multiple(ModelParameters("unet", "resnet18"))
+    (32, 1)
+    """
+    with torch.random.fork_rng(devices=[]):
+        net = _segmenter(parameters)
+    return net.encoder.output_stride if getattr(net, "requires_divisible_input_shape", True) else 1
 
 
 def load_model(path: Path, device: str = "cpu") -> Network:

@@ -120,7 +120,8 @@ def test_a_label_head_has_a_loss_of_its_own(case):
 def test_mistakes_are_named(case):
     for wrong, match in [
         (lambda: loss("bce+diec"), "'diec'"),
-        (lambda: loss("dice", gamma=2.0), "'gamma'"),
+        (lambda: loss("dice", gamma=2.0), r"\['gamma'\] are known to no part of 'dice', which knows smooth"),
+        (lambda: loss("bce+dice", targets=1), r"\['targets'\].*which knows pos_weight, smoothing, smooth"),
         (lambda: loss("bce+dice", weights=(1,)), "expected 2"),
         (lambda: loss("bce")(torch.zeros(1, 2), torch.zeros(1, 3)), r"\(1, 3\).*\(1, 2\)"),
         (lambda: balance([3, 0], rows=10), "class 1 has 0"),

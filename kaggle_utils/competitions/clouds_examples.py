@@ -84,7 +84,8 @@ class DiceMetric:
     fewest: float
 
     def __call__(self, predicted: Iterable[tuple[np.ndarray, Any]]) -> dict[str, float]:
-        pairs = (pair for rows, (masks, _) in predicted for pair in zip(rows, masks, strict=True))
+        found = ((rows, answer[0] if isinstance(answer, tuple) else answer) for rows, answer in predicted)
+        pairs = (pair for rows, masks in found for pair in zip(rows, masks, strict=True))
         mean = np.mean([self._image(row, masks) for row, masks in pairs], axis=(0, 2))  # (L,)
         return {"dice": float(mean.max()), "level": LEVELS[int(mean.argmax())]}
 

@@ -7,13 +7,17 @@ Three sets of parameters side by side: what is particular to this competition (h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from kaggle_utils.models import ModelParameters
+from kaggle_utils.augment import require_fit, split_sets
+from kaggle_utils.competitions.clouds import CLASSES
+from kaggle_utils.losses import loss, masks_alone, masks_and_labels
+from kaggle_utils.models import ModelParameters, side_multiple
 from kaggle_utils.plain_json import plain
 from kaggle_utils.training_parameters import TrainingParameters
+from kaggle_utils.tta_batches import in_views
 
 __all__ = ["CloudsParameters", "CloudsRun", "SAMPLE", "SMOKE"]
 
@@ -25,8 +29,11 @@ class CloudsParameters:
     sizes: tuple[tuple[int, int], ...] = ((480, 320),)  # (width, height) of the input; a model a size: the image pyramid
     grayscale: bool = False  # pictures of one channel: a third of the disk; the model's channels follow
     loss: str = "bce+dice"  # of the masks; names of kaggle_utils.losses joined by +
-    label_weight: float = 0.5  # of the label head's loss beside the masks'
-    augmentations: str = "brightness_contrast+flips+rotate_rescale"  # sets of kaggle_utils.augment
+    loss_weights: tuple[float, ...] = ()  # one a part of the loss; none: 1 each
+    loss_options: Mapping[str, Any] = field(default_factory=dict)  # pos_weight, smoothing, smooth, gamma, alpha
+    label_weight: float = 0.5  # of the label head's cross entropy beside the masks' loss
+    label_options: Mapping[str, Any] = field(default_factory=dict)  # its pos_weight and smoothing
+    augmentations: str = "brightness_contrast+flips+rotate_rescale"  # sets of kaggle_utils.augment, of batches included
     views: tuple[str, ...] = ("identity", "hflip")  # each predicted and stored by itself: 4 GB for all images
     checkpoints: tuple[str, ...] = ("best",)  # or best and last: the last epoch's weights are another member
     fewest: float = 0.03  # while training, masks below this share of the picture count as empty
@@ -39,6 +46,14 @@ class CloudsRun:
     clouds: CloudsParameters = CloudsParameters()
     model: ModelParameters = field(default_factory=lambda: ModelParameters(classes=4, labels=4))
     training: TrainingParameters = TrainingParameters()
+
+    def loss(self) -> Callable:
+        """What is trained on: (outputs, (masks, labels)) -> scalar. Raises ValueError for names and options not known."""
+        c = self.clouds
+        masks = loss(c.loss, c.loss_weights or None, **_fitting(c.loss_options, self.model.classes))
+        if not self.model.labels:
+            return masks_alone(masks)
+        return masks_and_labels(masks, loss("bce", **_fitting(c.label_options, self.model.labels)), c.label_weight)
 
     @classmethod
     def chosen(cls, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> CloudsRun:
@@ -59,7 +74,29 @@ class CloudsRun:
         run = cls(**parts)
         sizes = tuple((int(width), int(height)) for width, height in run.clouds.sizes)
         model = replace(run.model, channels=1 if run.clouds.grayscale else 3)
-        return cls(replace(run.clouds, sizes=sizes), model, run.training)
+        run = cls(replace(run.clouds, sizes=sizes), model, run.training)
+        run.require_possible()
+        return run
+
+    def require_possible(self) -> None:
+        """ValueError for what would else fail hours later: names not known, and choices that do not fit each other."""
+        c, m = self.clouds, self.model
+        self.loss()
+        in_views(c.views)
+        pictures, batches = split_sets(c.augmentations)
+        if "mixup" in batches and "lovasz" in c.loss:
+            raise ValueError(f"augmentations is {c.augmentations!r}, but the loss {c.loss!r} wants masks of 0 and 1: leave out mixup")
+        if odd := [name for name in c.checkpoints if name not in ("best", "last")]:
+            raise ValueError(f"checkpoints has {odd[0]!r}, expected best or last")
+        if m.architecture == "classifier" or m.classes != len(CLASSES) or m.labels not in (0, len(CLASSES)):
+            made = f"architecture {m.architecture}, classes={m.classes}, labels={m.labels}"
+            raise ValueError(f"the model is {made}, expected masks of {len(CLASSES)} classes, and {len(CLASSES)} labels or 0")
+        for size in c.sizes:
+            require_fit(pictures, size, m.channels)
+        multiple = 1 if all(side % 32 == 0 for size in c.sizes for side in size) else side_multiple(m)
+        for width, height in c.sizes:
+            if width % multiple or height % multiple:
+                raise ValueError(f"sizes has {width}x{height}, {m.architecture} expects multiples of {multiple} pixels")
 
     def plain(self) -> dict[str, Any]:
         """All of them by name, in JSON's own types."""
@@ -69,6 +106,14 @@ class CloudsRun:
         """Names and values that differ from the defaults."""
         defaults = CloudsRun().plain()
         return {name: value for name, value in self.plain().items() if value != defaults[name]}
+
+
+def _fitting(options: Mapping[str, Any], classes: int) -> Mapping[str, Any]:
+    """The options of a loss; ValueError where a weight of positives is of other classes."""
+    weight = options.get("pos_weight", 1.0)
+    if not isinstance(weight, (int, float)) and len(weight) != classes:
+        raise ValueError(f"pos_weight is {list(weight)}, expected one number or {classes}")
+    return options
 
 
 # Two CPU cores, a few minutes: networks of half a million weights on small pictures, from random weights.

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from kaggle_utils.augment import split_sets
 from kaggle_utils.checkpoints import load_weights
 from kaggle_utils.competitions.clouds import CLASSES, SUBMISSION_SHAPE, CloudsData
 from kaggle_utils.competitions.clouds_examples import CloudExamples, DiceMetric, cached_masks
@@ -32,7 +33,7 @@ from kaggle_utils.files import fingerprint
 from kaggle_utils.fold_runs import each_fold
 from kaggle_utils.frame_cache import cached_frames
 from kaggle_utils.inference import predict
-from kaggle_utils.losses import loss, masks_and_labels
+from kaggle_utils.mixing import mixing
 from kaggle_utils.models import build
 from kaggle_utils.prediction_store import PredictionStore
 from kaggle_utils.training import Fold, Outcome, train
@@ -81,12 +82,15 @@ def predictions(
 ) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]:
     """(rows (B,), (masks (B, 4, 350, 525), labels (B, 4))) float32, batch by batch, rows ascending.
 
+    The labels of a model without a label head are its masks' maxima.
+
     images: (N, H, W, C) uint8, of which ``rows`` are asked; view: as :mod:`kaggle_utils.tta_batches` names it
     """
     ask = in_views([view])
 
     def asked(model: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        masks, labels = ask(model, inputs)
+        answer = ask(model, inputs)
+        masks, labels = answer if isinstance(answer, tuple) else (answer, answer.amax((2, 3)))
         masks = nn.functional.interpolate(masks, SUBMISSION_SHAPE, mode="bilinear", align_corners=False, antialias=True)
         return masks.clamp(0, 1), labels
 
@@ -157,12 +161,12 @@ def _trained(
     clouds = {name: value for name, value in asdict(run.clouds).items() if name not in _NOT_LEARNT}
     facts = {"model": run.model.plain(), "size": size, "fold": fold, "clouds": clouds, "data": _digest(data)}
     rows, others = np.flatnonzero(fold_of_image == fold), np.flatnonzero(fold_of_image != fold)
-    examples = CloudExamples(images, bits, run.clouds.augmentations)
+    pictures, batches = split_sets(run.clouds.augmentations)
+    examples = CloudExamples(images, bits, pictures)
     return train(
-        build(run.model, seed=run.training.seed + fold),
-        masks_and_labels(loss(run.clouds.loss), loss("bce"), run.clouds.label_weight), Fold(examples, others, rows),
+        build(run.model, seed=run.training.seed + fold), run.loss(), Fold(examples, others, rows),
         DiceMetric(bits, run.clouds.fewest), output / f"{size[0]}x{size[1]}_fold{fold}", run.training, team=team,
-        seconds_left=seconds_left, facts=facts, progress=progress,
+        mix=mixing(batches), seconds_left=seconds_left, facts=facts, progress=progress,
     )  # fmt: skip
 
 
@@ -192,6 +196,7 @@ def train_folds(
     the predictions will not fit on the disk.
     """
     _require_space(output, run, np.isin(fold_of_image, folds).sum())
+    build(run.model)  # what cannot be made, or started from, is told before hours of decoding
     for size in run.clouds.sizes:  # before the processes part, so that each file is made once
         _resized(data, cache, size, run, f"{size[0]}x{size[1]}" if progress else None)
     shared = {"cache": cache, "seconds_left": seconds_left, "progress": progress}
