@@ -35,7 +35,7 @@ def image_hash(image: np.ndarray) -> np.uint64:
     return np.packbits(low > np.median(low)).view(np.uint64)[0]
 
 
-def similar_pairs(hashes: Iterable[np.uint64], most_bits: int = 6) -> np.ndarray:
+def similar_pairs(hashes: Iterable[np.uint64], most_bits: int = 8) -> np.ndarray:
     """(P, 3) int64: row, later row, and in how many bits they differ, for all pairs that differ in at most so many.
 
     Nearest first. Unrelated pictures differ in about 32 bits.
