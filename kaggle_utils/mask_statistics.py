@@ -2,8 +2,9 @@
 
 Of each mask its Dice at every level, how many pixels reach each level, and by how much leaving out each
 component changes the Dice. From then on the pixels are not needed any more: an image more or less is a
-row more or less. Of 5,546 images with four classes, the clouds competition, that is less than
-200 MB where the probabilities take 4 GB, and 500 MB where each mask falls into 45 components. The search is :mod:`kaggle_utils.mask_search`.
+row more or less. Of 5,546 images with four classes, the clouds competition, that is less than 200 MB where
+the probabilities take 4 GB, and 500 MB where masks fall into 45 components each. The search is
+:mod:`kaggle_utils.mask_search`.
 """
 
 from __future__ import annotations
