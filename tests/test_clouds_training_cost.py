@@ -141,6 +141,7 @@ def test_a_trials_table_has_a_quarter_of_one_fold_and_the_rest_of_another(sample
     rows = np.flatnonzero(all_.images["image"].isin(few.images["image"]))
     assert len(rows) == 8 and (few.texts == all_.texts[rows]).all()
     assert (rows % 2).sum() == 6  # odd rows are fold 1
+    assert costs.write_trial(*given, tmp_path, 40, RUN) == {0: Sizes(8, 2, side), 1: Sizes(2, 8, side)}  # all of fold 1
     with pytest.raises(ValueError, match=r"has the folds \[0\], expected 2 or more"):
         one = pd.read_csv(given[1]).assign(fold=0)
         one.to_csv(tmp_path / "folds.csv", index=False)

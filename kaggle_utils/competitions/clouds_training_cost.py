@@ -111,17 +111,13 @@ def write_trial(folder: Path, folds_csv: Path, into: Path, n_images: int, parame
     folds = np.unique(fold_of_image).tolist()
     if len(folds) < TRIAL_FOLDS:
         raise ValueError(f"{folds_csv} has the folds {folds}, expected {TRIAL_FOLDS} or more")
-    few = max(2, n_images // 4)
-    parts = (
-        _spread(np.flatnonzero(fold_of_image == k), n)
-        for k, n in zip(folds, (few, max(2, n_images - few)), strict=False)
-    )
-    rows = np.sort(np.concatenate(list(parts)))
+    some, more = (np.flatnonzero(fold_of_image == fold) for fold in folds[:TRIAL_FOLDS])
+    few = max(2, min(n_images // 4, len(more) // 3))  # where there are not enough, a third of the other all the same
+    rows = np.sort(np.concatenate([_spread(some, few), _spread(more, n_images - few)]))
     names = [f"{image}_{kind}" for image in data.images["image"].iloc[rows] for kind in clouds.CLASSES]
     into.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(dict(zip(clouds.COLUMNS, (names, data.texts[rows].ravel()), strict=True))).to_csv(
-        into / "train.csv", index=False
-    )
+    table = pd.DataFrame(dict(zip(clouds.COLUMNS, (names, data.texts[rows].ravel()), strict=True)))
+    table.to_csv(into / "train.csv", index=False)
     return _sizes(fold_of_image[rows], data.shape)
 
 
@@ -180,9 +176,7 @@ def _measured_size(
         name: costs_of([(1, s.valid) for s in tried.values()], [sets[fold][name] for fold in tried])
         for name in names.pop()
     }
-    known = (
-        end - start + sum(TRIAL_EPOCHS * sum(e) for e in epochs.values()) + sum(sum(s.values()) for s in sets.values())
-    )
+    known = end - start + TRIAL_EPOCHS * sum(map(sum, epochs.values())) + sum(sum(s.values()) for s in sets.values())
     return SizeCost((middle - start) / sides, (end - middle) / sides, trained, judged, checkpoints, lines), known
 
 
