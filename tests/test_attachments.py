@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from kernel_folders import write_kernel
@@ -61,6 +60,12 @@ def test_what_is_not_here_is_said_and_no_fault(attach):
     ]
 
 
+def test_wheels_are_looked_for_beside_what_stages_leave(attach, tmp_path):
+    found = attach("pond-1-eda")
+    [said] = [finding.text for finding in found.findings]
+    assert said == f"the dataset kaggle-utils-wheels is not in {tmp_path}/runs/wheels, the kit of this checkout is used"
+
+
 def test_a_dataset_is_a_folder_that_is_named(attach, tmp_path):
     found = attach("pond-1-eda", {"weights": tmp_path}, dataset_sources=["you/weights"])
     assert found.mounts == {"input/datasets/you/weights": tmp_path} and not found.findings
@@ -71,7 +76,7 @@ def test_wheels_are_attached_where_they_fit_and_only_looked_at_elsewhere(attach,
     make_wheel(tmp_path / "runs/wheels", "kaggle-utils")
     monkeypatch.setattr("platform.python_version", lambda: python)
     found = attach("pond-1-eda")
-    assert (found.mounts == {"input/datasets/me/kaggle-utils-wheels": Path("runs/wheels")}) is attached
+    assert (found.mounts == {"input/datasets/me/kaggle-utils-wheels": tmp_path / "runs/wheels"}) is attached
     why = ["this is Python 3.10, the wheels are for 3.12 and 3.13: looked at, not installed"]
     assert [finding.text for finding in found.findings] == ([] if attached else why)
 

@@ -6,6 +6,7 @@ import json
 import sys
 from types import ModuleType
 
+import kernel_folders
 import pond_contest
 import pytest
 from kernel_folders import write_kernel
@@ -87,14 +88,14 @@ def rehearse(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "kaggle_utils.competitions.pond_training_cost", PondCosts("costs"))
     monkeypatch.setattr(pond_contest, "SLUG", "tensorflow-great-barrier-reef")  # the one that the kernels name
     monkeypatch.setattr(quota, "ask", lambda call, limit_s: 7.0)
-    monkeypatch.setenv("KAGGLE_UTILS_RUNS", "is set by the command")
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", "runs")
 
-    def run(kernel: str, *cells: str, more: tuple = ()) -> tuple[int, list[str]]:
+    def run(kernel: str, *cells: str, more: tuple = (), hidden: tuple = ("--hidden", "hidden")) -> tuple[int, list[str]]:
         path = tmp_path / "notebooks" / "pond" / (kernel.removeprefix("pond-").replace("-", "_") + ".ipynb")
         content = notebook(*(cell.replace("/pond/", "/tensorflow-great-barrier-reef/") for cell in cells))
         content["cells"].insert(0, PARAMETERS)
         path.write_text(json.dumps(content))
-        given = ["--kernels", "kernels", "--input", "pond", "--hidden", "hidden", *more]
+        given = ["--kernels", "kernels", "--input", "pond", *hidden, *more]
         code = main(["rehearse", kernel, *given])
         captured = capsys.readouterr()
         return code, (captured.out + captured.err).splitlines()
@@ -150,6 +151,40 @@ def test_a_training_that_fails_is_told_and_not_projected(rehearse):
 def test_a_fold_that_there_is_not_is_refused(rehearse):
     code, lines = rehearse("pond-2-train", READ, TRAIN, more=("--set", "fold=4"))
     assert code == 1 and lines[-1].endswith("fold 4 is to be trained, but the folds are [1]")
+
+
+def test_several_folds_are_several_kernels_and_one_is_rehearsed(rehearse):
+    code, lines = rehearse("pond-2-train", READ, TRAIN, more=("--set", "fold=0..4"))
+    assert code == 1 and lines[-1].endswith("fold=0..4 makes 5 kernels: rehearse one of them, such as --set fold=0")
+
+
+def test_a_source_that_the_metadata_forgets_is_the_notebooks_fault_and_no_traceback(rehearse, tmp_path, monkeypatch):
+    monkeypatch.setitem(kernel_folders.TAKES, "pond-4-submit", ["pond-3-submit"])  # and not pond-2-train
+    monkeypatch.setitem(kernel_folders.PARAMETERS, "pond-4-submit", "")
+    write_kernel(tmp_path / "kernels", "pond-4-submit")
+    (tmp_path / "runs/pond/3_submit").mkdir()
+    weights = "from kaggle_utils.platform import runtime\nweights = runtime.stage_dir('pond', '2_train')"
+    code, lines = rehearse("pond-4-submit", weights, hidden=())
+    assert code == 1 and "  ... the hidden test, 2 ponds" in lines  # that held_out chose, by the same training
+    assert "the output of notebook 'pond-2-train' is not attached" in "\n".join(lines)
+
+
+def test_what_stages_left_is_found_where_the_variable_says_and_runs_wins_over_it(rehearse, tmp_path, monkeypatch):
+    (tmp_path / "runs").rename(tmp_path / "other")
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", "other")
+    _, lines = rehearse("pond-2-train", "1 / 0")
+    assert "  kept:        other/rehearsals/pond-2-train" in lines
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", "nowhere")
+    _, lines = rehearse("pond-2-train", "1 / 0", more=("--runs", "other"))
+    assert "  kept:        other/rehearsals/pond-2-train" in lines
+
+
+@pytest.mark.parametrize("option", ["--items", "--frames"])
+@pytest.mark.parametrize("number", ["0", "-1"])
+def test_a_run_has_one_item_at_least(rehearse, option, number, capsys):
+    with pytest.raises(SystemExit):
+        rehearse("pond-1-eda", "pass", more=(option, number))
+    assert f"argument {option}: {number} is no number of items, expected 1 or more" in capsys.readouterr().err
 
 
 def test_any_other_stage_runs_once(rehearse):

@@ -16,11 +16,9 @@ from pathlib import Path
 from kaggle_utils.platform import chain, metadata, runtime
 from kaggle_utils.platform.image import PYTHONS
 from kaggle_utils.platform.session_faults import Finding
-from kaggle_utils.platform.wheelhouse import DATASET, faults, read_wheelhouse
+from kaggle_utils.platform.wheelhouse import DATASET, faults, read_wheelhouse, wheels_dir
 
 __all__ = ["Attachments", "attachments", "competition_mounts"]
-
-WHEELS = Path("runs/wheels")  # where `kaggle-utils wheels` makes the dataset
 
 
 @dataclass
@@ -60,10 +58,11 @@ def _kernel(found: Attachments, source: str, chained: Mapping[str, chain.Stage])
 
 def _dataset(found: Attachments, source: str, datasets: Mapping[str, Path]) -> None:
     owner, slug = source.split("/")[:2]
-    folder = datasets.get(f"{owner}/{slug}", datasets.get(slug, WHEELS if slug == DATASET else Path("nowhere")))
-    if not folder.is_dir():
+    usual = wheels_dir() if slug == DATASET else None
+    folder = datasets.get(f"{owner}/{slug}", datasets.get(slug, usual))
+    if folder is None or not folder.is_dir():
         how = "the kit of this checkout is used" if slug == DATASET else f"give its folder with --dataset {slug}=DIR"
-        found.findings.append(Finding(f"the dataset {slug} is not here, {how}", fatal=False))
+        found.findings.append(Finding(f"the dataset {slug} is not {f'in {folder}' if folder else 'here'}, {how}", fatal=False))
         return
     if slug == DATASET:
         found.findings += [Finding(fault) for fault in faults(read_wheelhouse(folder), PYTHONS)]

@@ -20,7 +20,7 @@ from kaggle_utils.files import replacing
 from kaggle_utils.platform import chain, quota, runtime, sandbox
 from kaggle_utils.platform import rehearsal_report as report_lines
 from kaggle_utils.platform.attachments import Attachments, attachments, competition_mounts
-from kaggle_utils.platform.parameters import inject, parse_set
+from kaggle_utils.platform.parameters import fan_out, inject, ranges
 from kaggle_utils.platform.projection import Limits
 from kaggle_utils.platform.rehearsal import Rehearsal, rehearse_submission
 from kaggle_utils.platform.rehearsal_training import Trial, rehearse_training, training_findings
@@ -39,16 +39,24 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     add("kernel", help="a folder of kernels, such as reef-4-submit or reef-2-train")
     add("--input", type=Path, help="the competition's data in Kaggle's layout; without: the built-in sample")
     add("--hidden", type=Path, help="the hidden test to swap in; without: the sample's, or frames kept out of a fold")
-    add("--runs", type=Path, default=Path("runs"), help="where earlier stages left their outputs (default: runs)")
-    add("--items", type=int, default=120, help="how many items of the hidden test to run (default: 120)")
-    add("--frames", type=int, help="how many images to try a training on (default: 400 with a GPU, 20 without)")
+    add("--runs", type=Path, help="where earlier stages left their outputs (default: KAGGLE_UTILS_RUNS, else runs)")
+    add("--items", type=_count, default=120, help="how many items of the hidden test to run (default: 120)")
+    add("--frames", type=_count, help="how many images to try a training on (default: 400 with a GPU, 20 without)")
     add("--dataset", action="append", default=[], metavar="SLUG=DIR", help="what lies in a dataset that the kernel takes")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="override a notebook's parameter")
     add("--kernels", type=Path, help="folder of the kernels; default: kernels")
 
 
+def _count(text: str) -> int:
+    """A number of items that a run can be made of."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of items, expected 1 or more")
+    return int(text)
+
+
 def run_rehearse(args: argparse.Namespace) -> int:
     """Rehearses; 0 when nothing is wrong, 1 with the faults printed."""
+    args.runs = args.runs or runtime.runs_dir()
     os.environ["KAGGLE_UTILS_RUNS"] = str(args.runs.absolute())
     root = chain.kernels_root(args.kernels)
     stage = chain.stage(args.kernel, root)
@@ -84,7 +92,7 @@ def _submission(
     args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
 ) -> Outcome:
     limits = Limits.rerun()
-    plan = replace(plan, notebook=inject(plan.notebook, parse_set(args.set)), limits=limits)
+    plan = replace(plan, notebook=inject(plan.notebook, _overrides(args.set)), limits=limits)
     report = rehearse_submission(plan, _hidden(args, stage.competition, plan, attached))
     lines = report_lines.submission_lines(report, plan.contest, limits)
     lines.append(_kept(args.runs / "rehearsals" / stage.name, report.submission, report.run.log))
@@ -95,10 +103,10 @@ def _training(
     args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
 ) -> Outcome:
     costs = import_module(f"kaggle_utils.competitions.{stage.competition}_training_cost")
-    folds = attached.stages["1_eda"][0] / "folds.csv"
+    folds = _left(attached, stage.competition, "1_eda")[0] / "folds.csv"
     frames = args.frames or TRIAL_FRAMES[bool(runtime.gpus())]
     full = None if args.input else costs.COMPETITION
-    report = rehearse_training(plan, Trial(costs, parse_set(args.set), folds, frames, full))
+    report = rehearse_training(plan, Trial(costs, _overrides(args.set), folds, frames, full))
     left = quota.gpu_quota()
     lines = report_lines.training_lines(report, plan.contest.UNIT, plan.limits, left)
     lines.append(_kept(args.runs / "rehearsals" / stage.name, None, report.run.log))
@@ -108,7 +116,7 @@ def _training(
 def _once(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
     mounts = {**plan.mounts, **competition_mounts(plan.contest.SLUG, plan.folder)}
     with tempfile.TemporaryDirectory(prefix="kaggle-rehearsal-") as name:
-        run = run_notebook(Session(Path(name, "kaggle"), mounts, plan.how), inject(plan.notebook, parse_set(args.set)))
+        run = run_notebook(Session(Path(name, "kaggle"), mounts, plan.how), inject(plan.notebook, _overrides(args.set)))
     lines = [*report_lines.run_lines(run, plan.limits), _kept(args.runs / "rehearsals" / stage.name, None, run.log)]
     return lines, findings(run, plan.limits)
 
@@ -139,11 +147,25 @@ def _hidden(args: argparse.Namespace, competition: str, plan: Rehearsal, attache
     """The hidden test to swap in."""
     folder = args.hidden
     if folder is None and args.input is not None:
-        return plan.contest.held_out(plan.folder, attached.stages["2_train"], args.items)
+        return plan.contest.held_out(plan.folder, _left(attached, competition, "2_train"), args.items)
     if folder is None:
         samples = import_module(f"kaggle_utils.competitions.samples.{competition}")
         folder = samples.hidden_folder(plan.folder) / "test_images"
     return plan.contest.hidden_test(folder, frame_paths(folder) if plan.contest.SERVED else []).some(args.items)
+
+
+def _left(attached: Attachments, competition: str, stage: str) -> list[Path]:
+    """What a stage left here, attached to this kernel or not: to choose items by, the notebook does not see it."""
+    return attached.stages.get(stage) or runtime.stage_dirs(competition, stage)
+
+
+def _overrides(texts: Sequence[str]) -> dict[str, object]:
+    """The parameters of one kernel; ValueError for those of several."""
+    kernels = fan_out(texts)
+    if len(kernels) > 1:
+        one = " ".join(f"{name}={kernels[0][name]}" for name in sorted(ranges(texts)))
+        raise ValueError(f"{' '.join(texts)} makes {len(kernels)} kernels: rehearse one of them, such as --set {one}")
+    return kernels[0]
 
 
 def _kept(folder: Path, submission: str | None, log: str) -> str:

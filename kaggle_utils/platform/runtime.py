@@ -45,6 +45,7 @@ __all__ = [
     "kernel_slug",
     "output_dir",
     "place",
+    "runs_dir",
     "sample_dir",
     "seconds_left",
     "stage_dir",
@@ -134,8 +135,8 @@ def stage_dirs(competition: str, stage: str) -> list[Path]:
     layout. Raises NotAttached when there is none.
     """
     if place() == "home":
-        found = _with_folds(_runs() / competition, stage)
-        how = f"run stage {stage} of {competition} first, or set KAGGLE_UTILS_RUNS (now {str(_runs())!r})"
+        found = _with_folds(runs_dir() / competition, stage)
+        how = f"run stage {stage} of {competition} first, or set KAGGLE_UTILS_RUNS (now {str(runs_dir())!r})"
         problem = f"no output of stage {stage} of {competition}: {how}"
     else:
         slug = kernel_slug(competition, stage)
@@ -159,17 +160,22 @@ def stage_dir(competition: str, stage: str) -> Path:
 
 def output_dir(competition: str, stage: str) -> Path:
     """Where a stage writes: Kaggle's working folder, or ``runs/<competition>/<stage>`` at home; created."""
-    return _made(_runs() / competition / stage if place() == "home" else _kaggle("working"))
+    return _made(runs_dir() / competition / stage if place() == "home" else _kaggle("working"))
 
 
 def temp_dir() -> Path:
     """A folder for what need not be kept: Kaggle's temp folder, or ``runs/temp`` at home; created."""
-    return _made(_runs() / "temp" if place() == "home" else _kaggle("temp"))
+    return _made(runs_dir() / "temp" if place() == "home" else _kaggle("temp"))
 
 
 def sample_dir(competition: str) -> Path:
     """Where a competition's built-in sample is made, at home: ``runs/samples/<competition>``."""
-    return _runs() / "samples" / competition
+    return runs_dir() / "samples" / competition
+
+
+def runs_dir() -> Path:
+    """Where stages write and read at home: ``KAGGLE_UTILS_RUNS``, else ``runs``."""
+    return Path(os.environ.get("KAGGLE_UTILS_RUNS", "runs"))
 
 
 def hidden_dir() -> Path | None:
@@ -182,7 +188,7 @@ def hidden_dir() -> Path | None:
 
 def diary_file() -> Path:
     """The diary of experiments: ``runs/diary.jsonl`` at home, in the working folder on Kaggle."""
-    return (_runs() if place() == "home" else _kaggle("working")) / "diary.jsonl"
+    return (runs_dir() if place() == "home" else _kaggle("working")) / "diary.jsonl"
 
 
 def deadline() -> float:
@@ -239,10 +245,6 @@ def _end() -> str:
 
 def _kaggle(folder: str) -> Path:
     return Path(os.environ.get("KAGGLE_UTILS_KAGGLE_ROOT", KAGGLE)) / folder
-
-
-def _runs() -> Path:
-    return Path(os.environ.get("KAGGLE_UTILS_RUNS", "runs"))
 
 
 def _made(folder: Path) -> Path:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaggle_utils.platform import python37 as interpreter
-from kaggle_utils.platform import wheel_sources
+from kaggle_utils.platform import runtime, wheel_sources
 from kaggle_utils.platform.attached_wheels import carries_torch
 from kaggle_utils.platform.image import PYTHONS, image
 from kaggle_utils.platform.wheel_sources import Fetch
@@ -29,7 +29,7 @@ from kaggle_utils.platform.wheels import Wheel, read_wheel
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["DATASET", "GPUS", "Incomplete", "build", "describe_dataset", "faults", "read_wheelhouse"]
+__all__ = ["DATASET", "GPUS", "Incomplete", "build", "describe_dataset", "faults", "read_wheelhouse", "wheels_dir"]
 
 DATASET = "kaggle-utils-wheels"
 METADATA = "dataset-metadata.json"
@@ -76,6 +76,11 @@ def build(
         (part / METADATA).write_text(json.dumps(describe_dataset(owner, pythons), indent=2) + "\n")
         _swap(part, folder, Path(scratch, "old"))
     return read_wheelhouse(folder)
+
+
+def wheels_dir() -> Path:
+    """Where the dataset is made unless a folder is named: ``wheels`` beside what stages leave."""
+    return runtime.runs_dir() / "wheels"
 
 
 def read_wheelhouse(folder: Path) -> list[Wheel]:

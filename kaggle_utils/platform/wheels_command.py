@@ -12,7 +12,7 @@ from kaggle_utils.platform.datasets import push_dataset
 from kaggle_utils.platform.image import PYTHONS, image
 from kaggle_utils.platform.python37 import Unfit
 from kaggle_utils.platform.wheel_sources import NoWheel
-from kaggle_utils.platform.wheelhouse import GPUS, build
+from kaggle_utils.platform.wheelhouse import GPUS, build, wheels_dir
 from kaggle_utils.platform.wheels import Wheel
 
 __all__ = ["add_wheels_arguments", "run_wheels"]
@@ -25,7 +25,7 @@ def add_wheels_arguments(parser: argparse.ArgumentParser) -> None:
     add("--gpu", choices=sorted(GPUS), help="add a torch that has kernels for this card (3 GB for one Python)")
     add("--python37", type=Path, metavar="PREFIX", help="add this CPython 3.7, which reef's API needs (38 MB)")
     add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")
-    add("--folder", type=Path, default=Path("runs/wheels"), help="where the dataset is made; default: runs/wheels")
+    add("--folder", type=Path, default=wheels_dir(), help="where the dataset is made anew; default: %(default)s")
     add("--push", action="store_true", help="upload it as a private dataset, or as its next version")
 
 
