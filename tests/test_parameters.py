@@ -36,11 +36,28 @@ def test_a_range_includes_both_ends():
 
 @pytest.mark.parametrize(
     ("texts", "message"),
-    [(["fold"], "'fold' is not"), (["1a=2"], "'1a=2'"), (["a=1", "a=2"], "given twice"), (["f=4..0"], "4..0 is empty")],
+    [
+        (["fold"], "'fold' is not"),
+        (["1a=2"], "'1a=2'"),
+        (["a=1", "a=2"], "given twice"),
+        (["f=4..0"], "4..0 is empty"),
+        (["smoke=false"], "'smoke=false': write smoke=False, or quote a text twice: smoke=\"'false'\""),
+        (["smoke=TRUE"], "write smoke=True"),
+        (["fold=none"], "write fold=None"),
+        (["fold=null"], "write fold=None"),
+        (["fold=0-4"], "'fold=0-4': write fold=first..last"),
+        (["fold=0...4"], "write fold=first..last"),
+        (["fold=0 .. 4"], "write fold=first..last"),
+        (["fold=0.."], "write fold=first..last"),
+    ],
 )
 def test_a_wrong_override_is_named(texts, message):
     with pytest.raises(ValueError, match=message):
         parse_set(texts)
+
+
+def test_a_text_that_looks_like_something_else_is_given_in_quotes():
+    assert parse_set(["a='false'", "b='0-4'", "c=2024-10-05"]) == {"a": "false", "b": "0-4", "c": "2024-10-05"}
 
 
 def test_two_ranges_make_every_combination():
@@ -75,6 +92,37 @@ def test_an_unknown_parameter_is_named_beside_those_that_exist():
         inject(notebook(), {"folds": 3})
 
 
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("a = False", "off"),
+        ("a = False", 0),
+        ("a = 640", "large"),
+        ("a = 0.1", True),
+        ("a = (1, 2)", "1 2"),
+        ("a = {}", "x"),
+    ],
+)
+def test_a_value_of_another_kind_than_the_notebooks_is_refused(source, value):
+    with pytest.raises(ValueError, match=f"'a' is {value!r}, expected the kind of the notebook's"):
+        inject(notebook(source), {"a": value})
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("a = None", "x"),
+        ("a = None", 3),
+        ("a = 'x'", 3),
+        ("a = 1", 0.5),
+        ("a = (1, 2)", [3]),
+        ("a = 640", None),
+    ],
+)
+def test_a_value_that_may_be_meant_is_taken(source, value):
+    assert run(inject(notebook(source), {"a": value}))["a"] == value
+
+
 @pytest.mark.parametrize("tags", [(), ("parameter",)])
 def test_a_notebook_without_a_parameters_cell_is_refused(tags):
     with pytest.raises(ValueError, match="0 cells tagged 'parameters'"):
@@ -87,6 +135,6 @@ LITERALS = NUMBERS | st.text() | st.none() | st.lists(st.booleans())
 
 @given(st.dictionaries(st.sampled_from(["fold", "model"]), LITERALS))
 def test_any_literal_arrives_as_it_was_and_the_notebook_stays_valid(values):
-    book = inject(notebook(), values)
+    book = inject(notebook("fold = None\nmodel = None\n"), values)
     nbformat.validate(book)
     assert {name: run(book)[name] for name in values} == values

@@ -132,6 +132,12 @@ def test_only_folds_fan_out_for_only_folds_are_found_again(service, order):
     assert service.calls == []
 
 
+def test_folds_are_numbered_from_0(service, order):
+    with pytest.raises(ValueError, match="fold -1 cannot be pushed"):
+        push("pond-2-train", replace(order, overrides=["fold=-1..1"]))
+    assert service.calls == []
+
+
 def test_a_mistyped_parameter_stops_before_anything_is_sent(service, order):
     with pytest.raises(ValueError, match=r"'imagesize' \(= 1280\)"):
         push("pond-2-train", replace(order, overrides=["imagesize=1280"]))

@@ -98,7 +98,7 @@ def wait(
     end = time.monotonic() + 3600 * limit_hours
     with tqdm(total=len(kernels), disable=None if progress else True, unit="kernel") as bar:
         states = _poll(list(kernels), lambda now: _show(bar, now), pauses(poll_s), end)
-    return {kernel: "" if state == "COMPLETE" else _account(kernel, state, said) for kernel, (state, said) in states.items()}
+    return {kernel: _account(kernel, *states[kernel]) for kernel in kernels}
 
 
 def pauses(first_s: float) -> Iterator[float]:
@@ -140,6 +140,8 @@ def _show(bar: tqdm, states: dict[str, list]) -> None:
 
 
 def _account(kernel: str, state: str, message: str) -> str:
+    if state == "COMPLETE":
+        return ""
     try:
         tail = log_tail(kernel)
     except KaggleFailure as failure:

@@ -64,6 +64,8 @@ def stamps(found: Stage, content: Mapping, order: Order, sources: Mapping[str, S
     if wide - {FANNED}:
         raise ValueError(f"{', '.join(sorted(wide))} cannot be fanned out, only {FANNED} can: stages find their folds")
     every = parameters.fan_out(order.overrides)
+    if wide and every[0][FANNED] < 0:
+        raise ValueError(f"{FANNED} {every[0][FANNED]} cannot be pushed: folds are numbered from 0")
     made = [_stamp(order.owner, values, bool(wide), order.accelerator, sources) for values in every]
     return _tried(found, made)
 

@@ -19,6 +19,8 @@ __all__ = ["INJECTED", "defaults", "fan_out", "inject", "parse_set", "ranges"]
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
+_LIKE_A_RANGE = re.compile(r"(?=.*\d)-?\d*\s*(-|:|\.{2,})\s*-?\d*")  # 0-4, 0...4, 0 .. 4: would be texts
+_CONSTANTS = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
 
 def parse_set(texts: Iterable[str]) -> dict[str, object]:
@@ -26,7 +28,8 @@ def parse_set(texts: Iterable[str]) -> dict[str, object]:
 
     A value is read as a Python literal, and is a text when it is none. ``first..last`` is the list of
     whole numbers from first to last, both included: a range to fan out over.
-    Raises ValueError naming the text that is no ``name=value``, an empty range or a name given twice.
+    Raises ValueError naming the text that is no ``name=value``, an empty range, a name given twice, and
+    what is nearly a literal or a range: ``smoke=false`` would be a text, and so true.
 
     >>> parse_set(["fold=0..2", "lr=1e-3", "model=yolo11n", "sizes=(640, 1280)"])
     {'fold': [0, 1, 2], 'lr': 0.001, 'model': 'yolo11n', 'sizes': (640, 1280)}
@@ -38,17 +41,21 @@ def parse_set(texts: Iterable[str]) -> dict[str, object]:
             raise ValueError(f"override {text!r} is not of the form name=value with a Python name")
         if name in values:
             raise ValueError(f"override {text!r}: {name} is given twice")
-        values[name] = _value(value)
+        values[name] = _value(name, value)
     return values
 
 
-def _value(text: str) -> object:
+def _value(name: str, text: str) -> object:
     if found := _RANGE.fullmatch(text):
         return _whole_numbers(*map(int, found.groups()))
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        return text
+        meant = _CONSTANTS.get(text.lower(), "first..last" if _LIKE_A_RANGE.fullmatch(text) else "")
+    if meant:
+        how = f"write {name}={meant}, or quote a text twice: {name}=\"'{text}'\""
+        raise ValueError(f"override '{name}={text}': {how}")
+    return text
 
 
 def _whole_numbers(first: int, last: int) -> list[int]:
@@ -135,7 +142,8 @@ def inject(notebook: Mapping, values: Mapping[str, object]) -> dict:
     """A copy of the notebook whose settings are overridden by one cell after the ``parameters`` cell.
 
     An ``injected-parameters`` cell of an earlier injection is replaced; without values there is none.
-    Raises ValueError naming a setting that the ``parameters`` cell does not assign.
+    Raises ValueError naming a setting that the ``parameters`` cell does not assign, or whose value is
+    of another kind than the one there: a text for a number, a number for True or False.
 
     >>> cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "fold = 0"}
     >>> inject({"cells": [cell]}, {"fold": 3})["cells"][1]["source"]
@@ -148,8 +156,20 @@ def inject(notebook: Mapping, values: Mapping[str, object]) -> dict:
         for name, value in values.items():
             if name not in known:
                 raise ValueError(f"parameter {name!r} (= {value!r}) is not set by the notebook, it has {sorted(known)}")
+            if not _of_a_kind(value, known[name]):
+                expected = f"expected the kind of the notebook's {known[name]!r}"
+                raise ValueError(f"parameter {name!r} is {value!r}, {expected}")
         new["cells"].insert(_tagged(new) + 1, _overriding_cell(new, values))
     return new
+
+
+def _of_a_kind(value: object, default: object) -> bool:
+    """Whether a value may take the default's place; where that is None or a text, any may, and None always."""
+    if default is None or isinstance(default, str) or value is None:
+        return True
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    return not isinstance(value, str) and not (isinstance(default, (int, float)) and isinstance(value, bool))
 
 
 def _overriding_cell(notebook: Mapping, values: Mapping[str, object]) -> dict:
