@@ -104,7 +104,8 @@ class _Training:
         team.share_start(model)
         self.model, self.loss, self.metric = model, loss, metric
         self.kept = deepcopy(self.model).requires_grad_(False) if p.ema else self.model
-        self.batches = shuffled(fold.examples, fold.train, p.batch, p.seed, p.workers, (team.rank, team.size))
+        self.workers = p.processes(self.device)
+        self.batches = shuffled(fold.examples, fold.train, p.batch, p.seed, self.workers, (team.rank, team.size))
         self.steps = -(-len(self.batches) // p.accumulate)  # an epoch
         self.optimizer = optimizer(parameter_groups(model, p.lr, p.rates, p.weight_decay), p.optimizer)
         self.scaler = torch.amp.GradScaler("cuda", enabled=half_precision(self.device, p.mixed) is torch.float16)
@@ -222,7 +223,7 @@ class _Training:
     def _figures(self) -> dict[str, float]:
         predictions = predict(
             self.kept, self.fold.examples, self.fold.valid,
-            batch=self.p.batch, device=self.device, workers=self.p.workers, mixed=self.p.mixed,
+            batch=self.p.batch, device=self.device, workers=self.workers, mixed=self.p.mixed,
         )  # fmt: skip
         return {name: float(value) for name, value in self.metric(predictions).items()}
 

@@ -6,12 +6,16 @@ a training with other parameters is refused rather than continued.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kaggle_utils.plain_json import plain
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["TrainingParameters"]
 
@@ -52,7 +56,7 @@ class TrainingParameters:
     # the machine
     mixed: bool = True  # 16-bit arithmetic where the card gains from it
     seed: int = 0  # covers order, augmentation and dropout
-    workers: int = 0  # processes that make batches
+    workers: int | None = None  # processes that make batches; None: the cores shared among the cards, none on a CPU
     reserve: float = 300.0  # seconds before the deadline that are not trained into
 
     def __post_init__(self) -> None:
@@ -65,6 +69,22 @@ class TrainingParameters:
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}, expected a decay of at least 0 and below 1")
         object.__setattr__(self, "opened", {_epoch(at): which for at, which in self.opened.items()})
+
+    def processes(self, device: torch.device | str) -> int:
+        """How many processes make the batches of a training on this device.
+
+        ``workers`` where it is given; else the cores there are for each card that is seen, since all of them train
+        at the same time, and on a CPU none, since it has the training itself to do.
+
+        >>> TrainingParameters().processes("cpu"), TrainingParameters(workers=3).processes("cpu")
+        (0, 3)
+        """
+        import torch
+
+        if self.workers is not None or torch.device(device).type != "cuda":
+            return self.workers or 0
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cores // max(1, torch.cuda.device_count())
 
     def plain(self) -> dict[str, Any]:
         """In JSON's own types.
