@@ -118,7 +118,8 @@ def loss(name: str, weights: Sequence[float] | None = None, **options) -> Loss:
         raise ValueError(f"weights are {list(weights)}, expected {len(names)} for {name!r}")
     known = [list(inspect.signature(LOSSES[part]).parameters)[2:] for part in names]
     if useless := sorted(set(options).difference(*known)):
-        raise ValueError(f"options {useless} are known to no part of {name!r}, which knows {', '.join(sum(known, [])) or 'none'}")
+        able = ", ".join(sum(known, [])) or "none"
+        raise ValueError(f"options {useless} are known to no part of {name!r}, which knows {able}")
     parts = [
         (weight, LOSSES[part], {option: options[option] for option in mine if option in options})
         for weight, part, mine in zip(weights or [1.0] * len(names), names, known, strict=True)

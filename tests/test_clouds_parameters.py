@@ -31,8 +31,9 @@ def test_options_and_weights_reach_the_parts_of_the_loss_that_know_them() -> Non
     (masks, labels), (true, has) = answers()
     weight = (1.0, 2.0, 3.0, 4.0)
     run = CloudsRun.chosen({
-        "loss": "bce+dice", "loss_weights": [0.3, 0.7], "loss_options": {"pos_weight": weight, "smoothing": 0.05, "smooth": 5.0},
-        "label_weight": 2.0, "label_options": {"smoothing": 0.1},
+        "loss": "bce+dice", "loss_weights": [0.3, 0.7], "label_options": {"smoothing": 0.1},
+        "loss_options": {"pos_weight": weight, "smoothing": 0.05, "smooth": 5.0},
+        "label_weight": 2.0,
     })  # fmt: skip
     by_hand = 0.3 * bce(masks, true, weight, 0.05) + 0.7 * dice(masks, true, 5.0) + 2.0 * bce(labels, has, smoothing=0.1)
     assert torch.isclose(run.loss()((masks, labels), (true, has)), by_hand)
@@ -45,13 +46,13 @@ def test_a_model_without_a_label_head_learns_from_the_masks_alone() -> None:
 
 
 @pytest.mark.parametrize(("chosen", "match"), [
-    ({"loss_options": {"pos_wieght": 2.0}}, r"\['pos_wieght'\] are known to no part of 'bce\+dice', which knows pos_weight, smoothing"),
+    ({"loss_options": {"pos_wieght": 2.0}}, r"\['pos_wieght'\] are known to no part of 'bce\+dice', which knows pos_weight"),
     ({"label_options": {"gamma": 2.0}}, r"\['gamma'\] are known to no part of 'bce', which knows pos_weight, smoothing"),
     ({"loss_options": {"pos_weight": [1.0, 2.0]}}, r"pos_weight is \[1.0, 2.0\], expected one number or 4"),
     ({"loss_weights": [1.0]}, r"weights are \[1.0\], expected 2 for 'bce\+dice'"),
     ({"loss": "bce+diec"}, "'diec'.*bce, dice"),
     ({"augmentations": "flips+mixpu"}, "'mixpu'.*mixup, cutmix"),
-    ({"augmentations": "flips+mixup", "loss": "bce+lovasz"}, "the loss 'bce[+]lovasz' wants masks of 0 and 1: leave out mixup"),
+    ({"augmentations": "flips+mixup", "loss": "bce+lovasz"}, "the loss 'bce[+]lovasz' wants masks of 0 and 1, no mixup"),
     ({"augmentations": "dihedral"}, "needs square pictures, these are 480x320"),
     ({"augmentations": "grayscale", "grayscale": True}, "needs pictures of 3 channels"),
     ({"architecture": "fpn", "sizes": [[480, 320], [525, 350]]}, "sizes has 525x350, fpn expects multiples of 32 pixels"),

@@ -85,7 +85,7 @@ class CloudsRun:
         in_views(c.views)
         pictures, batches = split_sets(c.augmentations)
         if "mixup" in batches and "lovasz" in c.loss:
-            raise ValueError(f"augmentations is {c.augmentations!r}, but the loss {c.loss!r} wants masks of 0 and 1: leave out mixup")
+            raise ValueError(f"augmentations is {c.augmentations!r}, but the loss {c.loss!r} wants masks of 0 and 1, no mixup")
         if odd := [name for name in c.checkpoints if name not in ("best", "last")]:
             raise ValueError(f"checkpoints has {odd[0]!r}, expected best or last")
         if m.architecture == "classifier" or m.classes != len(CLASSES) or m.labels not in (0, len(CLASSES)):
