@@ -10,7 +10,8 @@ from kaggle_http import Silence
 from kernel_folders import COMPETITION, write_kernel
 
 from kaggle_utils.platform.client import KaggleFailure
-from kaggle_utils.platform.push import Order, push
+from kaggle_utils.platform.order import Order
+from kaggle_utils.platform.push import push
 
 pytest_plugins = ["kaggle_fixtures"]
 

@@ -15,7 +15,7 @@ def typed(pond, tmp_path, monkeypatch):
     monkeypatch.setenv("KAGGLE_UTILS_RUNS", str(tmp_path / "runs"))
 
     def command(line: str) -> int:
-        return main(["push", *line.split(), "--kernels", str(pond), "--poll", "0.01"])
+        return main(["push", "--poll", "0.01", *line.split(), "--kernels", str(pond)])
 
     return command
 
@@ -24,6 +24,30 @@ def test_checking_needs_neither_account_nor_network(typed, capsys):
     assert typed("pond --all --check") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "pond-2-train: NvidiaTeslaP100, ../../notebooks/pond/2_train.ipynb"
+
+
+def test_checking_shows_what_would_be_pushed(typed, capsys):
+    assert typed("pond-2-train --check --set fold=0..1 --accelerator none") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"pond-2-train-fold{k}: CPU, ../../notebooks/pond/2_train.ipynb" for k in (0, 1)
+    ]
+
+
+@pytest.mark.parametrize("how", ["pond --all --check", "pond-2-train --check", "pond --all"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--set nosuch=1", "parameter 'nosuch'"),
+        ("--set image_size=large", "'image_size' is 'large', expected the kind of the notebook's 640"),
+        ("--accelerator bogus", "accelerator 'bogus' is unknown"),
+        ("--owner m/e", "expected owner/slug"),
+        ("--files [", "--files is '[', expected a regular expression"),
+        ("--poll 0", "(--poll) is 0 s, expected more than 0"),
+    ],
+)
+def test_a_wrong_option_is_told_before_anything_is_sent(typed, capsys, how, options, said):
+    assert typed(f"{how} {options}") == 1
+    assert said in capsys.readouterr().err
 
 
 def test_a_fault_is_one_line_on_stderr_and_exit_code_1(typed, pond, capsys):

@@ -8,7 +8,7 @@ import pytest
 from kernel_folders import write_kernel
 
 from kaggle_utils.platform.client import KaggleFailure
-from kaggle_utils.platform.push import Order
+from kaggle_utils.platform.order import Order
 from kaggle_utils.platform.walk import push_all, walk
 
 pytest_plugins = ["kaggle_fixtures"]

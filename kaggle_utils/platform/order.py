@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kaggle_utils.platform import parameters, receipts
+from kaggle_utils.platform import metadata, parameters, receipts
 from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.receipts import Receipt
 from kaggle_utils.platform.stamping import FANNED, Stamp, stamped
 
-__all__ = ["Order", "earlier_kernels", "folds", "stamps", "unsent_stamps"]
+__all__ = ["Order", "earlier_kernels", "folds", "stamps", "tried_at_home", "unsent_stamps"]
 
 
 def _runs() -> Path:
@@ -32,6 +33,7 @@ class Order:
     kernels, runs: the folders of kernels and of runs
     poll_s: first pause between two looks, in seconds
     report: called with each line of news; progress: show a bar while waiting
+    Raises ValueError for ``files`` that is no regular expression and for no pause at all.
     """
 
     owner: str | None = None
@@ -47,6 +49,14 @@ class Order:
     poll_s: float = 5.0
     report: Callable[[str], None] = lambda line: None
     progress: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.poll_s > 0:
+            raise ValueError(f"the first pause between looks (--poll) is {self.poll_s:g} s, expected more than 0")
+        try:
+            re.compile(self.files or "")
+        except re.error as error:
+            raise ValueError(f"--files is {self.files!r}, expected a regular expression: {error}") from None
 
     @property
     def waits(self) -> bool:
@@ -68,6 +78,12 @@ def stamps(found: Stage, content: Mapping, order: Order, sources: Mapping[str, S
         raise ValueError(f"{FANNED} {every[0][FANNED]} cannot be pushed: folds are numbered from 0")
     made = [_stamp(order.owner, values, bool(wide), order.accelerator, sources) for values in every]
     return _tried(found, made)
+
+
+def tried_at_home(found: Stage, content: Mapping, order: Order) -> list[Stamp]:
+    """The stamps of :func:`stamps` without asking Kaggle who pushes, and with no earlier stage's kernels."""
+    owner = order.owner or os.environ.get("KAGGLE_USERNAME") or metadata.OWNER
+    return stamps(found, content, replace(order, owner=owner), {})
 
 
 def _stamp(owner: str, values: Mapping, fanned: bool, accelerator: str | None, sources: Mapping) -> Stamp:

@@ -18,7 +18,7 @@ from kaggle_utils.platform.order import Order, earlier_kernels, stamps, unsent_s
 from kaggle_utils.platform.sending import send_all
 from kaggle_utils.platform.stamping import Stamp, with_accelerator
 
-__all__ = ["Order", "push"]
+__all__ = ["push"]
 
 
 def push(name: str, order: Order | None = None) -> list[Pushed]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from kaggle_utils.platform import chain
 from kaggle_utils.platform.metadata import ACCELERATORS
-from kaggle_utils.platform.push import Order, push
-from kaggle_utils.platform.walk import push_all, walk
+from kaggle_utils.platform.order import Order, tried_at_home
+from kaggle_utils.platform.push import push
+from kaggle_utils.platform.walk import planned, push_all
 
 __all__ = ["add_push_arguments", "run_push"]
 
@@ -18,7 +18,7 @@ def add_push_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("name", help="a kernel (reef-2-train), or with --all a competition (reef) or the kernel to begin with")
     add("--all", action="store_true", help="walk the chain: push, wait, fetch, next stage")
-    add("--check", action="store_true", help="only check the metadata; sends nothing and needs no account")
+    add("--check", action="store_true", help="only check metadata, parameters and options; sends nothing, needs no account")
     add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")
     add("--accelerator", metavar="X", help=f"machine in place of the declared one: {', '.join(ACCELERATORS)}, none")
     add("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", dest="overrides", help=_SET)
@@ -44,10 +44,11 @@ def run_push(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    root = chain.kernels_root(args.kernels)
-    for found in walk(args.name, root) if args.all else [chain.stage(args.name, root)]:
-        content = chain.check(found, root)
-        print(f"{found.name}: {content.get('machine_shape', 'CPU')}, {content['code_file']}")
+    for step in planned(args.name, _order(args), whole=args.all):
+        for stamp in tried_at_home(step.found, step.content, step.order):
+            machine = stamp.accelerator or step.content.get("machine_shape", "none")
+            name = "-".join(filter(None, [step.found.name, stamp.suffix]))
+            print(f"{name}: {'CPU' if machine == 'none' else machine}, {step.content['code_file']}")
 
 
 def _order(args: argparse.Namespace) -> Order:

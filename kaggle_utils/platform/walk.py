@@ -1,19 +1,29 @@
-"""A whole chain of kernels pushed one after another, each stage when the one before has ended."""
+"""A whole chain of kernels planned, and pushed one after another, each stage when the one before has ended."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kaggle_utils.platform import chain, parameters
 from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.client import owner_name
 from kaggle_utils.platform.kernels import Pushed
-from kaggle_utils.platform.push import Order, push
+from kaggle_utils.platform.order import Order, tried_at_home
+from kaggle_utils.platform.push import push
 
-__all__ = ["push_all", "walk"]
+__all__ = ["Step", "planned", "push_all", "walk"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a walk, its metadata, and its part of the order."""
+
+    found: Stage
+    content: dict
+    order: Order
 
 
 def push_all(start: str, order: Order | None = None) -> list[Pushed]:
@@ -24,13 +34,29 @@ def push_all(start: str, order: Order | None = None) -> list[Pushed]:
     ``resume`` goes on with the first, ``submit`` submits the last. All are checked before the first is
     sent. Raises as :func:`kaggle_utils.platform.push.push` does.
     """
-    order = order or Order()
+    order = replace(order or Order(), wait=True)
+    steps = planned(start, order)
+    owner = owner_name(order.owner)
+    return [pushed for step in steps for pushed in push(step.found.name, replace(step.order, owner=owner))]
+
+
+def planned(start: str, order: Order, whole: bool = True) -> list[Step]:
+    """The stages of a walk, or the one kernel `start` (``whole=False``), each with its part of the order.
+
+    Nothing is sent and no account is needed. Raises ValueError for what is wrong with any of them.
+    """
     root = chain.kernels_root(order.kernels)
-    walked = walk(start, root)
+    walked = walk(start, root) if whole else [chain.stage(start, root)]
     contents = [chain.check(found, root) for found in walked]
+    steps = _steps(walked, contents, order) if whole else [Step(walked[0], contents[0], order)]
+    for step in steps:
+        tried_at_home(step.found, step.content, step.order)
+    return steps
+
+
+def _steps(walked: list[Stage], contents: list[dict], order: Order) -> list[Step]:
     shares = _shares(walked, contents, order.overrides)
-    order = replace(order, owner=owner_name(order.owner), wait=True)
-    pushed: list[Pushed] = []
+    steps = []
     for found, content, overrides in zip(walked, contents, shares, strict=True):
         part = {
             "overrides": overrides,
@@ -38,8 +64,8 @@ def push_all(start: str, order: Order | None = None) -> list[Pushed]:
             "resume": order.resume and found is walked[0],
             "submit": order.submit and found is walked[-1],
         }
-        pushed += push(found.name, replace(order, **part))
-    return pushed
+        steps.append(Step(found, content, replace(order, **part)))
+    return steps
 
 
 def walk(start: str, root: Path) -> list[Stage]:
