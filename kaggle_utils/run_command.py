@@ -12,6 +12,7 @@ from pathlib import Path
 from kaggle_utils.competitions.hidden import hidden_truth
 from kaggle_utils.platform import runtime, source
 from kaggle_utils.platform.parameters import parse_set
+from kaggle_utils.platform.set_argument import add_set_argument
 
 __all__ = ["add_run_arguments", "run_run"]
 
@@ -25,7 +26,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", type=Path, help="the competition's data in Kaggle's layout; without: the built-in sample")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="where results go (default: runs)")
     parser.add_argument("--stage", help="only this one: 1, eda, 2_train, ...")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="override a notebook's parameter")
+    add_set_argument(parser)
 
 
 def run_run(args: argparse.Namespace) -> int:

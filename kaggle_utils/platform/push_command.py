@@ -8,6 +8,7 @@ from pathlib import Path
 from kaggle_utils.platform.metadata import ACCELERATORS
 from kaggle_utils.platform.order import Order, tried_at_home
 from kaggle_utils.platform.push import push
+from kaggle_utils.platform.set_argument import add_set_argument
 from kaggle_utils.platform.walk import planned, push_all
 
 __all__ = ["add_push_arguments", "run_push"]
@@ -21,7 +22,7 @@ def add_push_arguments(parser: argparse.ArgumentParser) -> None:
     add("--check", action="store_true", help="only check metadata, parameters and options; sends nothing, needs no account")
     add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")
     add("--accelerator", metavar="X", help=f"machine in place of the declared one: {', '.join(ACCELERATORS)}, none")
-    add("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", dest="overrides", help=_SET)
+    add_set_argument(parser, "override the notebook's parameters, fold=0..4 pushes a kernel per fold")
     add("--wait", action="store_true", help="wait for the end; then the outputs, or the end of the log")
     add("--files", metavar="REGEX", help="fetch only outputs whose names match")
     add("--submit", action="store_true", help="wait, then submit the finished version to the competition")
@@ -29,9 +30,6 @@ def add_push_arguments(parser: argparse.ArgumentParser) -> None:
     add("--resume", action="store_true", help="go on with the last push of this kernel instead of pushing again")
     add("--kernels", type=Path, metavar="DIR", help="folder of kernels; default: kernels")
     add("--poll", type=float, default=5.0, metavar="SECONDS", help="first pause between looks, grows to a minute")
-
-
-_SET = "parameters of the notebook; fold=0..4 pushes a kernel per fold"
 
 
 def run_push(args: argparse.Namespace) -> int:
@@ -55,7 +53,7 @@ def _order(args: argparse.Namespace) -> Order:
     return Order(
         owner=args.owner,
         accelerator=args.accelerator,
-        overrides=args.overrides,
+        overrides=args.set,
         wait=args.wait,
         files=args.files,
         submit=args.submit,

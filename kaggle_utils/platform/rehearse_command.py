@@ -26,6 +26,7 @@ from kaggle_utils.platform.rehearsal import Rehearsal, rehearse_submission
 from kaggle_utils.platform.rehearsal_training import Trial, rehearse_training, training_findings
 from kaggle_utils.platform.session import Session, run_notebook
 from kaggle_utils.platform.session_faults import Finding, findings
+from kaggle_utils.platform.set_argument import add_set_argument
 from kaggle_utils.platform.timeseries import frame_paths
 
 __all__ = ["add_rehearse_arguments", "run_rehearse"]
@@ -43,7 +44,7 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     add("--items", type=_count, default=120, help="how many items of the hidden test to run (default: 120)")
     add("--frames", type=_count, help="how many images to try a training on (default: 400 with a GPU, 20 without)")
     add("--dataset", action="append", default=[], metavar="SLUG=DIR", help="what lies in a dataset that the kernel takes")
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="override a notebook's parameter")
+    add_set_argument(parser)
     add("--kernels", type=Path, help="folder of the kernels; default: kernels")
 
 
