@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from kaggle_utils.platform import sandbox
@@ -50,6 +54,31 @@ def test_working_and_temp_take_files_and_they_are_found_outside(inside, tmp_path
 )
 def test_inputs_and_this_machine_cannot_be_written(inside, path):
     assert "Read-only file system" in inside(f"open({path!r}, 'a')")
+
+
+@pytest.mark.skipif("namespaces" not in HOWS or os.getuid() != 0, reason="only root may mount something to try this with")
+def test_what_is_mounted_below_an_input_cannot_be_written_either(tmp_path):
+    """In a mount namespace of the test's own, so that this machine sees nothing of it."""
+    (tmp_path / "data" / "a b").mkdir(parents=True)
+    binds = {"input/competitions/pond": tmp_path / "data"}
+    code = "import sys; open(sys.argv[1], 'w')"
+    for place in ("/session/input/competitions/pond/a b/new", f"{tmp_path}/data/a b/new"):
+        command = sandbox.wrapped([sys.executable, "-c", code, place], tmp_path / "session", AT, binds, "namespaces")
+        mounting = f"mount -t tmpfs none '{tmp_path}/data/a b' && {shlex.join(command)}"
+        done = subprocess.run(["unshare", "-m", "sh", "-c", mounting], capture_output=True, text=True, check=False)
+        assert "Read-only file system" in done.stderr, done
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_it_ends_with_the_process_that_started_it(tmp_path, how):
+    command = sandbox.wrapped(["sleep", "600"], tmp_path / "session", AT, {}, how)
+    starting = f"import subprocess; p = subprocess.Popen({command!r}); print(p.pid, flush=True); p.wait()"
+    with subprocess.Popen([sys.executable, "-c", starting], stdout=subprocess.PIPE, text=True) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        while not any("sleep" in one.name() for one in (child, *child.children(recursive=True))):
+            time.sleep(0.05)
+        parent.kill()
+        assert psutil.wait_procs([child], timeout=10)[1] == []
 
 
 def test_there_is_no_network_but_the_loopback(inside):

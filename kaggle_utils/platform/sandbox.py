@@ -15,11 +15,14 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -32,8 +35,9 @@ WITHOUT = (
 FOLDERS = ("input", "working", "temp")
 _LEFT_AS_IT_IS = ("dev", "proc", "sys")  # devices and the kernel's files
 _NEWNS, _NEWUSER, _NEWNET = 0x00020000, 0x10000000, 0x40000000
-_RDONLY, _REMOUNT, _BIND, _REC, _PRIVATE, _RELATIME = 1, 32, 4096, 16384, 1 << 18, 1 << 21
-_KEPT_FLAGS = 2 | 4 | 8 | 1024 | 2048  # nosuid, nodev, noexec, noatime, nodiratime: the same bits in statvfs
+_RDONLY, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 32, 4096, 16384, 1 << 18
+_KEPT = {"nosuid": 2, "nodev": 4, "noexec": 8, "noatime": 1024, "nodiratime": 2048, "relatime": 1 << 21}  # mount's bits
+_DIE_WITH_PARENT = 1  # prctl's PR_SET_PDEATHSIG
 
 
 def wrapped(
@@ -108,6 +112,7 @@ def main(arguments: Sequence[str]) -> None:
     """Runs as a script: ``AT FOLDER COMMAND ...``, or ``--order JSON COMMAND ...`` as :func:`wrapped` asks."""
     if arguments[0] == "--order":
         _enter(json.loads(arguments[1]))
+        _call("prctl", _DIE_WITH_PARENT, signal.SIGKILL)
         os.execvp(arguments[2], arguments[2:])
     at, folder, *command = arguments
     command = wrapped(command, Path(folder), Path(at), {}, mechanism() or "namespaces", writable=True)
@@ -130,9 +135,11 @@ def _enter(order: Mapping) -> None:
     at = Path(f"{fresh}{order['at']}")
     for name in FOLDERS:
         (at / name).mkdir(parents=True)
-        _bind(f"{folder}/{name}", at / name, read_only=name == "input")
+        _bind(f"{folder}/{name}", at / name)
+    _close(at / "input")
     for inside, source in order["binds"].items():
-        _bind(source, at / inside, read_only=True)
+        _bind(source, at / inside)
+        _close(at / inside)
     os.chroot(fresh)
     os.chdir(f"{order['at']}/working")
 
@@ -166,20 +173,37 @@ def _entry(name: str, fresh: Path) -> None:
     old, new = f"/{name}", fresh / name
     if os.path.islink(old):
         new.symlink_to(os.readlink(old))
-    else:
-        new.mkdir() if os.path.isdir(old) else new.touch()
-        try:
-            _bind(old, new, read_only=name not in _LEFT_AS_IT_IS)
-        except PermissionError:
-            _bind(old, new)
+        return
+    new.mkdir() if os.path.isdir(old) else new.touch()
+    _bind(old, new)
+    if name not in _LEFT_AS_IT_IS:
+        _close(new, but=(FileNotFoundError, PermissionError))
 
 
-def _bind(source: str | Path, target: str | Path, read_only: bool = False) -> None:
+def _bind(source: str | Path, target: str | Path) -> None:
     _call("mount", os.fsencode(source), os.fsencode(target), None, _BIND | _REC, None)
-    if read_only:
-        flags = os.statvfs(target).f_flag
-        kept = (flags & _KEPT_FLAGS) | (_RELATIME if flags & 4096 else 0)
-        _call("mount", b"none", os.fsencode(target), None, _REMOUNT | _BIND | _RDONLY | kept, None)
+
+
+def _close(target: str | Path, but: tuple[type[OSError], ...] = (FileNotFoundError,)) -> None:
+    """Makes what is bound there read-only, and each file system that is mounted below it, too.
+
+    but: refusals that are lived with; what lies below another mount is not found, and out of sight.
+    """
+    for place, options in _mounts_below(str(target)):
+        kept = sum(bit for word, bit in _KEPT.items() if word in options)
+        with suppress(*but):
+            _call("mount", b"none", os.fsencode(place), None, _REMOUNT | _BIND | _RDONLY | kept, None)
+
+
+def _mounts_below(target: str) -> list[tuple[str, list[str]]]:
+    """(path, options) of the mounts at a path and below it; the kernel writes odd characters in octal."""
+    found = []
+    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+        _, _, _, _, path, options, *_ = line.split(b" ")
+        place = os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), path))
+        if place == target or place.startswith(f"{target}/"):
+            found.append((place, options.decode().split(",")))
+    return found
 
 
 def _call(name: str, *arguments: object) -> None:
