@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from types import ModuleType
 
@@ -14,7 +15,8 @@ from rehearsal_scenarios import READ, WRITE, notebook
 
 from kaggle_utils.cli import main
 from kaggle_utils.competitions.training_cost import Hours, Sizes, grown
-from kaggle_utils.platform import quota
+from kaggle_utils.platform import quota, rehearse_command
+from kaggle_utils.platform.session import run_notebook
 
 SETTINGS = "runs = '1 2'\nepochs = 20\nfold = None\nfolds = None"
 PARAMETERS = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": SETTINGS}
@@ -190,6 +192,16 @@ def test_a_run_has_one_item_at_least(rehearse, option, number, capsys):
 def test_any_other_stage_runs_once(rehearse):
     code, lines = rehearse("pond-1-eda", "open('folds.csv', 'w').write('name,fold')")
     assert code == 0 and any("folds.csv (0.0 kB)" in line for line in lines)
+
+
+def test_a_signal_that_ends_the_command_ends_the_notebook(rehearse, monkeypatch):
+    handlers = []
+    run = lambda *given: handlers.append(signal.getsignal(signal.SIGTERM)) or run_notebook(*given)  # noqa: E731
+    monkeypatch.setattr(rehearse_command, "run_notebook", run)
+    rehearse("pond-1-eda", "pass")
+    with pytest.raises(SystemExit, match=str(128 + signal.SIGTERM)):
+        handlers[0](signal.SIGTERM, None)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_kernel_that_there_is_not_is_one_line(rehearse, capsys):

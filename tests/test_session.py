@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
 import pytest
 from rehearsal_scenarios import notebook
 
@@ -137,6 +143,28 @@ def test_an_error_with_another_cause_than_the_connection_is_told_beside_it(play)
     lines = said(play(made, "import lib\nlib.fit()"))
     assert lines[0].startswith("note    cell 2, line 2 (`lib.fit()`) reaches for example.org in lib.fit")
     assert lines[1] == "FAULT   cell 2, line 2 (`lib.fit()`) raises FloatingPointError: the loss is nan"
+
+
+STOPPED = """
+import sys, tempfile
+from pathlib import Path
+from kaggle_utils.platform.session import Session, run_notebook, signals_as_exits
+cell = {"cell_type": "code", "source": "import os, time; open('pid', 'w').write(f'{os.getpid()} '); time.sleep(600)"}
+with signals_as_exits(), tempfile.TemporaryDirectory(dir=sys.argv[1]) as folder:
+    run_notebook(Session(Path(folder, "session"), {}, sys.argv[2] or None), {"cells": [cell]})
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("how", dict.fromkeys([sandbox.mechanism(), None]), ids=lambda how: how or "plain")
+def test_a_rehearsal_that_is_stopped_leaves_no_notebook_and_no_folder(tmp_path, how, number):
+    with subprocess.Popen([sys.executable, "-c", STOPPED, tmp_path, how or ""]) as process:
+        while not (told := "".join(path.read_text() for path in tmp_path.glob("*/session/working/pid"))).endswith(" "):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
+    assert not psutil.pid_exists(int(told)) and list(tmp_path.iterdir()) == []
 
 
 def test_caches_are_kept_and_all_else_in_temp_is_gone_at_the_next_run(play):

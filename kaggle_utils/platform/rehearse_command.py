@@ -24,7 +24,7 @@ from kaggle_utils.platform.parameters import fan_out, inject, ranges
 from kaggle_utils.platform.projection import Limits
 from kaggle_utils.platform.rehearsal import Rehearsal, rehearse_submission
 from kaggle_utils.platform.rehearsal_training import Trial, rehearse_training, training_findings
-from kaggle_utils.platform.session import Session, run_notebook
+from kaggle_utils.platform.session import Session, run_notebook, signals_as_exits
 from kaggle_utils.platform.session_faults import Finding, findings
 from kaggle_utils.platform.set_argument import add_set_argument
 from kaggle_utils.platform.timeseries import frame_paths
@@ -70,7 +70,8 @@ def run_rehearse(args: argparse.Namespace) -> int:
     rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, Limits(), _say)
     like_kaggle = not content.get("enable_gpu") or bool(runtime.gpus())
     play = {"submit": _submission, "train": _training}.get(stage.title, _once)
-    lines, found = play(args, stage, rehearsal, attached, like_kaggle)
+    with signals_as_exits():
+        lines, found = play(args, stage, rehearsal, attached, like_kaggle)
     return _verdict(lines, [*attached.findings, *found])
 
 

@@ -15,8 +15,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,7 +24,7 @@ from typing import Any, TextIO
 from kaggle_utils.platform import parameters, runtime, sandbox, session_guard
 from kaggle_utils.platform.projection import Limits
 
-__all__ = ["Run", "Session", "folder_size", "run_notebook"]
+__all__ = ["Run", "Session", "folder_size", "run_notebook", "signals_as_exits"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _CACHES = ("home", "site")  # in temp, kept from run to run: compiled kernels, installed wheels
@@ -123,6 +123,26 @@ def run_notebook(
     text = (place / "log.txt").read_text(encoding="utf-8", errors="replace")
     output = sum(size for _, size in written)
     return Run(time.time() - began, process.returncode, stopped, host, gpu, output, written, notes, text)
+
+
+@contextmanager
+def signals_as_exits() -> Iterator[None]:
+    """In the block SIGTERM and SIGHUP are SystemExit: what runs is ended and temporary folders go, as at a Ctrl-C.
+
+    A signal that is ignored or handled already is left so. For the main thread alone.
+    """
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    taken = [s for s in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(s) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _sources(notebook: Mapping[str, Any]) -> list[str]:
