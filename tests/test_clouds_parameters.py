@@ -67,6 +67,14 @@ def test_what_would_fail_hours_later_is_refused_at_once(chosen: dict, match: str
         CloudsRun.chosen(chosen)
 
 
+def test_the_encoder_that_is_chosen_is_the_models_and_can_be_frozen() -> None:
+    """The trainer has a parameter of that name, too: where the encoder lies."""
+    run = CloudsRun.chosen({"encoder": "resnet34", "opened": {"0": "none"}})
+    assert (run.model.encoder, run.training.encoder) == ("resnet34", "net.encoder")
+    assert CloudsRun().plain()["encoder"] == CloudsRun().model.encoder
+    assert CloudsRun.chosen(run.plain()).plain() == run.plain()
+
+
 def test_what_fits_is_taken() -> None:
     CloudsRun.chosen({"augmentations": "dihedral+cutmix", "sizes": [[320, 320]], "loss": "lovasz"})
     CloudsRun.chosen({"architecture": "unet", "sizes": [[525, 350]]})  # fits its layers to any size

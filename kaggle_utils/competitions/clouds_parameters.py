@@ -65,10 +65,11 @@ class CloudsRun:
         >>> run.changed()
         {'encoder': 'resnet34', 'lr': 0.1}
         """
-        parts = {}
+        parts, taken = {}, set()
         for part in fields(cls):
             default = getattr(cls(), part.name)
-            known = [one.name for one in fields(default)]
+            known = [one.name for one in fields(default) if one.name not in taken]  # `encoder` is the model's
+            taken.update(known)
             given = {n: source[n] for source in (preset or {}, names) for n in known if source.get(n) is not None}
             parts[part.name] = type(default)(**(vars(default) | given))
         run = cls(**parts)
@@ -99,8 +100,8 @@ class CloudsRun:
                 raise ValueError(f"sizes has {width}x{height}, {m.architecture} expects multiples of {multiple} pixels")
 
     def plain(self) -> dict[str, Any]:
-        """All of them by name, in JSON's own types."""
-        return plain(asdict(self.clouds) | asdict(self.model) | asdict(self.training))
+        """All of them by name, in JSON's own types; where two parts share a name, the first one's, as it is chosen."""
+        return plain(asdict(self.training) | asdict(self.model) | asdict(self.clouds))
 
     def changed(self) -> dict[str, Any]:
         """Names and values that differ from the defaults."""
