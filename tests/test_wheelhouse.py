@@ -41,6 +41,7 @@ class Index:
         for path in sorted(self.folder.glob(f"{Requirement(requirement).name}/*.whl"), reverse=True):
             wheel = read_wheel(path)
             if wheel.fits(python) and Requirement(requirement).specifier.contains(wheel.version):
+                folder.mkdir(exist_ok=True)
                 return Path(shutil.copy(path, folder))
         raise NoWheel(f"no wheel of {requirement}")
 
@@ -118,6 +119,29 @@ def test_a_version_the_wheels_do_not_have_is_a_fault(tmp_path, index):
 def test_a_version_the_image_does_not_have_is_a_fault(tmp_path, index):
     with pytest.raises(Incomplete, match=r"kaggle-utils 0.1 requires numpy>=2.4, the image has 2.0.2 \(Python 3.12\)"):
         made(tmp_path, index, "numpy>=2.4")
+
+
+def test_a_release_that_asks_for_more_than_the_image_has_is_passed_over(tmp_path, index):
+    index.add("surf", "1.8", ("numpy>=1.20",))
+    index.add("surf", "1.9", ("numpy>=2.0", "board>=2"))
+    index.add("surf", "2.0", ("numpy>=2.4", "wetsuit"))
+    index.add("surf", "2.1", ("numpy>=2.4", "wetsuit"))
+    index.add("board", "2.0")
+    assert made(tmp_path, index, "surf>=1") == ["board 2.0", "kaggle-utils 0.1", "surf 1.9"]
+    assert [asked for asked, _ in index.asked][:3] == ["surf>=1", "surf<2.1,>=1", "surf<2.0,>=1"]
+
+
+def test_where_no_release_will_do_the_newest_is_judged(tmp_path, index):
+    index.add("surf", "2.0", ("numpy>=2.3",))
+    index.add("surf", "2.1", ("numpy>=2.4",))
+    with pytest.raises(Incomplete, match="surf 2.1 requires numpy>=2.4"):
+        made(tmp_path, index, "surf")
+
+
+def test_a_release_that_is_asked_for_is_the_one_that_is_taken(tmp_path, index):
+    for version in ("8.4.190", "8.4.191"):
+        index.add("ultralytics", version)
+    assert made(tmp_path, index, "ultralytics>=8.4,<9", also=["ultralytics==8.4.190"])[1] == "ultralytics 8.4.190"
 
 
 def test_an_excused_requirement_is_no_fault(tmp_path, index):

@@ -19,11 +19,11 @@ pytest_plugins = ["kaggle_fixtures"]
 REF = "me/kaggle-utils-wheels"
 
 
-def small_build(folder, owner, pythons, gpu=None, python37=None):
-    """Two wheels and no pip."""
+def small_build(folder, owner, pythons, gpu=None, also=(), python37=None):
+    """Two wheels, those that are asked for, and no pip."""
     fetch = lambda requirement, python, folder: make_wheel(folder, requirement)  # noqa: E731
     kit = lambda folder: make_wheel(folder, "kaggle-utils")  # noqa: E731
-    return build(folder, owner, pythons, gpu, also=["norfair"], fetch=fetch, kit=kit, python37=python37)
+    return build(folder, owner, pythons, gpu, also=["norfair", *also], fetch=fetch, kit=kit, python37=python37)
 
 
 def run(monkeypatch, tmp_path: Path, *words: str) -> int:
@@ -44,6 +44,12 @@ def test_without_push_a_folder_is_made_and_nobody_is_called(service, monkeypatch
     assert service.calls == []
     assert "2 wheels in" in capsys.readouterr().out
     assert sorted(p.suffix for p in (tmp_path / "house").iterdir()) == [".json", ".whl", ".whl"]
+
+
+def test_more_packages_can_be_asked_for(service, monkeypatch, tmp_path):
+    assert run(monkeypatch, tmp_path, "--also", "scipy-extra", "mmh3", "--also", "lap") == 0
+    names = {path.name.split("-")[0] for path in (tmp_path / "house").glob("*.whl")}
+    assert names == {"kaggle_utils", "norfair", "scipy_extra", "mmh3", "lap"}
 
 
 def test_a_prefix_without_a_cpython_37_is_one_line_and_exit_code_one(monkeypatch, tmp_path, capsys):

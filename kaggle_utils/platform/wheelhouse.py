@@ -2,7 +2,8 @@
 
 Nobody keeps a list of companions by hand. From the kit's own wheel the requirements are followed,
 marker by marker, for each of Kaggle's Pythons; what the image holds is left to the image, the rest is
-fetched, so a new release of ultralytics that asks for one package more brings it along. Then the folder
+fetched, so a new release of ultralytics that asks for one package more brings it along, and one that
+asks for more than the image has is passed over for the last that does not. Then the folder
 is judged as it lies there: every requirement met by a wheel or by the image (or excused, with a
 reason, in the image's table), nothing that would replace a package of the image, names that survive
 Kaggle's upload. ``gpu="p100"`` adds the last torch on the index that has kernels for sm_60, ``python37`` a
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +25,7 @@ from kaggle_utils.platform import python37 as interpreter
 from kaggle_utils.platform import runtime, wheel_sources
 from kaggle_utils.platform.attached_wheels import carries_torch
 from kaggle_utils.platform.image import PYTHONS, image
-from kaggle_utils.platform.wheel_sources import Fetch
+from kaggle_utils.platform.wheel_sources import Fetch, NoWheel
 from kaggle_utils.platform.wheels import Wheel, read_wheel
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ __all__ = ["DATASET", "GPUS", "Incomplete", "build", "describe_dataset", "faults
 
 DATASET = "kaggle-utils-wheels"
 METADATA = "dataset-metadata.json"
+_RELEASES = 12  # how many are looked at before it is said that none will do
 GPUS = {"p100": ("torch==2.7.1", "torchvision==0.22.1")}  # CUDA 12.6 builds; 2.8 and later start at sm_70
 
 
@@ -147,9 +150,32 @@ def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], fetch: 
         name = _canonical(wanted)
         if name in have or (name in held and name not in pinned):
             continue
-        wheel = read_wheel(fetch(f"{wanted.name}{wanted.specifier}", python, folder))
+        wheel = _fetched(wanted, python, folder, fetch)
         have.add(wheel.name)
         queue.extend(wheel.needs(python, wanted.extras))
+
+
+def _fetched(wanted: Requirement, python: str, folder: Path, fetch: Fetch) -> Wheel:
+    """The newest release that the image's versions are enough for; the newest of all where the last few ask for more."""
+    from packaging.specifiers import SpecifierSet
+
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        tried = [read_wheel(fetch(f"{wanted.name}{wanted.specifier}", python, Path(scratch, "0")))]
+        while _beyond_the_image(tried[-1], wanted, python) and len(tried) < _RELEASES:
+            older = wanted.specifier & SpecifierSet(f"<{tried[-1].version}")
+            try:
+                tried.append(read_wheel(fetch(f"{wanted.name}{older}", python, Path(scratch, str(len(tried))))))
+            except NoWheel:
+                break
+        chosen = tried[0] if _beyond_the_image(tried[-1], wanted, python) else tried[-1]
+        return read_wheel(Path(shutil.move(chosen.path, folder)))
+
+
+def _beyond_the_image(wheel: Wheel, wanted: Requirement, python: str) -> bool:
+    """Whether it requires another version of a package than the image holds."""
+    ours = image(python)
+    asked = [need for need in wheel.needs(python, wanted.extras) if _canonical(need) in ours.versions]
+    return not all(_met(need, [], python) or ours.excuses(wheel.name, _canonical(need)) for need in asked)
 
 
 def _replacements(wheels: Sequence[Wheel], python: str) -> list[str]:

@@ -24,6 +24,8 @@ def add_wheels_arguments(parser: argparse.ArgumentParser) -> None:
     add("--python", nargs="+", choices=PYTHONS, default=list(PYTHONS), help="Kaggle's Pythons; default: all of them")
     add("--gpu", choices=sorted(GPUS), help="add a torch that has kernels for this card (3 GB for one Python)")
     add("--python37", type=Path, metavar="PREFIX", help="add this CPython 3.7, which reef's API needs (38 MB)")
+    release = "more packages, or the release of one that is to be taken: ultralytics==8.4.190"
+    add("--also", nargs="+", action="extend", default=[], metavar="REQUIREMENT", help=release)
     add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")
     add("--folder", type=Path, default=wheels_dir(), help="where the dataset is made anew; default: %(default)s")
     add("--push", action="store_true", help="upload it as a private dataset, or as its next version")
@@ -33,7 +35,7 @@ def run_wheels(args: argparse.Namespace) -> int:
     """Does what the arguments say; 0, or 1 after a message on stderr."""
     try:
         owner = owner_name(args.owner) if args.push else args.owner or "OWNER"
-        wheels = build(args.folder, owner, args.python, args.gpu, python37=args.python37)
+        wheels = build(args.folder, owner, args.python, args.gpu, args.also, python37=args.python37)
         _report(wheels, args.folder, args.python)
         if args.push:
             url = push_dataset(args.folder, f"wheels for Python {' and '.join(args.python)}")
