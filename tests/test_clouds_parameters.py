@@ -1,5 +1,6 @@
 """Clouds' parameters: what is chosen reaches the training, and what cannot be is refused before any work."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,14 @@ def test_the_encoder_that_is_chosen_is_the_models_and_can_be_frozen() -> None:
     assert (run.model.encoder, run.training.encoder) == ("resnet34", "net.encoder")
     assert CloudsRun().plain()["encoder"] == CloudsRun().model.encoder
     assert CloudsRun.chosen(run.plain()).plain() == run.plain()
+
+
+def test_every_parameter_is_in_the_notebooks_cell() -> None:
+    from kaggle_utils.platform.parameters import defaults
+
+    notebook = Path(__file__).parents[1] / "notebooks" / "clouds" / "2_train.ipynb"
+    settled = {"classes", "channels"}  # by the competition, and by grayscale
+    assert set(CloudsRun().plain()) - settled <= set(defaults(json.loads(notebook.read_text())))
 
 
 def test_what_fits_is_taken() -> None:

@@ -101,7 +101,8 @@ class CloudsRun:
 
     def plain(self) -> dict[str, Any]:
         """All of them by name, in JSON's own types; where two parts share a name, the first one's, as it is chosen."""
-        return plain(asdict(self.training) | asdict(self.model) | asdict(self.clouds))
+        parts = [asdict(part) for part in (self.clouds, self.model, self.training)]
+        return plain(parts[0] | parts[1] | {name: value for name, value in parts[2].items() if name not in parts[1]})
 
     def changed(self) -> dict[str, Any]:
         """Names and values that differ from the defaults."""
