@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
     def _file(self) -> bytes:
         self.service.calls.append(("GET", {"path": self.path}))
         self.service.stumble("GET")
-        _, _, owner, slug, name = unquote(self.path).split("/", 4)
+        _, _, owner, slug, name = unquote(self.path.partition("?")[0]).split("/", 4)
         return self.service.outputs[f"{owner}/{slug}"][name]
 
     def _body(self) -> bytes:

@@ -65,6 +65,7 @@ class KaggleServer:
         self.sessions: dict[str, list[str]] = defaultdict(lambda: ["COMPLETE"])  # the last status stays
         self.failures: dict[str, str] = {}  # owner/slug -> the failure message of a status
         self.outputs: dict[str, dict[str, bytes]] = defaultdict(dict)
+        self.signature = ""  # the query of the addresses of outputs
         self.logs: dict[str, str] = {}
         self.submissions: list[dict] = []
         self.allowed_today = 5
@@ -177,9 +178,8 @@ class KaggleServer:
         ref = self._kernel(request)
         names = sorted(self.outputs[ref])
         start = int(request.get("pageToken") or 0)
-        files = [
-            {"fileName": n, "url": f"{self.endpoint}/files/{quote(ref + '/' + n)}"} for n in names[start : start + PAGE]
-        ]
+        url = f"{self.endpoint}/files/{{}}{self.signature}"
+        files = [{"fileName": n, "url": url.format(quote(f"{ref}/{n}"))} for n in names[start : start + PAGE]]
         token = str(start + PAGE) if start + PAGE < len(names) else ""
         return {"files": files, "log": self.logs.get(ref, "[]"), "nextPageToken": token}
 

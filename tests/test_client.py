@@ -52,6 +52,11 @@ def test_a_message_that_repeats_the_key_is_blackened(service):
     assert "bad key ***" in str(failure_of("allowance", competition="c"))
 
 
+def test_a_signed_address_in_a_message_loses_its_signature(service, quick_client):
+    service.fail("GetSubmissionLimits", 400, "not at https://storage.example/a.pt?X-Goog-Signature=s3cret&e=1 (again)")
+    assert "not at https://storage.example/a.pt?*** (again)" in str(failure_of("allowance", competition="c"))
+
+
 def test_a_server_that_dies_in_the_middle_is_unreachable(service):
     service.die("GetSubmissionLimits")
     failure = failure_of("allowance", competition="c")

@@ -9,6 +9,7 @@ import sys
 import pytest
 from kernel_folders import COMPETITION, write_kernel
 
+from kaggle_utils.platform import kernels
 from kaggle_utils.platform.client import KaggleFailure
 from kaggle_utils.platform.kernels import fetch, log_tail, send, wait
 from kaggle_utils.platform.stamping import Stamp
@@ -176,12 +177,38 @@ def test_only_files_asked_for_are_fetched(service, tmp_path):
     assert [path.name for path in files] == ["pond-2-train.log", "run.json"]
 
 
-def test_a_download_that_fails_leaves_what_was_there(service, tmp_path):
+@pytest.fixture
+def at_once(quick_client, monkeypatch) -> None:
+    monkeypatch.setattr(kernels, "_AGAIN_S", (0.0, 0.0, 0.0))
+
+
+def test_a_download_that_fails_leaves_what_was_there(service, at_once, tmp_path):
     service.kernels[TRAIN] = [{}]
     service.outputs[TRAIN] = {"a.pt": b"a", "b.pt": b"b"}
     (tmp_path / "out").mkdir()
     (tmp_path / "out/a.pt").write_bytes(b"old")
-    service.fail("GET", 500, "storage is down")
-    with pytest.raises(KaggleFailure, match="HTTP 500"):
+    service.fail("GET", 500, "storage is down", times=4)
+    with pytest.raises(KaggleFailure, match="HTTP 500.*the file a.pt is not given"):
         fetch(TRAIN, tmp_path / "out")
     assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b"old"]
+
+
+def test_a_download_that_fails_for_a_moment_is_tried_again(service, at_once, tmp_path):
+    service.kernels[TRAIN] = [{}]
+    service.outputs[TRAIN] = {"a.pt": b"a", "b.pt": b"b"}
+    service.die("GET")
+    service.fail("GET", 503)
+    service.fail("ListKernelSessionOutput", 502)
+    assert [path.name for path in fetch(TRAIN, tmp_path / "out")] == ["a.pt", "b.pt", "pond-2-train.log"]
+
+
+def test_a_file_that_is_refused_is_not_asked_for_again_and_its_signed_address_not_shown(service, at_once, tmp_path):
+    service.kernels[TRAIN] = [{}]
+    service.outputs[TRAIN] = {"a.pt": b"a"}
+    service.signature = "?X-Goog-Signature=s3cret"
+    service.fail("GET", 403)
+    with pytest.raises(KaggleFailure, match="HTTP 403.*a.pt") as caught:
+        fetch(TRAIN, tmp_path / "out")
+    assert "s3cret" not in str(caught.value) and "127.0.0.1" not in str(caught.value)
+    assert service.names().count("GET") == 1
+    assert [path.name for path in fetch(TRAIN, tmp_path / "out")] == ["a.pt", "pond-2-train.log"]

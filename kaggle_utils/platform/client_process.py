@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
+from urllib.parse import unquote, urlsplit
 
 from kaggle_utils.platform.client_datasets import put_dataset
 
 __all__ = ["CALLS", "main", "outcome"]
+
+_QUERY = re.compile(r"\?[^\s'\")>]*=[^\s'\")>]*")  # of an address; it may be signed, which is a credential
+_TIMES_S = (30, 300)  # to connect, and between two pieces of a file
 
 
 def main() -> None:
@@ -72,7 +77,7 @@ def _without_secrets(text: str) -> str:
     values = getattr(api, "config_values", {})
     for secret in (values.get("key"), values.get("token"), os.environ.get("KAGGLE_API_TOKEN")):
         text = text.replace(secret, "***") if secret else text
-    return text
+    return _QUERY.sub("?***", text)
 
 
 def _owner(api) -> str | None:
@@ -94,12 +99,22 @@ def _log(api, kernel: str) -> str:
 
 
 def _outputs(api, kernel: str, folder: str, pattern: str | None) -> None:
-    """Downloads into the folder; the client would save an error page as the file it stands for."""
+    """Downloads into the folder; the client would save an error page as the file it stands for.
+
+    The addresses of files carry credentials, so a failure tells the file's name alone.
+    """
     import requests
 
-    def checked(*given, **named):
-        response = fetch(*given, **named)
-        response.raise_for_status()
+    def checked(url: str, **named):
+        file = unquote(urlsplit(url).path.rpartition("/")[2])
+        try:
+            response = fetch(url, timeout=_TIMES_S, **named)
+            response.raise_for_status()
+            _ = response.content  # all of it has come
+        except requests.exceptions.HTTPError as error:
+            raise requests.exceptions.HTTPError(f"the file {file} is not given", response=error.response) from None
+        except requests.exceptions.RequestException as error:
+            raise ConnectionError(f"the file {file} did not come whole: {type(error).__name__}") from None
         return response
 
     fetch, requests.get = requests.get, checked

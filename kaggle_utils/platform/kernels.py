@@ -31,6 +31,7 @@ _REJECTED = {
 }
 _OVER = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
 _LONGEST_PAUSE_S = 60.0
+_AGAIN_S = (2.0, 10.0, 30.0)  # pauses before a download is tried again
 PATIENCE = 8  # calls in a row without an answer that are sat out
 _FULL = re.compile(r"session count of \d+ reached")  # "Maximum batch GPU session count of 2 reached."
 
@@ -166,14 +167,27 @@ def fetch(kernel: str, folder: Path, pattern: str | None = None, limit_hours: fl
     """Downloads a kernel's outputs and its log into a folder, in place of what it held; the files.
 
     pattern: a regular expression that the wanted names match, all without one.
-    Raises KaggleFailure when a file does not come whole; the folder is then as it was.
+    Tried again where that may help. Raises KaggleFailure when a file does not come whole; the folder
+    is then as it was.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
         new, old = Path(name, "new"), Path(name, "old")
-        new.mkdir()
-        ask("outputs", limit_s=3600 * limit_hours, kernel=kernel, folder=str(new), pattern=pattern)
+        _downloaded(kernel, new, pattern, 3600 * limit_hours)
         if folder.exists():
             folder.rename(old)
         shutil.move(new, folder)
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _downloaded(kernel: str, folder: Path, pattern: str | None, limit_s: float) -> None:
+    for pause in (*_AGAIN_S, None):
+        folder.mkdir()
+        try:
+            ask("outputs", limit_s=limit_s, kernel=kernel, folder=str(folder), pattern=pattern)
+            return
+        except KaggleFailure as failure:
+            if pause is None or not failure.passing:
+                raise
+        shutil.rmtree(folder)
+        time.sleep(pause)

@@ -1,8 +1,4 @@
-"""A kernel pushed to Kaggle, waited for, brought home and submitted.
-
-Outputs land in ``runs/kaggle/<competition>/<n>_<stage>`` (``-fold<k>`` of a fan-out), which is the
-layout of stages at home: with ``KAGGLE_UTILS_RUNS=runs/kaggle`` the next stage runs here on them.
-"""
+"""A kernel pushed to Kaggle, waited for, brought home and submitted."""
 
 from __future__ import annotations
 
@@ -13,8 +9,9 @@ from dataclasses import replace
 from kaggle_utils.platform import chain, metadata, receipts, submissions
 from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.client import KaggleFailure, owner_name
-from kaggle_utils.platform.kernels import Pushed, fetch, wait
+from kaggle_utils.platform.kernels import Pushed
 from kaggle_utils.platform.order import Order, earlier_kernels, stamps, unsent_stamps
+from kaggle_utils.platform.outputs import bring_home, home_of
 from kaggle_utils.platform.sending import send_all
 from kaggle_utils.platform.stamping import Stamp, with_accelerator
 
@@ -39,8 +36,9 @@ def push(name: str, order: Order | None = None) -> list[Pushed]:
         order.report(line)
     pushed += send_all(found, to_send, order)
     if order.waits:
-        _bring_home(found, pushed, order)
+        bring_home(found, pushed, order)
     if order.submit:
+        _see_submission(found, pushed[0], order)
         _submit(content["competition_sources"][0], pushed[0], order)
     return pushed
 
@@ -68,23 +66,14 @@ def _announced(found: Stage, content: Mapping, to_send: list[Stamp]) -> Iterator
             yield f"{found.name} asks for {shape}: {metadata.RETIRED[shape]}"
 
 
-def _bring_home(found: Stage, pushed: list[Pushed], order: Order) -> None:
-    """Waits for all, fetches the outputs of each."""
-    told = wait([kernel.kernel for kernel in pushed], order.poll_s, progress=order.progress)
-    if bad := [text for text in told.values() if text]:
-        raise KaggleFailure("run", "\n".join(bad))
-    for kernel in pushed:
-        suffix = kernel.kernel.partition("/")[2].removeprefix(found.name)
-        folder = order.runs / "kaggle" / found.competition / (found.runs_as + suffix)
-        files = fetch(kernel.kernel, folder, order.files)
-        order.report(f"{kernel.kernel} complete, {len(files)} files in {folder}")
-        if order.submit and not (folder / submissions.SUBMISSION).is_file() and _wanted(order.files):
-            text = f"{kernel.kernel} wrote no {submissions.SUBMISSION}, so nothing was submitted"
-            raise KaggleFailure("run", f"{text}; it wrote {', '.join(f.name for f in files) or 'nothing'}")
-
-
-def _wanted(pattern: str | None) -> bool:
-    return pattern is None or re.search(pattern, submissions.SUBMISSION) is not None
+def _see_submission(found: Stage, kernel: Pushed, order: Order) -> None:
+    """Raises KaggleFailure when the kernel wrote nothing to submit, if what was fetched can tell."""
+    folder = home_of(found, kernel, order.runs)
+    if (folder / submissions.SUBMISSION).is_file() or not re.search(order.files or "", submissions.SUBMISSION):
+        return
+    wrote = ", ".join(sorted(path.name for path in folder.rglob("*") if path.is_file())) or "nothing"
+    text = f"{kernel.kernel} wrote no {submissions.SUBMISSION}, so nothing was submitted; it wrote {wrote}"
+    raise KaggleFailure("run", text)
 
 
 def _submit(competition: str, kernel: Pushed, order: Order) -> None:

@@ -19,7 +19,7 @@ from kaggle_utils.files import locked, replacing
 from kaggle_utils.platform.kernels import Pushed
 from kaggle_utils.platform.stamping import FANNED, Stamp
 
-__all__ = ["Receipt", "recall", "receipt_file", "record"]
+__all__ = ["Receipt", "fetched", "recall", "receipt_file", "record"]
 
 
 @dataclass
@@ -30,6 +30,7 @@ class Receipt:
     settings: parameter -> value as Python source, without the fold of a fan-out
     accelerator: machine in place of the declared one, of the push that came last
     kernels: what Kaggle took, in order of the names; unsent: folds that it has not taken yet
+    home: kernel -> the version whose outputs were fetched
     """
 
     fanned: bool = False
@@ -37,6 +38,7 @@ class Receipt:
     accelerator: str | None = None
     kernels: list[Pushed] = field(default_factory=list)
     unsent: list[int] = field(default_factory=list)
+    home: dict[str, int] = field(default_factory=dict)
 
     def values(self) -> dict[str, object]:
         """The settings as Python values.
@@ -80,6 +82,13 @@ def record(runs: Path, name: str, pushed: Pushed, stamp: Stamp, unsent: Sequence
         folds = {*now.unsent, *(other.values[FANNED] for other in unsent)} if fanned else set()
         now.unsent = sorted(folds - {stamp.values.get(FANNED)})
         _write(receipt_file(runs, stamp.owner, name), now)
+
+
+def fetched(runs: Path, owner: str, name: str, kernel: Pushed) -> None:
+    """Notes that the outputs of this version of a kernel of the stage `name` have come home."""
+    with _held(runs, owner, name) as now:
+        now.home[kernel.kernel] = kernel.version
+        _write(receipt_file(runs, owner, name), now)
 
 
 def _without(kernels: Sequence[Pushed], replaced: Pushed) -> list[Pushed]:
