@@ -92,12 +92,21 @@ def test_a_wheel_for_another_python_only_is_one_sentence(tmp_path):
 
 def test_the_cell_is_short_and_runs_on_any_python_from_3_10():
     ast.parse(CELL, feature_version=(3, 10))
-    assert len(CELL.splitlines()) <= 21 and max(map(len, CELL.splitlines())) <= 120
+    assert len(CELL.splitlines()) <= 23 and max(map(len, CELL.splitlines())) <= 120
 
 
 def test_with_the_kit_at_hand_the_cell_prints_one_line():
     done = subprocess.run([sys.executable, "-c", CELL], capture_output=True, text=True, check=True, env=at_home())
     assert done.stdout.startswith("at home | Python 3.") and done.stdout.count("\n") == 1
+
+
+def test_of_several_kits_the_cell_installs_the_highest_version(tmp_path):
+    for version in ("0.9.0", "0.10.0", "0.10.0rc1"):
+        make_wheel(tmp_path / "input/kaggle-utils-wheels", "kaggle-utils", version)
+    cell = CELL.partition("    importlib.invalidate_caches()")[0].replace('"/kaggle/input"', repr(str(tmp_path / "input")))
+    cell = cell.replace('importlib.util.find_spec("kaggle_utils")', "None")  # it is here, or these tests would not run
+    subprocess.run([sys.executable, "-c", cell], check=True, env=at_home() | {"PIP_TARGET": str(tmp_path / "site")})
+    assert installed(tmp_path) == ["kaggle_utils-0.10.0.dist-info"]
 
 
 def test_without_kit_and_wheels_the_cell_says_what_is_attached_and_what_to_attach():
