@@ -18,6 +18,7 @@ import numpy as np
 from kaggle_utils.competitions import clouds
 from kaggle_utils.competitions.clouds_decision import CloudsDecision, decided
 from kaggle_utils.competitions.clouds_runs import first_fold_images, trained_models, trained_parameters
+from kaggle_utils.competitions.clouds_sets import parsed_name
 from kaggle_utils.files import replacing
 from kaggle_utils.frame_cache import cached_frames
 from kaggle_utils.mask_scorecard import MaskScorecard
@@ -95,7 +96,7 @@ def _members(
     device: str,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
     """(masks (B, 4, 350, 525), labels (B, 4)) of one prediction set, batch by batch, the mean over the folds."""
-    from kaggle_utils.competitions.clouds_training import parsed_name, predictions
+    from kaggle_utils.competitions.clouds_training import predictions
 
     size, view, checkpoint = parsed_name(name)
     weights = [path.with_name(f"{checkpoint}.pth") for path in trained_models(stage_folders)[size]]

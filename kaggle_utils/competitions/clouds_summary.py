@@ -24,8 +24,8 @@ def summary(runs: Path, truth: Path | None, stages: Collection[str]) -> list[str
     if "3_decide" in stages and decided.is_file():
         d = json.loads(decided.read_text())
         lines.append(
-            f"out-of-fold Dice: {d['dice']:.4f} [{d['low']:.4f}, {d['high']:.4f}] cross-fitted ({d['name']}); "
-            f"{d['fitted']:.4f} on the images it was fitted on; all empty {d['all_empty']:.4f}"
+            f"out-of-fold Dice: {d['dice']:.4f} [{d['low']:.4f}, {d['high']:.4f}] chosen and fitted without each fold; "
+            f"{d['candidate']:.4f} of the chosen ({d['name']}), {d['fitted']:.4f} fitted; all empty {d['all_empty']:.4f}"
         )
         lines += _alike(d.get("test_like") or [])
     submission = runs / "4_submit" / "submission.csv"

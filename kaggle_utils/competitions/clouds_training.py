@@ -27,6 +27,7 @@ from kaggle_utils.checkpoints import load_weights
 from kaggle_utils.competitions.clouds import CLASSES, SUBMISSION_SHAPE, CloudsData
 from kaggle_utils.competitions.clouds_examples import CloudExamples, DiceMetric, cached_masks
 from kaggle_utils.competitions.clouds_parameters import CloudsRun
+from kaggle_utils.competitions.clouds_sets import set_name
 from kaggle_utils.data_parallel import Team, together
 from kaggle_utils.errors import KitError
 from kaggle_utils.files import fingerprint
@@ -41,9 +42,7 @@ from kaggle_utils.tta_batches import in_views
 
 __all__ = [
     "FoldResult",
-    "parsed_name",
     "predictions",
-    "set_name",
     "train_fold",
     "train_folds",
 ]
@@ -55,26 +54,6 @@ _NOT_LEARNT = {"sizes", "views", "checkpoints"}  # parameters that a model's wei
 def _endless() -> float:
     """Seconds left where no session ends."""
     return math.inf
-
-
-def set_name(size: Size, view: str, checkpoint: str = "best") -> str:
-    """The name of a prediction set: a model's input size, the view it was asked in, and its epoch where not the best.
-
-    >>> set_name((480, 320), "hflip"), set_name((480, 320), "hflip", "last")
-    ('480x320_hflip', '480x320_hflip_last')
-    """
-    return f"{size[0]}x{size[1]}_{view}" + ("" if checkpoint == "best" else f"_{checkpoint}")
-
-
-def parsed_name(name: str) -> tuple[Size, str, str]:
-    """The inverse of :func:`set_name`.
-
-    >>> parsed_name("480x320_identity@1.25_last")
-    ((480, 320), 'identity@1.25', 'last')
-    """
-    size, view, *rest = name.split("_")
-    width, height = map(int, size.split("x"))
-    return (width, height), view, rest[0] if rest else "best"
 
 
 def predictions(
