@@ -44,7 +44,7 @@ def _jpeg() -> bytes:
 def test_images_come_in_order_of_name_and_missing_files_are_reported(folder: Path) -> None:
     data = clouds.load(folder)
     assert data.images["image"].tolist() == NAMES and data.images["exists"].tolist() == [False, True]
-    assert str(data) == "2 images of 1400x2100, 2 masks; 1 of their files are missing"
+    assert str(data) == "2 images, 2 masks at 1400x2100; 1 of their files are missing"
     assert data.present().images["image"].tolist() == [NAMES[1]]
 
 
@@ -67,6 +67,42 @@ def test_half_a_pixel_is_in_and_less_is_not() -> None:
     mask = np.zeros((4, 8), bool)
     mask[:2, :4] = mask[0, 4:] = True
     assert resized_mask(mask, (1, 2)).tolist() == [[True, False]]
+
+
+def resized_folder(tmp_path: Path, texts: np.ndarray) -> Path:
+    """Pictures of 350x525, as folders of resized ones have them, beside a table."""
+    import cv2
+
+    table_of(texts).to_csv(tmp_path / "train.csv", index=False)
+    (tmp_path / "train_images").mkdir()
+    for name in NAMES:
+        cv2.imwrite(str(tmp_path / "train_images" / name), np.zeros((350, 525, 3), np.uint8))
+    return tmp_path
+
+
+def test_resized_pictures_keep_the_run_lengths_of_the_organisers(tmp_path: Path) -> None:
+    full = np.zeros(clouds.TRAIN_SHAPE, bool)
+    full[400:800, 1200:2000] = True
+    texts = EMPTY.copy()
+    texts[1, 2] = rle_from_mask(full)
+    data = clouds.load(resized_folder(tmp_path, texts))
+    assert data.shape == clouds.TRAIN_SHAPE and len(data.present().images) == 2
+    assert (data.masks(1)[2] == full[::4, ::4]).all()
+
+
+def test_a_run_that_leaves_1400x2100_is_refused_whatever_the_pictures(tmp_path: Path) -> None:
+    texts = EMPTY.copy()
+    texts[0, 1] = "2940000 2"
+    data = clouds.load(resized_folder(tmp_path, texts))
+    with pytest.raises(ValueError, match="1400x2100: the run 2940000 2 is beyond the last pixel, 2940000"):
+        data.masks(0)
+
+
+def test_run_lengths_that_were_resized_with_the_pictures_are_told(tmp_path: Path) -> None:
+    texts = EMPTY.copy()
+    texts[0, 1] = "183650 100"
+    with pytest.raises(ValueError, match="train.csv: all runs end within the pictures' 350x525, expected.*at 1400x2100"):
+        clouds.load(resized_folder(tmp_path, texts))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ the organisers' table are in the constants; formats are those of the competition
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kaggle_utils.competitions.faults import column_faults, name_faults, refuse
+from kaggle_utils.competitions.samples.folders import MARKER
 from kaggle_utils.files import replacing
 from kaggle_utils.mask_scorecard import MaskScorecard, mask_scorecard, resized_mask
 from kaggle_utils.rle import mask_from_rle, rle_from_mask, runs_from_rle
@@ -57,8 +60,8 @@ COLUMNS = ("Image_Label", "EncodedPixels")
 class CloudsData:
     """Training images with their masks as run lengths.
 
-    images: one row an image in order of name: image, path (str), exists (bool)
-    texts: (N, 4) run lengths at ``shape``, a column a class; shape: (height, width) of pictures and masks
+    images: one row an image in order of name: image, path (str), exists (bool); of any size
+    texts: (N, 4) run lengths at ``shape``, a column a class; shape: (height, width) of the masks
     """
 
     images: pd.DataFrame
@@ -105,25 +108,28 @@ class CloudsData:
         missing = int((~self.images["exists"]).sum())
         files = "all files are there" if not missing else f"{missing} of their files are missing"
         size = "x".join(map(str, self.shape))
-        return f"{len(self.images)} images of {size}, {int(self.labels.sum())} masks; {files}"
+        return f"{len(self.images)} images, {int(self.labels.sum())} masks at {size}; {files}"
 
 
 def load(folder: str | os.PathLike, table: str = "train.csv") -> CloudsData:
     """A folder in the competition's layout: ``train.csv`` and ``train_images/0011165.jpg``.
 
-    Images that are not there are counted (``str``, ``exists``), not refused: downloads are often partial.
-    Raises FileNotFoundError when the table is missing, ValueError when it is not a table of run lengths.
+    Images that are not there are counted (``str``, ``exists``), not refused: downloads are often partial. They may be
+    smaller than Kaggle's, as shared folders of resized ones are: the run lengths stay at 1400x2100, and masks are drawn
+    there and resized. The built-in sample alone has run lengths at another size, which its note tells.
+    Raises FileNotFoundError when the table is missing, ValueError when it is not a table of run lengths, or one whose
+    runs were resized with the pictures.
 
     >>> import tempfile
     >>> rows = [f"0011165.jpg_{name}," for name in CLASSES]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(folder, "train.csv").write_text("\\n".join([",".join(COLUMNS), *rows]))
     ...     print(load(folder))
-    1 images of 1400x2100, 0 masks; 1 of their files are missing
+    1 images, 0 masks at 1400x2100; 1 of their files are missing
     """
-    texts = read_table(Path(folder) / table)
-    images = _located(texts.index, Path(folder) / "train_images")
-    return CloudsData(images, texts.to_numpy(dtype=object), _shape_of(images))
+    wide = read_table(Path(folder) / table)
+    images, texts = _located(wide.index, Path(folder) / "train_images"), wide.to_numpy(dtype=object)
+    return CloudsData(images, texts, _noted_shape(Path(folder)) or _kaggles_shape(images, texts, Path(folder) / table))
 
 
 def test_images(folder: str | os.PathLike) -> pd.DataFrame:
@@ -164,13 +170,22 @@ def _located(names: Sequence[str], folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _shape_of(images: pd.DataFrame) -> tuple[int, int]:
-    """(height, width) of the first image that is there; Kaggle's where none is."""
+def _noted_shape(folder: Path) -> tuple[int, int] | None:
+    """(height, width) that the built-in sample was made at; None where the folder is none."""
+    note = folder / MARKER
+    return tuple(json.loads(note.read_text())["size"][::-1]) if note.is_file() else None
+
+
+def _kaggles_shape(images: pd.DataFrame, texts: np.ndarray, table: Path) -> tuple[int, int]:
+    """1400x2100; ValueError where the pictures are smaller and no run leaves them, for then the runs are smaller, too."""
     from PIL import Image
 
     for path in images["path"][images["exists"]][:1]:
         with Image.open(path) as image:
-            return image.height, image.width
+            shape = image.height, image.width
+        if 0 < _reach(texts) <= math.prod(shape) < math.prod(TRAIN_SHAPE):
+            size, kaggles = ("x".join(map(str, one)) for one in (shape, TRAIN_SHAPE))
+            raise ValueError(f"{table}: all runs end within the pictures' {size}, expected the organisers', at {kaggles}")
     return TRAIN_SHAPE
 
 
@@ -259,6 +274,10 @@ def score_files(
 
 def _guessed_shape(texts: np.ndarray) -> tuple[int, int]:
     """The smaller of the competition's two sizes that holds every run."""
+    return SUBMISSION_SHAPE if _reach(texts) <= math.prod(SUBMISSION_SHAPE) else TRAIN_SHAPE
+
+
+def _reach(texts: np.ndarray) -> int:
+    """The last pixel of all masks, from 1; 0 where all are empty."""
     last = (text.split()[-2:] for text in texts.ravel() if text)
-    reach = max((int(start) + int(length) - 1 for start, length in last), default=0)
-    return SUBMISSION_SHAPE if reach <= SUBMISSION_SHAPE[0] * SUBMISSION_SHAPE[1] else TRAIN_SHAPE
+    return max((int(start) + int(length) - 1 for start, length in last), default=0)
