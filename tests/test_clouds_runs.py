@@ -125,7 +125,7 @@ def test_the_most_test_like_images_have_a_table_and_a_line_of_their_own(tmp_path
     expected = dice["one half"][[1, 2, 9]].mean()
     assert table["dice"].round(9).tolist() == [round(expected, 9), 0.9] and table["images"].tolist() == [3, 3]
     (tmp_path / "3_decide").mkdir()
-    facts = {"name": "rule", "dice": 0.9, "low": 0.8, "high": 1.0, "fitted": 0.95, "all_empty": 0.5}
+    facts = {"name": "rule", "dice": 0.9, "low": 0.8, "high": 1.0, "fitted": 0.95, "candidate": 0.92, "all_empty": 0.5}
     for alike in (None, table.to_dict("records")):
         write_decision(tmp_path / "3_decide" / "decision.json", CloudsDecision(Merge(("a",))), **facts, test_like=alike)
         lines = summary(tmp_path, None, ["3_decide"])

@@ -60,7 +60,7 @@ def lines(tmp_path):
 
     def told(stages=STAGES, truth=True):
         hidden = (lambda submission: f"hidden {submission.read_text()}") if truth else None
-        return stage_lines(tmp_path, stages, lambda d: f"decided {d['f2']}", lambda v: f"validated {v['f2']}", hidden)
+        return stage_lines(tmp_path, stages, lambda d: [f"decided {d['f2']}"], lambda v: f"validated {v['f2']}", hidden)
 
     for stage, name, text in (("3_decide", "decision.json", '{"f2": 0.5}'), ("4_submit", "submission.csv", "answers")):
         (tmp_path / stage).mkdir()

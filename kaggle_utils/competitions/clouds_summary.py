@@ -5,11 +5,11 @@ The hidden test's truth is read here, after the submission is written, and by no
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 
 from kaggle_utils.competitions import clouds
+from kaggle_utils.competitions.handover import stage_lines
 
 __all__ = ["summary"]
 
@@ -20,25 +20,24 @@ def summary(runs: Path, truth: Path | None, stages: Collection[str]) -> list[str
     runs: the folder with a folder for each stage; truth: run lengths of the hidden test at 350x525, where known
     stages: those that have just run; figures that others left earlier are not told
     """
-    lines, decided = [], runs / "3_decide" / "decision.json"
-    if "3_decide" in stages and decided.is_file():
-        d = json.loads(decided.read_text())
-        lines.append(
-            f"out-of-fold Dice: {d['dice']:.4f} [{d['low']:.4f}, {d['high']:.4f}] chosen and fitted without each fold; "
-            f"{d['candidate']:.4f} of the chosen ({d['name']}), {d['fitted']:.4f} fitted; all empty {d['all_empty']:.4f}"
-        )
-        lines += _alike(d.get("test_like") or [])
-    submission = runs / "4_submit" / "submission.csv"
-    if "4_submit" not in stages or not submission.is_file():
-        return lines
-    validation = runs / "4_submit" / "validation.json"
-    if validation.is_file():
-        v = json.loads(validation.read_text())
-        lines.append(f"validation Dice:  {v['dice']:.4f} of the submission notebook on {v['pairs'] // 4} pictures")
-    elif truth is not None:
+
+    def hidden(submission: Path) -> str:
         card = clouds.score_files(truth, submission, clouds.SUBMISSION_SHAPE)
-        lines.append(f"hidden-test Dice: {card.dice:.4f}; all empty {card.all_empty:.4f}")
-    return [*lines, f"submission:     {submission}"]
+        return f"hidden-test Dice: {card.dice:.4f}; all empty {card.all_empty:.4f}"
+
+    return stage_lines(runs, stages, _decided, _validated, hidden if truth else None)
+
+
+def _decided(d: dict) -> list[str]:
+    first = (
+        f"out-of-fold Dice: {d['dice']:.4f} [{d['low']:.4f}, {d['high']:.4f}] chosen and fitted without each fold; "
+        f"{d['candidate']:.4f} of the chosen ({d['name']}), {d['fitted']:.4f} fitted; all empty {d['all_empty']:.4f}"
+    )
+    return [first, *_alike(d.get("test_like") or [])]
+
+
+def _validated(v: dict) -> str:
+    return f"validation Dice:  {v['dice']:.4f} of the submission notebook on {v['pairs'] // 4} pictures"
 
 
 def _alike(rows: list[dict]) -> list[str]:

@@ -127,7 +127,7 @@ def _lies_in(folder: Path) -> str:
 def stage_lines(
     runs: Path,
     stages: Collection[str],
-    decided: Callable[[dict], str],
+    decided: Callable[[dict], list[str]],
     validated: Callable[[dict], str],
     hidden: Callable[[Path], str] | None,
 ) -> list[str]:
@@ -135,19 +135,19 @@ def stage_lines(
 
     runs: the folder with a folder for each stage
     stages: those that have just run; figures that others left earlier are not told
-    decided, validated: make a line of decision.json and of validation.json
+    decided: makes lines of decision.json; validated: one of validation.json
     hidden: makes one of submission.csv and the hidden test's truth; None where that is not known
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with replacing(Path(folder, "3_decide", "decision.json")) as part:
     ...         _ = part.write_text('{"f2": 0.5}')
-    ...     stage_lines(Path(folder), ["3_decide", "4_submit"], lambda d: f"F2 {d['f2']}", str, None)
+    ...     stage_lines(Path(folder), ["3_decide", "4_submit"], lambda d: [f"F2 {d['f2']}"], str, None)
     ['F2 0.5']
     """
     decision, answer = runs / "3_decide" / "decision.json", runs / "4_submit"
     submission, validation = answer / "submission.csv", answer / "validation.json"
-    lines = [decided(json.loads(decision.read_text()))] if "3_decide" in stages and decision.is_file() else []
+    lines = decided(json.loads(decision.read_text())) if "3_decide" in stages and decision.is_file() else []
     if "4_submit" not in stages or not submission.is_file():
         return lines
     if validation.is_file():

@@ -34,11 +34,11 @@ def summary(runs: Path, truth: Path | None, stages: Collection[str]) -> list[str
     return stage_lines(runs, stages, _decided, _validated, hidden if truth else None)
 
 
-def _decided(d: dict) -> str:
-    return (
+def _decided(d: dict) -> list[str]:
+    return [
         f"out-of-fold F2: {d['f2']:.4f} [{d['low']:.4f}, {d['high']:.4f}] cross-fitted ({d['name']}); "
         f"{d['fitted']:.4f} on the frames its cut was fitted on"
-    )
+    ]
 
 
 def _validated(v: dict) -> str:
