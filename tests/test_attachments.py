@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from kernel_folders import write_kernel
@@ -73,12 +74,21 @@ def test_a_dataset_is_a_folder_that_is_named(attach, tmp_path):
 
 @pytest.mark.parametrize(("python", "attached"), [("3.13.1", True), ("3.10.2", False)])
 def test_wheels_are_attached_where_they_fit_and_only_looked_at_elsewhere(attach, tmp_path, monkeypatch, python, attached):
-    make_wheel(tmp_path / "runs/wheels", "kaggle-utils")
+    make_wheel(tmp_path / "runs/wheels", "norfair")
     monkeypatch.setattr("platform.python_version", lambda: python)
     found = attach("pond-1-eda")
     assert (found.mounts == {"input/datasets/me/kaggle-utils-wheels": tmp_path / "runs/wheels"}) is attached
     why = ["this is Python 3.10, the wheels are for 3.12 and 3.13: looked at, not installed"]
     assert [finding.text for finding in found.findings] == ([] if attached else why)
+
+
+def test_a_wheel_of_an_older_kit_than_the_checkouts_is_worth_a_note(attach, tmp_path, monkeypatch):
+    monkeypatch.setattr("platform.python_version", lambda: "3.13.1")
+    make_wheel(tmp_path / "runs/wheels", "kaggle-utils")
+    [note] = attach("pond-1-eda").findings
+    what = r"kaggle_utils-1.0-py3-none-any.whl is not the kit of this checkout, which is rehearsed"
+    assert re.match(rf"{what}: kaggle_utils/__init__.py and \d+ more differ. `kaggle-utils wheels --push`", note.text)
+    assert not note.fatal
 
 
 def test_a_wheel_that_would_replace_one_of_the_image_is_a_fault(attach, tmp_path):

@@ -328,6 +328,10 @@ def test_the_kits_wheel_has_what_the_checkout_has_and_nothing_stale(tmp_path, mo
     names = zipfile.ZipFile(built).namelist()
     assert built.name == "kaggle_utils-7-py3-none-any.whl" and read_wheel(built).fits("3.13")
     assert [name for name in names if name.endswith(".py")] == ["kaggle_utils/__init__.py"]
+    assert wheel_sources.kit_differences(built, checkout) == []
+    (checkout / "kaggle_utils" / "__init__.py").write_text("edited = True")
+    (checkout / "kaggle_utils" / "new.py").touch()
+    assert wheel_sources.kit_differences(built, checkout) == ["kaggle_utils/__init__.py", "kaggle_utils/new.py"]
 
 
 def test_without_a_checkout_there_is_no_kit_to_build(tmp_path):

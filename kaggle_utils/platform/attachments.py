@@ -9,16 +9,20 @@ from where ``kaggle-utils wheels`` makes them.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaggle_utils.platform import chain, metadata, runtime
 from kaggle_utils.platform.image import PYTHONS
 from kaggle_utils.platform.session_faults import Finding
+from kaggle_utils.platform.wheel_sources import kit_differences
 from kaggle_utils.platform.wheelhouse import DATASET, faults, read_wheelhouse, wheels_dir
+from kaggle_utils.platform.wheels import Wheel
 
 __all__ = ["Attachments", "attachments", "competition_mounts"]
+
+KIT = "kaggle-utils"
 
 
 @dataclass
@@ -62,16 +66,30 @@ def _dataset(found: Attachments, source: str, datasets: Mapping[str, Path]) -> N
     folder = datasets.get(f"{owner}/{slug}", datasets.get(slug, usual))
     if folder is None or not folder.is_dir():
         how = "the kit of this checkout is used" if slug == DATASET else f"give its folder with --dataset {slug}=DIR"
-        found.findings.append(Finding(f"the dataset {slug} is not {f'in {folder}' if folder else 'here'}, {how}", fatal=False))
+        where = f"in {folder}" if folder else "here"
+        found.findings.append(Finding(f"the dataset {slug} is not {where}, {how}", fatal=False))
         return
     if slug == DATASET:
-        found.findings += [Finding(fault) for fault in faults(read_wheelhouse(folder), PYTHONS)]
+        found.findings += _about_wheels(folder)
         here = platform.python_version().rpartition(".")[0]
         if here not in PYTHONS:
             why = f"this is Python {here}, the wheels are for {' and '.join(PYTHONS)}: looked at, not installed"
             found.findings.append(Finding(why, fatal=False))
             return
     found.mounts[f"input/datasets/{_owner(owner)}/{slug}"] = folder
+
+
+def _about_wheels(folder: Path) -> list[Finding]:
+    wheels = read_wheelhouse(folder)
+    stale = [_stale(w, differ) for w in wheels if w.name == KIT and (differ := kit_differences(w.path))]
+    return [Finding(fault) for fault in faults(wheels, PYTHONS)] + stale
+
+
+def _stale(wheel: Wheel, differ: Sequence[str]) -> Finding:
+    """The checkout's own kit is what a rehearsal runs, a session on Kaggle runs the wheel's."""
+    more = f" and {len(differ) - 1} more" if len(differ) > 1 else ""
+    what = f"{wheel.path.name} is not the kit of this checkout, which is rehearsed: {differ[0]}{more} differ"
+    return Finding(f"{what}. `kaggle-utils wheels --push` before you push the notebook", fatal=False)
 
 
 def _owner(name: str) -> str:

@@ -10,13 +10,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from kaggle_utils.errors import KitError
 from kaggle_utils.platform.wheels import platforms
 
-__all__ = ["Fetch", "NoWheel", "download", "kit_wheel"]
+__all__ = ["Fetch", "NoWheel", "download", "kit_differences", "kit_wheel"]
 
 Fetch = Callable[[str, str, Path], Path]  # requirement, python, folder -> the wheel, now in the folder
 
@@ -58,6 +59,18 @@ def kit_wheel(folder: Path, checkout: Path = _CHECKOUT) -> Path:
             if (checkout / name).is_file():
                 shutil.copy(checkout / name, source)
         return _only_wheel(built, folder, "kaggle-utils", _pip("wheel", "--wheel-dir", str(built), str(source)))
+
+
+def kit_differences(wheel: Path, checkout: Path = _CHECKOUT) -> list[str]:
+    """The kit's files, sorted, that a wheel of it has otherwise than the checkout, or that one of the two lacks."""
+    here = {
+        path.relative_to(checkout).as_posix(): path.read_bytes()
+        for suffix in ("py", "json", "txt")
+        for path in (checkout / "kaggle_utils").rglob(f"*.{suffix}")
+    }
+    with zipfile.ZipFile(wheel) as archive:
+        there = {name: archive.read(name) for name in archive.namelist() if name.startswith("kaggle_utils/")}
+    return sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
 
 
 def _pip(command: str, *words: str) -> str:
