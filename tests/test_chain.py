@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from kernel_folders import write_kernel
@@ -54,6 +55,15 @@ def test_every_kernel_of_the_repository_may_be_pushed(tmp_path):
         content = check(found, root)
         assert content["is_private"] is True
         assert content["enable_internet"] is False
+
+
+def test_a_folder_called_kernels_without_any_does_not_hide_those_of_the_package(tmp_path, monkeypatch, pond):
+    monkeypatch.chdir(tmp_path)
+    assert kernels_root() == Path("kernels")  # the pond's
+    (tmp_path / "cuda/kernels").mkdir(parents=True)
+    (tmp_path / "cuda/kernels/nms.cu").write_text("__global__ void nms() {}")
+    monkeypatch.chdir(tmp_path / "cuda")
+    assert stage("reef-2-train", kernels_root()).competition == "reef"
 
 
 def test_a_missing_folder_of_kernels_is_an_error(tmp_path):

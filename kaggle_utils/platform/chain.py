@@ -39,13 +39,13 @@ class Stage:
 
 
 def kernels_root(given: Path | None = None) -> Path:
-    """The folder of kernels: the given one, else ``kernels`` here, else the one beside the package.
+    """The folder of kernels: the given one, else ``kernels`` here if it holds any, else the one beside the package.
 
     Raises ValueError when there is none.
     """
     places = [given] if given else [Path("kernels"), Path(__file__).resolve().parents[2] / "kernels"]
     for place in places:
-        if place.is_dir():
+        if place.is_dir() and (given or every_stage(place)):  # code for a GPU is often kept in `kernels`, too
             return place
     raise ValueError(f"no folder of kernels: looked for {', '.join(map(str, places))}")
 
