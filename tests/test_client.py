@@ -92,6 +92,21 @@ def test_a_client_that_is_not_there_is_named(service, monkeypatch, tmp_path):
     assert "No module named six" in str(failure) and "kaggle-utils[kaggle]" in str(failure)
 
 
+def test_a_module_of_the_clients_name_in_the_working_folder_is_not_loaded(service, monkeypatch, tmp_path):
+    (tmp_path / "kaggle.py").write_text("raise ImportError('my own notes')")
+    monkeypatch.chdir(tmp_path)
+    assert ask("allowance", competition="c") == 5
+
+
+def test_the_last_words_of_a_client_that_broke_are_told_without_what_may_be_a_key(service, monkeypatch, tmp_path):
+    (tmp_path / "broken.py").write_text(f"raise MemoryError('at {'0a' * 16} with KGAT_abc')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(client, "_PROCESS", "broken")
+    assert str(failure_of("owner")) == (
+        "the kaggle client ended with code 1 during the call 'owner': MemoryError: at *** with ***"
+    )
+
+
 def test_tests_cannot_reach_another_host(service):
     code = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

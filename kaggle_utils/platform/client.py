@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ from kaggle_utils.errors import KitError
 __all__ = ["KaggleFailure", "ask", "owner_name"]
 
 _PROCESS = "kaggle_utils.platform.client_process"
+_START = "import runpy, sys; sys.path[:] = filter(None, sys.path); runpy.run_module({!r}, run_name='__main__')"
+_KEY = re.compile(r"KGAT_\w+|\b[0-9a-fA-F]{32,}\b")  # a token, a key of kaggle.json
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -54,7 +57,7 @@ def ask(call: str, limit_s: float = 120.0, **arguments: Any) -> Any:
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-m", _PROCESS],
+            [sys.executable, "-c", _START.format(_PROCESS)],  # without the folder here, where a kaggle.py may lie
             input=json.dumps({"call": call, "arguments": arguments}),
             env=_environment(),
             timeout=limit_s,
@@ -64,21 +67,28 @@ def ask(call: str, limit_s: float = 120.0, **arguments: Any) -> Any:
         )
     except subprocess.TimeoutExpired:
         raise KaggleFailure("unreachable", f"Kaggle did not answer the call {call!r} in {limit_s:g} s") from None
-    return _read(call, done.stdout, done.returncode)
+    return _read(call, done)
 
 
 def _environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
 
 
-def _read(call: str, text: str, code: int) -> Any:
+def _read(call: str, done: subprocess.CompletedProcess) -> Any:
     try:
-        outcome = json.loads(text)
+        outcome = json.loads(done.stdout)
     except ValueError:
-        raise KaggleFailure("client", f"the kaggle client ended with code {code} during the call {call!r}") from None
+        text = f"the kaggle client ended with code {done.returncode} during the call {call!r}{_last_words(done.stderr)}"
+        raise KaggleFailure("client", text) from None
     if "failure" in outcome:
         raise _worded(**outcome["failure"])
     return outcome["answer"]
+
+
+def _last_words(text: str) -> str:
+    """The last line of what a process said, with whatever may be a key blackened."""
+    lines = text.strip().splitlines()
+    return f": {_KEY.sub('***', lines[-1])}" if lines else ""
 
 
 def _worded(kind: str, status: int, text: str) -> KaggleFailure:
