@@ -7,6 +7,7 @@ import json
 import pytest
 from kernel_folders import write_kernel
 
+from kaggle_utils.platform.parameters import inject
 from kaggle_utils.platform.stamping import Stamp, stamped
 
 pytest_plugins = ["kaggle_fixtures"]
@@ -37,6 +38,13 @@ def test_parameters_go_into_a_cell_of_their_own(pond):
     _, notebook = content(pond / "pond-2-train", Stamp("me", {"fold": 3}))
     assert [cell["metadata"]["tags"] for cell in notebook["cells"]] == [["parameters"], ["injected-parameters"]]
     assert "fold = 3" in notebook["cells"][1]["source"]
+
+
+def test_overrides_that_the_notebook_brings_along_are_not_pushed(pond):
+    notebook = pond.parent / "notebooks/pond/2_train.ipynb"
+    notebook.write_text(json.dumps(inject(json.loads(notebook.read_text()), {"fold": 4})))
+    _, pushed = content(pond / "pond-2-train", Stamp("me"))
+    assert [cell["metadata"]["tags"] for cell in pushed["cells"]] == [["parameters"]]
 
 
 def test_one_fold_gets_its_own_slug_and_a_title_that_makes_it(pond):

@@ -94,9 +94,10 @@ def with_accelerator(content: dict, accelerator: str) -> dict:
 
 
 def _code(path: Path, values: Mapping[str, object]) -> str:
+    """The code to push; overrides that a notebook brings along from elsewhere are left out."""
     text = path.read_text(encoding="utf-8")
-    if not values:
-        return text
     if path.suffix != ".ipynb":
-        raise ValueError(f"{path.name} is no notebook, so it takes no parameters {sorted(values)}")
+        if values:
+            raise ValueError(f"{path.name} is no notebook, so it takes no parameters {sorted(values)}")
+        return text
     return json.dumps(parameters.inject(json.loads(text), values), ensure_ascii=False)
