@@ -47,6 +47,9 @@ def test_good_metadata_has_no_problems(tmp_path):
         ({"keywords": "gpu"}, "keywords is 'gpu', expected a list of texts"),
         ({"dataset_sources": ["wheels"]}, "dataset_sources has 'wheels', expected owner/slug"),
         ({"dataset_sources": ["me/a", "me/a"]}, "dataset_sources has 'me/a' more than once"),
+        ({"dataset_sources": ["OWNER/abc"]}, "'OWNER/abc', a slug of 3 characters, expected 6 to 50"),
+        ({"dataset_sources": ["you/" + "a" * 51]}, "a slug of 51 characters, expected 1 to 50"),
+        ({"kernel_sources": ["you/" + "a" * 51]}, "a slug of 51 characters, expected 1 to 50"),
         ({"competition_sources": ["c/tensorflow"]}, "competition_sources has 'c/tensorflow', expected a competition"),
         ({"model_sources": ["a/b/c/d"]}, "model_sources has 'a/b/c/d', expected owner/model/framework/variation/ver"),
         ({"model_sources": ["a/b/c/d/latest"]}, "model_sources has 'a/b/c/d/latest'"),
@@ -56,6 +59,10 @@ def test_good_metadata_has_no_problems(tmp_path):
 )
 def test_a_fault_is_named(tmp_path, changes, said):
     assert said in "; ".join(found(tmp_path / "kernels", **changes))
+
+
+def test_datasets_of_other_people_may_have_the_short_names_that_were_once_allowed(tmp_path):
+    assert found(tmp_path / "kernels", dataset_sources=["uciml/iris"]) == []
 
 
 def test_the_kernels_of_other_people_are_not_looked_for(tmp_path):

@@ -50,6 +50,7 @@ _MODEL = re.compile(r"([\w.-]+/){4}\d+")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _COMPETITION = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")  # understanding_cloud_organization
 _SHORTEST, _LONGEST = 5, 50  # characters of a title, and so of its slug
+_SHORTEST_OF = {"kernel_sources": _SHORTEST, "dataset_sources": 6}  # today; of other people's there are older ones
 
 
 def read(folder: Path) -> dict:
@@ -85,7 +86,8 @@ def problems(folder: Path, others: Collection[str] = ()) -> list[str]:
     shape = [*_missing(found), *_unknown(found), *_wrong_kinds(found), *_wrong_choices(found)]
     if shape:
         return shape
-    return [*_identity(found), *_machine(found), *_code(folder, found), *_sources(found), *_own_sources(found, others)]
+    sources = [*_sources(found), *_lengths(found), *_own_sources(found, others)]
+    return [*_identity(found), *_machine(found), *_code(folder, found), *sources]
 
 
 def _missing(found: dict) -> Iterator[str]:
@@ -175,10 +177,22 @@ def _sources(found: dict) -> Iterator[str]:
                 yield f"{key} has {source!r} more than once"
 
 
+def _lengths(found: dict) -> Iterator[str]:
+    for key, shortest in _SHORTEST_OF.items():
+        for source in filter(_SOURCE.fullmatch, found.get(key, [])):
+            owner, slug = source.split("/")[:2]
+            least = shortest if owner in _own(found) else 1
+            if not least <= len(slug) <= _LONGEST:
+                yield f"{key} has {source!r}, a slug of {len(slug)} characters, expected {least} to {_LONGEST}"
+
+
+def _own(found: dict) -> set[str]:
+    return {OWNER, found["id"].partition("/")[0]}
+
+
 def _own_sources(found: dict, others: Collection[str]) -> Iterator[str]:
-    own = {OWNER, found["id"].partition("/")[0]}
     for source in found.get("kernel_sources", []):
         owner, _, slug = source.partition("/")
-        if owner in own and slug.partition("/")[0] not in others:
+        if owner in _own(found) and slug.partition("/")[0] not in others:
             there = ", ".join(sorted(others)) or "none"
             yield f"kernel_sources has {source!r}, but there is no such kernel; there is {there}"
