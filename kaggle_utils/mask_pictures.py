@@ -15,21 +15,27 @@ from kaggle_utils.figures import LINE, Picture, label, new_figure, rgb
 __all__ = ["CLASS_COLOURS", "draw_masks", "before_and_after", "class_combinations", "mask_areas", "mask_places"]
 
 CLASS_COLOURS = ("#ff6b6b", "#51cf66", "#4dabf7", "#ffd43b", "#da77f2", "#ff922b")
+SPECK = 0.01  # of the image
+CAPTION = (0.35, 0.08)  # of its sides: the corner that :func:`kaggle_utils.frame_pictures.contact_sheet` writes into
+
+_Part = tuple[tuple[int, int], str, str]  # upper left corner, name and colour of a connected part of a mask
 
 
 def draw_masks(image: np.ndarray, masks: np.ndarray, names: Sequence[str], fill: float = 0.12) -> np.ndarray:
-    """A copy of the image with each class's mask tinted, outlined and named.
+    """A copy of the image with each class's mask tinted and outlined, and each of its parts named.
 
     masks: (K, h, w) of any size, stretched over the image; names: of the K classes; fill: strength of the tint
+    Parts below SPECK of the image have no name, unless the class has no larger one.
 
     >>> image, masks = np.zeros((60, 90, 3), np.uint8), np.zeros((1, 6, 9), bool)
     >>> masks[0, 2:4, 3:6] = True
-    >>> draw_masks(image, masks, ["Fish"])[30, 45].tolist()
+    >>> draw_masks(image, masks, ["Fish"])[37, 50].tolist()
     [31, 13, 13]
     """
     import cv2
 
     image, pen = np.ascontiguousarray(image).copy(), max(1, round(image.shape[1] / 250))
+    parts: list[_Part] = []
     for mask, name, colour in zip(masks, names, CLASS_COLOURS * len(names), strict=False):
         if not np.any(mask):
             continue
@@ -38,20 +44,41 @@ def draw_masks(image: np.ndarray, masks: np.ndarray, names: Sequence[str], fill:
         image[inside] = np.rint((1 - fill) * image[inside] + fill * np.array(rgb(colour)))
         outlines, _ = cv2.findContours(plane, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         cv2.drawContours(image, outlines, -1, rgb(colour), pen)
-        _name(image, max(outlines, key=cv2.contourArea), name, colour)
-    return image
+        areas = [cv2.contourArea(outline) for outline in outlines]
+        least = min(SPECK * plane.size, max(areas))
+        parts += [(_corner(outline), name, colour) for outline, area in zip(outlines, areas, strict=True) if area >= least]
+    return _named(image, parts)
 
 
-def _name(image: np.ndarray, outline: np.ndarray, name: str, colour: str) -> None:
-    """The class's name inside the upper left corner of its outline."""
-    import cv2
+def _corner(outline: np.ndarray) -> tuple[int, int]:
+    """(x, y) of the left end of an outline's top."""
+    x, y = outline[:, 0].T
+    return int(x[y < y.min() + 3].min()), int(y.min())
 
-    scale = max(0.3, image.shape[1] / 900)
-    x, y, *_ = cv2.boundingRect(outline)
-    left, base = outline[outline[:, 0, 1] < y + 3][:, 0, 0].min(), y + round(26 * scale)
-    for paint, pen in (((0, 0, 0), 3), (rgb(colour), 1)):
-        width = max(1, round(pen * scale + 0.5))
-        cv2.putText(image, name, (int(left) + 4, base), cv2.FONT_HERSHEY_SIMPLEX, scale, paint, width, cv2.LINE_AA)
+
+def _named(image: np.ndarray, parts: Sequence[_Part]) -> np.ndarray:
+    """The parts' names on plates of their colours, each at its corner or as little below as a free place needs."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width = image.shape[:2]
+    picture = Image.fromarray(image)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(max(10, round(width / 32)))
+    taken = [(0, 0, round(CAPTION[0] * width), round(CAPTION[1] * height))]
+    for (x, y), name, colour in sorted(parts, key=lambda part: part[0][1]):
+        _, _, wide, tall = draw.textbbox((0, 0), name, font, "la")
+        left, tall = max(0, min(x, width - wide - 6)), tall + 4
+        below = [y, *(bottom + 1 for _, _, _, bottom in taken if bottom + 1 > y)]
+        top = next((t for t in sorted(below) if _free((left, t, left + wide + 6, t + tall), taken, height)), y)
+        taken.append((left, top, left + wide + 6, top + tall))
+        draw.rectangle(taken[-1], fill=colour)
+        draw.text((left + 3, top + 1), name, "#212529", font, "la")
+    return np.array(picture)
+
+
+def _free(plate: tuple[int, int, int, int], taken: Sequence[tuple[int, int, int, int]], height: int) -> bool:
+    """Whether a plate (left, top, right, bottom) is inside the image and on no other."""
+    left, top, right, bottom = plate
+    return bottom < height and not any(left <= r and right >= x and top <= b and bottom >= y for x, y, r, b in taken)
 
 
 def before_and_after(image: np.ndarray, steps: Sequence[np.ndarray], names: Sequence[str]) -> list[np.ndarray]:

@@ -23,6 +23,38 @@ def test_masks_of_another_size_are_stretched_over_the_image() -> None:
     assert drawn[:18].max() == 0 and drawn[:, :38].max() == 0 and drawn[35, 70].max() > 0
 
 
+def plates(drawn: np.ndarray, number: int) -> list[tuple[int, int]]:
+    """(y, x) of the upper left corner of each plate in a class's colour, from the top; outlines are thinner."""
+    import cv2
+
+    same = (drawn == rgb(CLASS_COLOURS[number])).all(2).astype(np.uint8)
+    thick = cv2.morphologyEx(same, cv2.MORPH_OPEN, np.ones((4, 4), np.uint8))
+    joined = cv2.morphologyEx(thick, cv2.MORPH_CLOSE, np.ones((9, 25), np.uint8))
+    boxes = cv2.connectedComponentsWithStats(joined)[2][1:]
+    return sorted((int(y), int(x)) for x, y, wide, _, _ in boxes if wide > 20)
+
+
+def test_every_part_is_named_whatever_is_drawn_after_it_but_no_specks() -> None:
+    masks = np.zeros((4, 350, 525), bool)
+    masks[0, 100:200, 100:200] = masks[0, 120:220, 300:400] = masks[0, 300:310, 300:310] = True
+    masks[3] = True
+    drawn = draw_masks(np.zeros((350, 525, 3), np.uint8), masks, NAMES)
+    assert np.abs(np.subtract(plates(drawn, 0), [(100, 100), (120, 300)])).max() <= 2 and len(plates(drawn, 3)) == 1
+    masks[0, :250] = False
+    assert len(plates(draw_masks(np.zeros((350, 525, 3), np.uint8), masks, NAMES), 0)) == 1  # it has nothing larger
+
+
+def test_names_leave_the_captions_corner_and_one_another_free() -> None:
+    """Four masks with the same corner, where a contact sheet writes the file's name."""
+    masks = np.zeros((4, 350, 525), bool)
+    masks[:, :200, :200] = True
+    drawn = draw_masks(np.zeros((350, 525, 3), np.uint8), masks, NAMES)
+    tops = [plates(drawn, number) for number in range(4)]
+    assert all(len(places) == 1 for places in tops)
+    heights = sorted(places[0][0] for places in tops)
+    assert heights[0] >= 0.08 * 350 and min(np.diff(heights)) >= 15
+
+
 def test_combinations_are_counted_the_commonest_on_top() -> None:
     labels = np.array([[1, 0, 0, 1]] * 3 + [[0, 1, 0, 0]] + [[0, 0, 0, 0]] * 2)
     axes = class_combinations(labels, NAMES).axes[0]
