@@ -104,6 +104,22 @@ def test_programs_that_a_cell_starts_are_watched(play):
     assert line.endswith(") reaches for example.org, and there is no internet; the notebook goes on without")
 
 
+@pytest.mark.skipif(sandbox.mechanism() is None, reason="without a fresh root programs other than Python can write there")
+def test_a_program_that_writes_into_the_inputs_is_told_in_its_own_words(tmp_path):
+    session = Session(tmp_path / "session", {})
+    touch = "import subprocess\nsubprocess.run(['touch', '/kaggle/input/my cache'], check=True)"
+    assert said(run_notebook(session, notebook(touch))) == [
+        "FAULT   cell 1, line 2 (`subprocess.run(['touch', '/kaggle/input/my cache'], check=True)`) "
+        "starts a program that writes /kaggle/input/my cache, and inputs are read-only"
+    ]
+    goes_on = "a program that the notebook starts writes /kaggle/input/{}, and inputs are read-only; the notebook goes on without"
+    assert said(run_notebook(session, notebook("!mkdir /kaggle/input/new\n!echo 1 > /kaggle/input/a.txt", "1 / 0"))) == [
+        f"note    {goes_on.format('new')}",
+        f"note    {goes_on.format('a.txt')}",
+        "FAULT   cell 2, line 1 (`1 / 0`) raises ZeroDivisionError: division by zero",
+    ]
+
+
 def test_loopback_connections_are_no_attempts(play):
     run = play(
         "import socket\nserver = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname())"

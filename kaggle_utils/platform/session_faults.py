@@ -49,6 +49,8 @@ FAULTS = (
 )
 _OF_THE_SYSTEM = {"OSError", "CalledProcessError"}  # what a refused connection or write becomes as a rule
 _OFFLINE = re.compile(r"(?i)connect|network|internet|offline|download|resol|timed out|unreachable|read-only")
+# in the words of touch, mkdir, cp or a shell
+_REFUSED = re.compile(r"(/[^\s'‘’\":]*/input/[^\n'‘’\":]*?)['’\"]?: Read-only file system")
 _UNRESOLVED = re.compile(r"(?:resolve host(?: address)?:? |Failed to connect to )[‘'\"]?([\w.-]+)")
 
 
@@ -101,8 +103,7 @@ def _reaching(run: Run) -> Iterator[Finding]:
     noted = {attempt["host"] for attempt in attempts}
     for host in dict.fromkeys(_UNRESOLVED.findall(run.log)):
         if host not in noted:
-            what = f"a program that the notebook starts reaches for {host}, and there is no internet"
-            yield Finding(what, not run.finished)
+            yield _by_a_program(run, f"reaches for {host}, and there is no internet")
 
 
 def _by_line(notes: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -121,6 +122,13 @@ def _attempt(run: Run, note: dict[str, Any], sentence: str) -> Finding:
     return Finding(sentence) if failed else Finding(f"{sentence}; the notebook goes on without", False)
 
 
+def _by_a_program(run: Run, does: str) -> Finding:
+    """What a program's own words tell; fatal where the notebook failed because the program did."""
+    if run.error is not None and "CalledProcessError" in run.error["kinds"]:
+        return Finding(f"{_where(run.error)} starts a program that {does}")
+    return Finding(f"a program that the notebook starts {does}; the notebook goes on without", fatal=False)
+
+
 def _writing(run: Run) -> Iterator[Finding]:
     attempts = run.noted("input")
     for notes in _by_line(attempts):
@@ -130,6 +138,10 @@ def _writing(run: Run) -> Iterator[Finding]:
     error = run.error
     if error and error["number"] == errno.EROFS and not attempts:
         yield Finding(f"{_where(error)} writes {error['file'] or 'somewhere'}, and that is read-only")
+    noted = {attempt["path"] for attempt in attempts}
+    for path in dict.fromkeys(_REFUSED.findall(run.log)):
+        if path not in noted:
+            yield _by_a_program(run, f"writes {path}, and inputs are read-only")
 
 
 def _time_series(run: Run) -> Iterator[Finding]:
