@@ -27,11 +27,11 @@ def plates(drawn: np.ndarray, number: int) -> list[tuple[int, int]]:
     """(y, x) of the upper left corner of each plate in a class's colour, from the top; outlines are thinner."""
     import cv2
 
-    same = (drawn == rgb(CLASS_COLOURS[number])).all(2).astype(np.uint8)
+    same = np.pad((drawn == rgb(CLASS_COLOURS[number])).all(2).astype(np.uint8), 30)
     thick = cv2.morphologyEx(same, cv2.MORPH_OPEN, np.ones((4, 4), np.uint8))
     joined = cv2.morphologyEx(thick, cv2.MORPH_CLOSE, np.ones((9, 25), np.uint8))
     boxes = cv2.connectedComponentsWithStats(joined)[2][1:]
-    return sorted((int(y), int(x)) for x, y, wide, _, _ in boxes if wide > 20)
+    return sorted((int(y) - 30, int(x) - 30) for x, y, wide, _, _ in boxes if wide > 20)
 
 
 def test_every_part_is_named_whatever_is_drawn_after_it_but_no_specks() -> None:
