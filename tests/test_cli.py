@@ -74,7 +74,7 @@ def earlier_runs(tmp_path, monkeypatch):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "reef" / "train.csv").write_text(TRUTH)
     (tmp_path / "hidden" / "truth.csv").write_text(TRUTH)
-    decision = {"f2": 0.5, "low": 0.4, "high": 0.6, "fitted": 0.55, "name": "baseline"}
+    decision = {"f2": 0.5, "low": 0.4, "high": 0.6, "fitted": 0.55, "candidate": 0.52, "name": "baseline"}
     (tmp_path / "runs/reef/3_decide/decision.json").write_text(json.dumps(decision))
     (tmp_path / "runs/reef/4_submit/submission.csv").write_text("index,annotations\n0,0.9 10 10 40 40\n1,0.5 0 0 20 20\n")
     monkeypatch.setattr(notebooks, "execute", lambda path, folder, values: folder / f"{path.stem}.html")
@@ -84,7 +84,10 @@ def earlier_runs(tmp_path, monkeypatch):
     ("stage", "told"),
     [
         ("2_train", []),
-        ("3_decide", ["out-of-fold F2: 0.5000 [0.4000, 0.6000] cross-fitted (baseline); 0.5500 on the frames its cut was fitted on"]),
+        ("3_decide", [
+            "out-of-fold F2: 0.5000 [0.4000, 0.6000] chosen and cut without each fold; 0.5200 of the chosen (baseline), "
+            "0.5500 on the frames its cut was fitted on"
+        ]),
         ("4_submit", ["hidden-test F2: 0.8333", f"submission:     {Path('runs/reef/4_submit/submission.csv')}"]),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kaggle_utils.boxes import Boxes
-from kaggle_utils.competitions.reef_comparison import choose, compare, cut_by_the_others
+from kaggle_utils.competitions.reef_comparison import choose, chosen_anew, compare, cut_by_the_others
 from kaggle_utils.competitions.reef_decision import Decision, Stream, apply, read_decision, scored, write_decision
 from kaggle_utils.metrics import f2, f2_counts
 
@@ -85,6 +85,18 @@ def test_a_file_that_is_no_decision_is_refused(tmp_path):
 def test_a_missing_prediction_set_is_named():
     with pytest.raises(KeyError, match="hflip@640"):
         scored(Decision(("hflip@640",)), {"identity@640": Boxes.empty()}, CLIPS)
+
+
+def test_choosing_anew_gives_each_fold_what_is_best_on_the_others():
+    """Frames 0 and 1 are fold 0, 2 and 3 fold 1; "left" finds fold 0's boxes alone, "right" fold 1's."""
+    truth, folds = Boxes([0, 1, 2, 3], [[0, 0, 9, 9]] * 4), np.array([0, 0, 1, 1])
+    wrong = Boxes([0, 1, 2, 3], [[50, 50, 59, 59]] * 4)
+    mixed = {
+        "left": Boxes.concat([truth[:2], wrong[2:]]),
+        "right": Boxes.concat([wrong[:2], truth[2:]]),
+    }
+    found = chosen_anew(truth, mixed, folds, np.arange(4), baseline="left")
+    assert f2(f2_counts(truth, found)) == 0.0  # each is the better one where it is not judged
 
 
 def test_the_comparison_shows_the_honest_figure_beside_the_fitted_one():

@@ -16,7 +16,7 @@ from kaggle_utils.intervals import f2_table
 from kaggle_utils.metrics import f2, f2_counts_by_group
 from kaggle_utils.thresholds import best_cut, cross_fitted_f2
 
-__all__ = ["compare", "cut_by_the_others", "choose", "fold_scores"]
+__all__ = ["choose", "chosen_anew", "compare", "cut_by_the_others", "fold_scores"]
 
 
 def cut_by_the_others(truth: Boxes, boxes: Boxes, fold_of_frame: np.ndarray) -> Boxes:
@@ -63,6 +63,32 @@ def choose(table, allowed: list[str], baseline: str, certain: bool = False) -> s
     rows = table[table["name"].isin(allowed)]
     rows = rows[(rows["gain_low"] > 0) | (rows["name"] == baseline)] if certain else rows
     return str(rows.loc[rows["f2"].idxmax(), "name"])
+
+
+def chosen_anew(
+    truth: Boxes,
+    candidates: Mapping[str, Boxes],
+    fold_of_frame: np.ndarray,
+    group_of_frame: np.ndarray,
+    baseline: str,
+    certain: bool = False,
+) -> Boxes:
+    """The boxes of each fold by the candidate that :func:`choose` takes on the other folds alone, cut there, too.
+
+    candidates: name -> boxes before any cut; group_of_frame: (n_frames,) sequence of each frame
+    Their F2 is what choosing the highest of many is worth on frames that had no say in it; the highest
+    candidate's own has some luck in it.
+    """
+    survivors = {name: cut_by_the_others(truth, boxes, fold_of_frame) for name, boxes in candidates.items()}
+    parts = []
+    for fold in np.unique(fold_of_frame):
+        others = fold_of_frame != fold
+        group = np.where(others, group_of_frame, group_of_frame[others][0])  # the fold's own frames count for nothing
+        seen = {name: (boxes[others[boxes.frame]], -np.inf) for name, boxes in survivors.items()}
+        table = f2_table(truth[others[truth.frame]], seen, group, baseline)
+        boxes = survivors[choose(table, list(survivors), baseline, certain)]
+        parts.append(boxes[~others[boxes.frame]])
+    return Boxes.concat(parts)
 
 
 def fold_scores(truth: Boxes, boxes: Boxes, fold_of_frame: np.ndarray) -> dict[int, float]:

@@ -36,8 +36,8 @@ def summary(runs: Path, truth: Path | None, stages: Collection[str]) -> list[str
 
 def _decided(d: dict) -> list[str]:
     return [
-        f"out-of-fold F2: {d['f2']:.4f} [{d['low']:.4f}, {d['high']:.4f}] cross-fitted ({d['name']}); "
-        f"{d['fitted']:.4f} on the frames its cut was fitted on"
+        f"out-of-fold F2: {d['f2']:.4f} [{d['low']:.4f}, {d['high']:.4f}] chosen and cut without each fold; "
+        f"{d['candidate']:.4f} of the chosen ({d['name']}), {d['fitted']:.4f} on the frames its cut was fitted on"
     ]
 
 
