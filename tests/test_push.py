@@ -9,6 +9,7 @@ import pytest
 from kaggle_http import Silence
 from kernel_folders import COMPETITION, write_kernel
 
+from kaggle_utils.platform import kernels, sending, submissions
 from kaggle_utils.platform.client import KaggleFailure
 from kaggle_utils.platform.order import Order
 from kaggle_utils.platform.push import push
@@ -228,6 +229,38 @@ def test_a_push_is_resumed_without_pushing_again(service, order):
     assert service.names()[:2] == ["GetKernelSessionStatus", "ListKernelSessionOutput"]
 
 
+def test_what_is_resumed_is_what_was_pushed(service, order):
+    push("pond-2-train", replace(order, overrides=["fold=0..1", "image_size=1280"], accelerator="NvidiaL4"))
+    again = replace(order, resume=True)
+    push("pond-2-train", replace(again, overrides=["fold=1..1", "image_size=1280"], accelerator="NvidiaL4"))
+    for name, value in {"nosuch": 1, "image_size": 640, "fold": 2}.items():
+        said = f"goes on with pond-2-train as it was pushed, .* not with {name} = {value}: leave"
+        with pytest.raises(ValueError, match=said):
+            push("pond-2-train", replace(again, overrides=[f"{name}={value}"]))
+    with pytest.raises(ValueError, match="not with NvidiaTeslaT4"):
+        push("pond-2-train", replace(again, accelerator="NvidiaTeslaT4"))
+    assert service.names() == ["SaveKernel"] * 2
+
+
+def stop(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_wait_that_is_stopped_says_how_to_go_on(service, order, news, monkeypatch):
+    monkeypatch.setattr(kernels.time, "sleep", stop)
+    service.sessions["me/pond-2-train"] = ["RUNNING"]
+    with pytest.raises(KeyboardInterrupt):
+        push("pond-2-train", replace(order, wait=True))
+    assert news[-1] == "stopped; on Kaggle it runs on, and `kaggle-utils push pond-2-train --resume --wait` goes on here"
+
+
+def test_stopped_before_anything_was_sent_there_is_nothing_to_go_on_with(service, order, news, monkeypatch):
+    monkeypatch.setattr(sending, "send", stop)
+    with pytest.raises(KeyboardInterrupt):
+        push("pond-1-eda", replace(order, wait=True))
+    assert "stopped" not in " ".join(news)
+
+
 def test_there_is_nothing_to_resume_before_a_push(service, order):
     with pytest.raises(ValueError, match="pond-2-train was not pushed from here by me"):
         push("pond-2-train", replace(order, resume=True))
@@ -260,6 +293,13 @@ def test_a_submission_that_a_gateway_did_not_answer_may_have_been_counted(servic
     service.fail("CreateCodeSubmission", 502)
     with pytest.raises(KaggleFailure, match="was not submitted to .*it may have been counted all the same"):
         push("pond-3-submit", ready)
+
+
+def test_a_submission_that_is_stopped_may_have_been_counted(service, ready, news, monkeypatch):
+    monkeypatch.setattr(submissions, "submit", stop)
+    with pytest.raises(KeyboardInterrupt):
+        push("pond-3-submit", ready)
+    assert news[-1] == "stopped; the submission of me/pond-3-submit may have been counted all the same"
 
 
 def test_a_submission_that_was_counted_is_no_failure_when_the_rest_of_the_day_is_not_told(service, ready, news):

@@ -6,6 +6,7 @@ import pytest
 from kernel_folders import write_kernel
 
 from kaggle_utils.cli import main
+from kaggle_utils.platform import kernels
 
 pytest_plugins = ["kaggle_fixtures"]
 
@@ -64,6 +65,18 @@ def test_a_whole_session_from_the_shell(service, quick_client, typed, capsys):
     assert shown.err == ""
     assert shown.out.splitlines()[-1] == "submissions left today: 4"
     assert service.submissions[0]["submissionDescription"] == "two_folds"
+
+
+def test_stopping_it_is_no_traceback(service, quick_client, typed, capsys, monkeypatch):
+    service.kernels["me/pond-1-eda"] = [{}]
+    service.sessions["me/pond-2-train"] = ["RUNNING"]
+
+    def stop(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kernels.time, "sleep", stop)
+    assert typed("pond-2-train --wait") == 130
+    assert "kaggle-utils push pond-2-train --resume --wait" in capsys.readouterr().out
 
 
 def test_a_refused_push_exits_with_1_where_the_client_exits_with_0(service, typed, capsys):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
-from kaggle_utils.platform import chain, metadata, receipts, submissions
+from kaggle_utils.platform import chain, metadata, parameters, receipts, submissions
 from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.client import KaggleFailure, owner_name
 from kaggle_utils.platform.kernels import Pushed
 from kaggle_utils.platform.order import Order, earlier_kernels, stamps, unsent_stamps
 from kaggle_utils.platform.outputs import bring_home, home_of
+from kaggle_utils.platform.receipts import Receipt
 from kaggle_utils.platform.sending import send_all
 from kaggle_utils.platform.stamping import Stamp, with_accelerator
 
@@ -29,31 +31,57 @@ def push(name: str, order: Order | None = None) -> list[Pushed]:
     found = chain.stage(name, root)
     content = chain.check(found, root)
     order = replace(order, owner=owner_name(order.owner))
-    pushed, to_send = _begun(found, content, order)
+    before = receipts.recall(order.runs, order.owner, name)
+    pushed, to_send = _begun(found, content, before, order)
     if order.submit and len(pushed) + len(to_send) != 1:
         raise ValueError(f"{name} is {len(pushed) + len(to_send)} kernels, only one can be submitted")
     for line in _announced(found, content, to_send):
         order.report(line)
-    pushed += send_all(found, to_send, order)
-    if order.waits:
-        bring_home(found, pushed, order)
+    with _resumable(found, before, order):
+        pushed += send_all(found, to_send, order)
+        if order.waits:
+            bring_home(found, pushed, order)
     if order.submit:
         _see_submission(found, pushed[0], order)
         _submit(content["competition_sources"][0], pushed[0], order)
     return pushed
 
 
-def _begun(found: Stage, content: Mapping, order: Order) -> tuple[list[Pushed], list[Stamp]]:
+def _begun(found: Stage, content: Mapping, last: Receipt, order: Order) -> tuple[list[Pushed], list[Stamp]]:
     """What was pushed before and is gone on with, and what is to be sent."""
     if not order.resume:
         return [], stamps(found, content, order, earlier_kernels(content, order))
-    last = receipts.recall(order.runs, order.owner, found.name)
     if not last.kernels:
         raise ValueError(f"{found.name} was not pushed from here by {order.owner}: nothing to go on with")
-    sources = earlier_kernels(content, order) if last.unsent else {}
-    rest = unsent_stamps(found, order, last, sources)
+    _refuse_others(found, last, order)
+    rest = unsent_stamps(found, order, last, earlier_kernels(content, order) if last.unsent else {})
     again = {f"{found.name}-{stamp.suffix}" for stamp in rest}
     return [kernel for kernel in last.kernels if kernel.kernel.partition("/")[2] not in again], rest
+
+
+def _refuse_others(found: Stage, last: Receipt, order: Order) -> None:
+    """Raises ValueError for an order to go on with something else than what was pushed."""
+    text = f"--resume goes on with {found.name} as it was pushed, and that was not with"
+    how = "leave out the one or the other"
+    for values in parameters.fan_out(order.overrides):
+        for name, value in values.items():
+            if repr(value) not in last.given(name):
+                raise ValueError(f"{text} {name} = {value!r}: {how}")
+    if order.accelerator not in (None, last.accelerator):
+        raise ValueError(f"{text} {order.accelerator}: {how}")
+
+
+@contextmanager
+def _resumable(found: Stage, before: Receipt, order: Order) -> Iterator[None]:
+    """Says how to go on when it is stopped from the keyboard and anything runs on Kaggle."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if order.resume or receipts.recall(order.runs, order.owner, found.name) != before:
+            how = " --submit" if order.submit else " --wait" if order.wait else ""
+            command = f"kaggle-utils push {found.name} --resume{how}"
+            order.report(f"stopped; on Kaggle it runs on, and `{command}` goes on here")
+        raise
 
 
 def _announced(found: Stage, content: Mapping, to_send: list[Stamp]) -> Iterator[str]:
@@ -77,7 +105,11 @@ def _see_submission(found: Stage, kernel: Pushed, order: Order) -> None:
 
 
 def _submit(competition: str, kernel: Pushed, order: Order) -> None:
-    order.report(submissions.submit(competition, kernel.kernel, kernel.version, order.message))
+    try:
+        order.report(submissions.submit(competition, kernel.kernel, kernel.version, order.message))
+    except KeyboardInterrupt:
+        order.report(f"stopped; the submission of {kernel.kernel} may have been counted all the same")
+        raise
     try:
         left = f"submissions left today: {submissions.remaining(competition)}"
     except KaggleFailure as failure:

@@ -19,7 +19,7 @@ def add_push_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("name", help="a kernel (reef-2-train), or with --all a competition (reef) or the kernel to begin with")
     add("--all", action="store_true", help="walk the chain: push, wait, fetch, next stage")
-    add("--check", action="store_true", help="only check metadata, parameters and options; sends nothing, needs no account")
+    add("--check", action="store_true", help="only check metadata, parameters and options; needs no account")
     add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")
     add("--accelerator", metavar="X", help=f"machine in place of the declared one: {', '.join(ACCELERATORS)}, none")
     add_set_argument(parser, "override the notebook's parameters, fold=0..4 pushes a kernel per fold")
@@ -33,11 +33,17 @@ def add_push_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_push(args: argparse.Namespace) -> int:
-    """Does what the arguments say; 0. Raises ValueError and KaggleFailure as :func:`push` does."""
-    if args.check:
-        _check(args)
-    else:
-        (push_all if args.all else push)(args.name, _order(args))
+    """Does what the arguments say; 0, or 130 when it was stopped from the keyboard.
+
+    Raises ValueError and KaggleFailure as :func:`push` does.
+    """
+    try:
+        if args.check:
+            _check(args)
+        else:
+            (push_all if args.all else push)(args.name, _order(args))
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -48,6 +48,17 @@ class Receipt:
         """
         return {name: ast.literal_eval(text) for name, text in self.settings.items()}
 
+    def given(self, name: str) -> set[str]:
+        """The values that a parameter was given, as Python source; the folds of a fan-out are several.
+
+        >>> Receipt(settings={"imgsz": "1280"}).given("imgsz")
+        {'1280'}
+        """
+        if not (self.fanned and name == FANNED):
+            return {text for key, text in self.settings.items() if key == name}
+        sent = {kernel.kernel.rpartition(f"-{FANNED}")[2] for kernel in self.kernels}
+        return sent | {str(fold) for fold in self.unsent}
+
 
 def receipt_file(runs: Path, owner: str, name: str) -> Path:
     """Where the receipt of a stage lies; runs: the folder of runs.
