@@ -12,14 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kaggle_utils.boxes import Boxes
 from kaggle_utils.metrics import F2Counts, f2, f2_counts_by_group
 
-__all__ = ["Interval", "bootstrap_interval", "paired_difference", "f2_table"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Interval", "bootstrap_interval", "paired_difference", "gains", "f2_counts_of_groups", "f2_of_counts", "f2_table"]
 
 _AT_ONCE = 4_000_000  # drawn numbers held in memory at once
 
@@ -111,13 +114,53 @@ def _interval(value: float, scores: np.ndarray, groups: int, level: float) -> In
     return Interval(value, float(low), float(high), undefined)
 
 
+def gains(
+    counts: Mapping[str, np.ndarray], score: Callable[[np.ndarray], np.ndarray], baseline: str, metric: str = "score"
+) -> pd.DataFrame:
+    """What each candidate scores, and what it gains on the baseline, with intervals (95 %) of the same resamples.
+
+    counts: name -> (G, K) of the same groups; score: as for :func:`bootstrap_interval`; metric: name of its column
+    Returns the columns name, <metric>, low, high, gain, gain_low, gain_high. Raises ValueError when the
+    baseline is none of the names.
+
+    >>> counts = {"plain": np.array([[8, 10], [4, 10], [6, 10]]), "better": np.array([[9, 10], [5, 10], [7, 10]])}
+    >>> gains(counts, lambda sums: sums[:, 0] / sums[:, 1], "plain", "hits")[["name", "hits", "gain_low"]].round(3)
+         name  hits  gain_low
+    0   plain   0.6       0.0
+    1  better   0.7       0.1
+    """
+    import pandas as pd
+
+    if baseline not in counts:
+        raise ValueError(f"baseline is {baseline!r}, expected one of {list(counts)}")
+    rows = []
+    for name, one in counts.items():
+        value, gain = bootstrap_interval(one, score), paired_difference(one, counts[baseline], score)
+        rows.append((name, value.value, value.low, value.high, gain.value, gain.low, gain.high))
+    return pd.DataFrame(rows, columns=["name", metric, "low", "high", "gain", "gain_low", "gain_high"])
+
+
+def f2_counts_of_groups(truth: Boxes, predictions: Boxes, group_of_frame: np.ndarray, **how: Any) -> np.ndarray:
+    """(G, T + 2) counts of the groups in ascending order, for :func:`f2_of_counts`.
+
+    how: thresholds, plus_one and engine, as for :func:`kaggle_utils.matching.match`
+    """
+    counts = f2_counts_by_group(truth, predictions, group_of_frame, **how)[1]
+    return np.column_stack([counts.tp, counts.truths, counts.predictions])
+
+
+def f2_of_counts(sums: np.ndarray) -> np.ndarray:
+    """(R,) F2 of (R, T + 2) summed counts."""
+    return f2(F2Counts(sums[:, :-2], sums[:, -2], sums[:, -1]))
+
+
 def f2_table(
     truth: Boxes,
     candidates: Mapping[str, tuple[Boxes, float]],
     group_of_frame: np.ndarray,
     baseline: str,
     **how: Any,
-):
+) -> pd.DataFrame:
     """What each set of predictions is worth in F2, and what it gains on the baseline.
 
     candidates: name -> (predictions, cut); boxes with score >= cut are kept
@@ -133,26 +176,8 @@ def f2_table(
     0  all  1.000  0.286
     1  two  0.714  0.000
     """
-    import pandas as pd
-
-    if baseline not in candidates:
-        raise ValueError(f"baseline is {baseline!r}, expected one of {list(candidates)}")
     counts = {
-        name: _columns(f2_counts_by_group(truth, predictions[predictions.score >= cut], group_of_frame, **how)[1])
+        name: f2_counts_of_groups(truth, predictions[predictions.score >= cut], group_of_frame, **how)
         for name, (predictions, cut) in candidates.items()
     }
-    rows = [(name, *_score_and_gain(one, counts[baseline])) for name, one in counts.items()]
-    return pd.DataFrame(rows, columns=["name", "f2", "low", "high", "gain", "gain_low", "gain_high"])
-
-
-def _columns(counts: F2Counts) -> np.ndarray:
-    return np.column_stack([counts.tp, counts.truths, counts.predictions])  # (G, T + 2)
-
-
-def _f2_of_columns(columns: np.ndarray) -> np.ndarray:
-    return f2(F2Counts(columns[:, :-2], columns[:, -2], columns[:, -1]))
-
-
-def _score_and_gain(counts: np.ndarray, baseline: np.ndarray) -> tuple[float, ...]:
-    score, gain = bootstrap_interval(counts, _f2_of_columns), paired_difference(counts, baseline, _f2_of_columns)
-    return score.value, score.low, score.high, gain.value, gain.low, gain.high
+    return gains(counts, f2_of_counts, baseline, "f2")

@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("torch")
 
+from kaggle_utils.candidates import choose  # noqa: E402
 from kaggle_utils.competitions import clouds, clouds_runs, clouds_submission  # noqa: E402
 from kaggle_utils.competitions.clouds_comparison import (  # noqa: E402
-    choose,
     dice_gains,
     dice_where_test_like,
     fitted,
@@ -114,8 +114,8 @@ def test_gains_have_intervals_over_groups_and_the_certain_one_is_chosen() -> Non
     table = dice_gains(dice, np.repeat(np.arange(20), 2), "base").set_index("name")
     assert table.loc["surely", ["gain_low", "gain_high"]].round(6).tolist() == [0.1, 0.1]
     assert table.loc["perhaps", "gain_low"] < 0 < table.loc["perhaps", "gain_high"]
-    assert choose(table.reset_index(), list(dice), "base", certain=True) == "surely"
-    assert choose(table.reset_index(), ["base"], "base", certain=True) == "base"
+    assert choose(table.reset_index(), list(dice), "base", "dice", certain=True) == "surely"
+    assert choose(table.reset_index(), ["base"], "base", "dice", certain=True) == "base"
 
 
 def test_the_most_test_like_images_have_a_table_and_a_line_of_their_own(tmp_path) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from kaggle_utils.boxes import Boxes
-from kaggle_utils.competitions.reef_comparison import choose, chosen_anew, compare, cut_by_the_others
+from kaggle_utils.candidates import choose
+from kaggle_utils.competitions.reef_comparison import chosen_without_own_fold, compare, cut_by_the_others
 from kaggle_utils.competitions.reef_decision import Decision, Stream, apply, read_decision, scored, write_decision
 from kaggle_utils.metrics import f2, f2_counts
 
@@ -95,7 +96,7 @@ def test_choosing_anew_gives_each_fold_what_is_best_on_the_others():
         "left": Boxes.concat([truth[:2], wrong[2:]]),
         "right": Boxes.concat([wrong[:2], truth[2:]]),
     }
-    found = chosen_anew(truth, mixed, folds, np.arange(4), baseline="left")
+    found = chosen_without_own_fold(truth, mixed, folds, np.arange(4), baseline="left")
     assert f2(f2_counts(truth, found)) == 0.0  # each is the better one where it is not judged
 
 
@@ -108,4 +109,4 @@ def test_the_comparison_shows_the_honest_figure_beside_the_fitted_one():
     assert table.loc["good", "f2"] == pytest.approx(f2(f2_counts(truth, survivors)))
     assert table.loc["good", "fitted"] >= table.loc["good", "f2"] > table.loc["worse", "f2"]
     assert table.loc["good", "gain"] > 0 == table.loc["worse", "gain"]
-    assert choose(table.reset_index(), ["good", "worse"], "worse") == "good"
+    assert choose(table.reset_index(), ["good", "worse"], "worse", "f2") == "good"

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kaggle_utils.candidates import chosen_anew
 from kaggle_utils.competitions.clouds import CloudsData
 from kaggle_utils.competitions.clouds_decision import EMPTY, HALF, CloudsDecision, Merge, merged_labels, merged_masks
 from kaggle_utils.competitions.clouds_runs import Runs
-from kaggle_utils.intervals import bootstrap_interval, paired_difference
+from kaggle_utils.intervals import gains
 from kaggle_utils.mask_search import dice_of, fit
 from kaggle_utils.mask_statistics import MaskStatistics, measure
 
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Candidate",
     "Measured",
-    "choose",
-    "chosen_anew",
+    "chosen_without_own_fold",
     "dice_gains",
     "dice_where_test_like",
     "fitted",
@@ -127,16 +127,7 @@ def dice_gains(dice: Mapping[str, np.ndarray], group_of_row: np.ndarray, baselin
     >>> dice_gains(dice, np.arange(4), "a")[["name", "gain", "gain_low"]].round(3).values.tolist()
     [['a', 0.0, 0.0], ['b', 0.1, 0.1]]
     """
-    import pandas as pd
-
-    group = np.unique(group_of_row, return_inverse=True)[1]
-    counts = {name: np.column_stack([np.bincount(group, one.sum(1)), 4 * np.bincount(group)]) for name, one in dice.items()}
-    rows = []
-    for name, one in counts.items():
-        score = bootstrap_interval(one, _ratio)
-        gain = paired_difference(one, counts[baseline], _ratio)
-        rows.append((name, score.value, score.low, score.high, gain.value, gain.low, gain.high))
-    return pd.DataFrame(rows, columns=["name", "dice", "low", "high", "gain", "gain_low", "gain_high"])
+    return gains(_counts(dice, group_of_row), _ratio, baseline, "dice")
 
 
 def dice_where_test_like(
@@ -157,38 +148,30 @@ def dice_where_test_like(
     return table
 
 
-def choose(table: pd.DataFrame, names: Sequence[str], baseline: str, certain: bool = False) -> str:
-    """The name with the highest Dice in a table of :func:`dice_gains`.
-
-    names: which may be chosen; certain: only those whose gain is above 0 over its whole interval, or the baseline
-
-    >>> dice = {"a": np.full((4, 4), 0.5), "b": np.full((4, 4), 0.6)}
-    >>> choose(dice_gains(dice, np.arange(4), "a"), ["a", "b"], "a", certain=True)
-    'b'
-    """
-    able = table[table["name"].isin(names) & ((table["gain_low"] > 0) | (not certain) | (table["name"] == baseline))]
-    return str(able.sort_values("dice", kind="stable")["name"].iloc[-1])
-
-
-def chosen_anew(
+def chosen_without_own_fold(
     dice: Mapping[str, np.ndarray], fold_of_row: np.ndarray, group_of_row: np.ndarray, baseline: str, certain: bool = False
 ) -> np.ndarray:
-    """(N, 4): each fold's Dice by the candidate that :func:`choose` takes on the other folds alone.
+    """(N, 4): each fold's Dice by the candidate that is taken on the other folds alone.
 
-    dice: name -> (N, 4), cross-fitted; fold_of_row, group_of_row: (N,)
-    The mean is what choosing the highest of many is worth on images that had no say in it; the highest
-    candidate's own mean has some luck in it.
+    dice: name -> (N, 4), cross-fitted; group_of_row: (N,) ids of groups, which lie in one fold
+    See :func:`kaggle_utils.candidates.chosen_anew`.
 
     >>> dice = {"a": np.array([[0.9] * 4, [0.1] * 4]), "b": np.array([[0.2] * 4, [0.8] * 4])}
-    >>> chosen_anew(dice, np.arange(2), np.arange(2), "a")[:, 0].tolist()  # each was the better one on the other fold
+    >>> chosen_without_own_fold(dice, np.arange(2), np.arange(2), "a")[:, 0].tolist()  # each was better on the other
     [0.2, 0.1]
     """
+    fold_of_group = np.asarray(fold_of_row)[np.unique(group_of_row, return_index=True)[1]]
+    chosen = chosen_anew(_counts(dice, group_of_row), fold_of_group, _ratio, baseline, certain)
     worth = np.empty_like(dice[baseline])
-    for fold in np.unique(fold_of_row):
-        others = fold_of_row != fold
-        table = dice_gains({name: one[others] for name, one in dice.items()}, np.asarray(group_of_row)[others], baseline)
-        worth[~others] = dice[choose(table, list(dice), baseline, certain)][~others]
+    for fold, name in chosen.items():
+        worth[fold_of_row == fold] = dice[name][fold_of_row == fold]
     return worth
+
+
+def _counts(dice: Mapping[str, np.ndarray], group_of_row: np.ndarray) -> dict[str, np.ndarray]:
+    """name -> (G, 2), the sum of the Dice and the pairs of each group."""
+    group = np.unique(group_of_row, return_inverse=True)[1]
+    return {name: np.column_stack([np.bincount(group, one.sum(1)), 4 * np.bincount(group)]) for name, one in dice.items()}
 
 
 def _ratio(counts: np.ndarray) -> np.ndarray:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from kaggle_utils.boxes import Boxes
-from kaggle_utils.intervals import f2_table
+from kaggle_utils.candidates import chosen_anew
+from kaggle_utils.intervals import f2_counts_of_groups, f2_of_counts, f2_table
 from kaggle_utils.metrics import f2, f2_counts_by_group
 from kaggle_utils.thresholds import best_cut, cross_fitted_f2
 
-__all__ = ["choose", "chosen_anew", "compare", "cut_by_the_others", "fold_scores"]
+__all__ = ["chosen_without_own_fold", "compare", "cut_by_the_others", "fold_scores"]
 
 
 def cut_by_the_others(truth: Boxes, boxes: Boxes, fold_of_frame: np.ndarray) -> Boxes:
@@ -50,22 +51,7 @@ def compare(
     return table
 
 
-def choose(table, allowed: list[str], baseline: str, certain: bool = False) -> str:
-    """The name of the candidate with the highest cross-fitted F2 among the allowed.
-
-    certain: only candidates whose gain is above 0 over the whole interval count; none: the baseline
-
-    >>> import pandas as pd
-    >>> rows = {"name": ["plain", "wbf"], "f2": [0.6, 0.7], "gain_low": [0.0, -0.1]}
-    >>> choose(pd.DataFrame(rows), ["plain", "wbf"], "plain"), choose(pd.DataFrame(rows), ["plain", "wbf"], "plain", True)
-    ('wbf', 'plain')
-    """
-    rows = table[table["name"].isin(allowed)]
-    rows = rows[(rows["gain_low"] > 0) | (rows["name"] == baseline)] if certain else rows
-    return str(rows.loc[rows["f2"].idxmax(), "name"])
-
-
-def chosen_anew(
+def chosen_without_own_fold(
     truth: Boxes,
     candidates: Mapping[str, Boxes],
     fold_of_frame: np.ndarray,
@@ -73,21 +59,16 @@ def chosen_anew(
     baseline: str,
     certain: bool = False,
 ) -> Boxes:
-    """The boxes of each fold by the candidate that :func:`choose` takes on the other folds alone, cut there, too.
+    """The boxes of each fold by the candidate that is taken on the other folds alone, cut there, too.
 
-    candidates: name -> boxes before any cut; group_of_frame: (n_frames,) sequence of each frame
-    Their F2 is what choosing the highest of many is worth on frames that had no say in it; the highest
-    candidate's own has some luck in it.
+    candidates: name -> boxes before any cut; group_of_frame: (n_frames,) sequence of each frame, which lie in one fold
+    See :func:`kaggle_utils.candidates.chosen_anew`.
     """
     survivors = {name: cut_by_the_others(truth, boxes, fold_of_frame) for name, boxes in candidates.items()}
-    parts = []
-    for fold in np.unique(fold_of_frame):
-        others = fold_of_frame != fold
-        group = np.where(others, group_of_frame, group_of_frame[others][0])  # the fold's own frames count for nothing
-        seen = {name: (boxes[others[boxes.frame]], -np.inf) for name, boxes in survivors.items()}
-        table = f2_table(truth[others[truth.frame]], seen, group, baseline)
-        boxes = survivors[choose(table, list(survivors), baseline, certain)]
-        parts.append(boxes[~others[boxes.frame]])
+    counts = {name: f2_counts_of_groups(truth, boxes, group_of_frame) for name, boxes in survivors.items()}
+    fold_of_group = fold_of_frame[np.unique(group_of_frame, return_index=True)[1]]
+    chosen = chosen_anew(counts, fold_of_group, f2_of_counts, baseline, certain)
+    parts = [survivors[name][fold_of_frame[survivors[name].frame] == fold] for fold, name in chosen.items()]
     return Boxes.concat(parts)
 
 
