@@ -252,13 +252,14 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path, index):
 
 
 def test_two_builds_into_one_folder_do_not_take_each_others_wheels(tmp_path, index):
-    def meanwhile(folder: Path) -> Path:
-        build(tmp_path / "house", "me", fetch=index.fetch, kit=kit())
-        return kit()(folder)
+    def fetch(*given) -> Path:
+        build(tmp_path / "house", "me", fetch=index.fetch, kit=kit())  # another, from start to end, in the midst of this
+        return index.fetch(*given)
 
     index.add("norfair")
-    assert made(tmp_path, index, kit=meanwhile, also=["norfair"]) == ["kaggle-utils 0.1", "norfair 1.0"]
-    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+    wheels = build(tmp_path / "house", "me", fetch=fetch, kit=kit("norfair"))
+    assert [wheel.name for wheel in wheels] == ["kaggle-utils", "norfair"]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_the_metadata_keep_kaggles_limits(tmp_path, index):
