@@ -79,6 +79,16 @@ def test_folds_that_there_is_no_room_for_are_sent_when_others_have_ended(service
     assert (order.runs / "kaggle/pond/2_train-fold4").is_dir()
 
 
+def test_a_fold_that_fails_while_others_wait_for_room_is_told_then(service, order, two_rooms, news):
+    service.sessions[two_rooms[0]] = ["RUNNING", "RUNNING", "ERROR"]
+    service.failures[two_rooms[0]] = "out of memory"
+    with pytest.raises(KaggleFailure, match="fold0 ended with ERROR"):
+        push("pond-2-train", replace(order, overrides=["fold=0..2"], wait=True))
+    early = "me/pond-2-train-fold0 ended with ERROR: out of memory"
+    assert news.count(early) == 1
+    assert news.index(early) < news.index(next(line for line in news if "fold2 version 1 pushed" in line))
+
+
 def test_a_connection_lost_while_waiting_for_room_is_sat_out(service, order, two_rooms):
     answer = service._SaveKernel
     lost = []
@@ -251,7 +261,8 @@ def test_a_wait_that_is_stopped_says_how_to_go_on(service, order, news, monkeypa
     service.sessions["me/pond-2-train"] = ["RUNNING"]
     with pytest.raises(KeyboardInterrupt):
         push("pond-2-train", replace(order, wait=True))
-    assert news[-1] == "stopped; on Kaggle it runs on, and `kaggle-utils push pond-2-train --resume --wait` goes on here"
+    command = "kaggle-utils push pond-2-train --resume --wait"
+    assert news[-1] == f"stopped; on Kaggle it runs on, and `{command}` goes on here"
 
 
 def test_stopped_before_anything_was_sent_there_is_nothing_to_go_on_with(service, order, news, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from kernel_folders import write_kernel
 
 from kaggle_utils.cli import main
-from kaggle_utils.platform import kernels
+from kaggle_utils.platform import client, kernels
 
 pytest_plugins = ["kaggle_fixtures"]
 
@@ -46,9 +46,15 @@ def test_checking_shows_what_would_be_pushed(typed, capsys):
         ("--poll 0", "(--poll) is 0 s, expected more than 0"),
     ],
 )
-def test_a_wrong_option_is_told_before_anything_is_sent(typed, capsys, how, options, said):
+def test_a_wrong_option_is_told_before_anything_is_asked(typed, capsys, monkeypatch, how, options, said):
+    monkeypatch.setattr(client, "subprocess", None)
     assert typed(f"{how} {options}") == 1
     assert said in capsys.readouterr().err
+
+
+def test_a_fan_out_that_is_to_be_submitted_is_told_by_checking(typed, capsys):
+    assert typed("pond-2-train --check --submit --set fold=0..1") == 1
+    assert "pond-2-train is 2 kernels, only one can be submitted" in capsys.readouterr().err
 
 
 def test_a_fault_is_one_line_on_stderr_and_exit_code_1(typed, pond, capsys):

@@ -21,7 +21,7 @@ from kaggle_utils.platform import metadata
 from kaggle_utils.platform.client import KaggleFailure, ask
 from kaggle_utils.platform.stamping import Stamp, stamped
 
-__all__ = ["PATIENCE", "Pushed", "fetch", "log_tail", "pauses", "send", "wait"]
+__all__ = ["OVER", "PATIENCE", "Pushed", "fetch", "log_tail", "pauses", "send", "wait"]
 
 _REJECTED = {
     "datasets": "invalidDatasetSources",
@@ -29,7 +29,7 @@ _REJECTED = {
     "competitions": "invalidCompetitionSources",
     "models": "invalidModelSources",
 }
-_OVER = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
+OVER = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
 _LONGEST_PAUSE_S = 60.0
 _AGAIN_S = (2.0, 10.0, 30.0)  # pauses before a download is tried again
 PATIENCE = 8  # calls in a row without an answer that are sat out
@@ -127,7 +127,7 @@ def _poll(kernels: list[str], show: Callable, waits: Iterator[float], end: float
                 raise
         else:
             show(states)
-            if all(state in _OVER for state, _ in states.values()):
+            if all(state in OVER for state, _ in states.values()):
                 return states
         if time.monotonic() + pause > end:
             break
@@ -136,7 +136,7 @@ def _poll(kernels: list[str], show: Callable, waits: Iterator[float], end: float
 
 
 def _show(bar: tqdm, states: dict[str, list]) -> None:
-    bar.n = sum(state in _OVER for state, _ in states.values())
+    bar.n = sum(state in OVER for state, _ in states.values())
     bar.set_postfix_str(", ".join(f"{kernel.split('/')[1]} {state}" for kernel, (state, _) in states.items()))
 
 

@@ -11,13 +11,10 @@ from pathlib import Path
 from kaggle_utils.platform import metadata, parameters, receipts
 from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.receipts import Receipt
+from kaggle_utils.platform.runtime import runs_dir
 from kaggle_utils.platform.stamping import FANNED, Stamp, stamped
 
-__all__ = ["Order", "earlier_kernels", "folds", "stamps", "tried_at_home", "unsent_stamps"]
-
-
-def _runs() -> Path:
-    return Path(os.environ.get("KAGGLE_UTILS_RUNS", "runs"))
+__all__ = ["Order", "earlier_kernels", "folds", "refuse_several", "stamps", "tried_at_home", "unsent_stamps"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Order:
     message: str = ""
     resume: bool = False
     kernels: Path | None = None
-    runs: Path = field(default_factory=_runs)
+    runs: Path = field(default_factory=runs_dir)
     poll_s: float = 5.0
     report: Callable[[str], None] = lambda line: None
     progress: bool = False
@@ -83,7 +80,15 @@ def stamps(found: Stage, content: Mapping, order: Order, sources: Mapping[str, S
 def tried_at_home(found: Stage, content: Mapping, order: Order) -> list[Stamp]:
     """The stamps of :func:`stamps` without asking Kaggle who pushes, and with no earlier stage's kernels."""
     owner = order.owner or os.environ.get("KAGGLE_USERNAME") or metadata.OWNER
-    return stamps(found, content, replace(order, owner=owner), {})
+    made = stamps(found, content, replace(order, owner=owner), {})
+    refuse_several(found, len(made), order)
+    return made
+
+
+def refuse_several(found: Stage, kernels: int, order: Order) -> None:
+    """Raises ValueError where several kernels are to be submitted."""
+    if order.submit and kernels != 1:
+        raise ValueError(f"{found.name} is {kernels} kernels, only one can be submitted")
 
 
 def _stamp(owner: str, values: Mapping, fanned: bool, accelerator: str | None, sources: Mapping) -> Stamp:

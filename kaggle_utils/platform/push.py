@@ -11,7 +11,7 @@ from kaggle_utils.platform import chain, metadata, parameters, receipts, submiss
 from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.client import KaggleFailure, owner_name
 from kaggle_utils.platform.kernels import Pushed
-from kaggle_utils.platform.order import Order, earlier_kernels, stamps, unsent_stamps
+from kaggle_utils.platform.order import Order, earlier_kernels, refuse_several, stamps, unsent_stamps
 from kaggle_utils.platform.outputs import bring_home, home_of
 from kaggle_utils.platform.receipts import Receipt
 from kaggle_utils.platform.sending import send_all
@@ -33,12 +33,11 @@ def push(name: str, order: Order | None = None) -> list[Pushed]:
     order = replace(order, owner=owner_name(order.owner))
     before = receipts.recall(order.runs, order.owner, name)
     pushed, to_send = _begun(found, content, before, order)
-    if order.submit and len(pushed) + len(to_send) != 1:
-        raise ValueError(f"{name} is {len(pushed) + len(to_send)} kernels, only one can be submitted")
+    refuse_several(found, len(pushed) + len(to_send), order)
     for line in _announced(found, content, to_send):
         order.report(line)
     with _resumable(found, before, order):
-        pushed += send_all(found, to_send, order)
+        pushed += send_all(found, to_send, order, pushed)
         if order.waits:
             bring_home(found, pushed, order)
     if order.submit:

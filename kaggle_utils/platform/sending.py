@@ -7,12 +7,13 @@ with a good answer that carries an error. Who waits anyway waits for room, too.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from kaggle_utils.platform import receipts
 from kaggle_utils.platform.chain import Stage
-from kaggle_utils.platform.client import KaggleFailure
-from kaggle_utils.platform.kernels import PATIENCE, Pushed, pauses, send
+from kaggle_utils.platform.client import KaggleFailure, ask
+from kaggle_utils.platform.kernels import OVER, PATIENCE, Pushed, pauses, send
 from kaggle_utils.platform.order import Order, folds
 from kaggle_utils.platform.stamping import FANNED, Stamp
 
@@ -21,25 +22,48 @@ __all__ = ["send_all"]
 _LONGEST_S = 24 * 3600.0  # of waiting for room for one kernel; a session ends after 12 hours
 
 
-def send_all(found: Stage, stamps: Sequence[Stamp], order: Order) -> list[Pushed]:
+def send_all(found: Stage, stamps: Sequence[Stamp], order: Order, running: Sequence[Pushed] = ()) -> list[Pushed]:
     """Sends a kernel for each stamp; what Kaggle took.
 
+    running: kernels of the same stage that were sent before; while there is no room, it is reported when
+    one of them ends.
     Without ``order.waits`` it ends at the first that there is no room for. Raises KaggleFailure; what was
     taken before stays noted, and so does what is still to be sent.
     """
     pushed: list[Pushed] = []
+    watch = _Watch({kernel.kernel for kernel in running}, order.report)
     for number, stamp in enumerate(stamps):
         try:
-            kernel = _taken(found, stamp, order)
+            kernel = _taken(found, stamp, order, watch)
         except KaggleFailure as failure:
             raise _with_the_rest(failure, found, stamps[number:] if pushed or order.resume else []) from None
         receipts.record(order.runs, found.name, kernel, stamp, stamps[number + 1 :])
         order.report(f"{kernel.kernel} version {kernel.version} pushed: {kernel.url}")
         pushed.append(kernel)
+        watch.running.add(kernel.kernel)
     return pushed
 
 
-def _taken(found: Stage, stamp: Stamp, order: Order) -> Pushed:
+@dataclass
+class _Watch:
+    """Kernels that run, as far as is known, and whom to tell of those that have ended."""
+
+    running: set[str]
+    report: Callable[[str], None]
+
+    def look(self) -> None:
+        """Reports each kernel that has ended, once; a look that fails is no loss."""
+        try:
+            states = ask("status", kernels=sorted(self.running))
+        except KaggleFailure:
+            return
+        for kernel, (state, message) in states.items():
+            if state in OVER:
+                self.running.discard(kernel)
+                self.report(": ".join(filter(None, [f"{kernel} ended with {state}", message])))
+
+
+def _taken(found: Stage, stamp: Stamp, order: Order, watch: _Watch) -> Pushed:
     """Sends a kernel, when there is room for it if the order waits.
 
     A push that is not answered is not repeated, for it may have arrived; but once Kaggle has said that
@@ -57,6 +81,7 @@ def _taken(found: Stage, stamp: Stamp, order: Order) -> Pushed:
             if not full:
                 order.report(f"{failure}; trying again until there is room")
             full = True
+        watch.look()
         time.sleep(next(waits))
 
 
