@@ -60,6 +60,7 @@ class CloudsRun:
         """Parameters from a notebook's variables: those named here that are set and not None.
 
         names: for instance a notebook's ``globals()``; preset: replaces defaults, not choices
+        Raises ValueError as :meth:`require_possible` does.
 
         >>> run = CloudsRun.chosen({"encoder": "resnet34", "lr": None, "other": 1}, {"lr": 0.1})
         >>> run.changed()
