@@ -25,7 +25,7 @@ def test_a_number_that_is_given_holds_on_a_cpu_too():
 
 def test_a_training_goes_on_with_another_number_of_workers_to_the_same_result(tmp_path, monkeypatch):
     whole = tried(tmp_path / "whole", workers=0)
-    cut = tried(tmp_path / "cut", workers=None, seconds_left=Session(calls=9))
+    cut = tried(tmp_path / "cut", workers=0, seconds_left=Session(calls=9))
     assert not cut.finished
     monkeypatch.setattr(TrainingParameters, "processes", lambda self, device: 1)  # what None would mean beside a card
     again = tried(tmp_path / "cut", workers=None)
