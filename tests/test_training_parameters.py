@@ -31,4 +31,3 @@ def test_a_training_goes_on_with_another_number_of_workers_to_the_same_result(tm
     again = tried(tmp_path / "cut", workers=None)
     assert again.finished and again.history == whole.history
     assert equal(weights(tmp_path / "cut" / "best.pth"), weights(tmp_path / "whole" / "best.pth"))
-
