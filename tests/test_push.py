@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 
 import pytest
@@ -265,6 +266,17 @@ def test_a_wait_that_is_stopped_says_how_to_go_on(service, order, news, monkeypa
     assert news[-1] == f"stopped; on Kaggle it runs on, and `{command}` goes on here"
 
 
+def test_a_push_that_is_stopped_while_it_is_sent_is_noted_and_not_sent_twice(service, order, news, monkeypatch):
+    send = sending.send
+    monkeypatch.setattr(sending, "send", lambda *given: (signal.raise_signal(signal.SIGINT), send(*given))[1])
+    with pytest.raises(KeyboardInterrupt):
+        push("pond-2-train", replace(order, overrides=["fold=0..1"]))
+    monkeypatch.setattr(sending, "send", send)
+    assert "kaggle-utils push pond-2-train --resume" in news[-1]
+    push("pond-2-train", replace(order, resume=True))
+    assert [len(service.kernels[kernel]) for kernel in FOLDS] == [1, 1]
+
+
 def test_stopped_before_anything_was_sent_there_is_nothing_to_go_on_with(service, order, news, monkeypatch):
     monkeypatch.setattr(sending, "send", stop)
     with pytest.raises(KeyboardInterrupt):
@@ -306,11 +318,12 @@ def test_a_submission_that_a_gateway_did_not_answer_may_have_been_counted(servic
         push("pond-3-submit", ready)
 
 
-def test_a_submission_that_is_stopped_may_have_been_counted(service, ready, news, monkeypatch):
-    monkeypatch.setattr(submissions, "submit", stop)
+def test_a_submission_that_is_stopped_is_told_as_it_ended(service, ready, news, monkeypatch):
+    submit = submissions.submit
+    monkeypatch.setattr(submissions, "submit", lambda *given: (signal.raise_signal(signal.SIGINT), submit(*given))[1])
     with pytest.raises(KeyboardInterrupt):
         push("pond-3-submit", ready)
-    assert news[-1] == "stopped; the submission of me/pond-3-submit may have been counted all the same"
+    assert len(service.submissions) == 1 and news[-1].startswith("Successfully submitted")
 
 
 def test_a_submission_that_was_counted_is_no_failure_when_the_rest_of_the_day_is_not_told(service, ready, news):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
@@ -27,6 +28,7 @@ _TIMES_S = (30, 300)  # to connect, and between two pieces of a file
 
 def main() -> None:
     """Reads ``{"call": name, "arguments": {...}}`` from stdin and writes the outcome to stdout."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the caller, too, who decides
     reply = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     order = json.load(sys.stdin)

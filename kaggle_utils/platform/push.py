@@ -10,6 +10,7 @@ from dataclasses import replace
 from kaggle_utils.platform import chain, metadata, parameters, receipts, submissions
 from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.client import KaggleFailure, owner_name
+from kaggle_utils.platform.interruption import uninterrupted
 from kaggle_utils.platform.kernels import Pushed
 from kaggle_utils.platform.order import Order, earlier_kernels, refuse_several, stamps, unsent_stamps
 from kaggle_utils.platform.outputs import bring_home, home_of
@@ -104,11 +105,8 @@ def _see_submission(found: Stage, kernel: Pushed, order: Order) -> None:
 
 
 def _submit(competition: str, kernel: Pushed, order: Order) -> None:
-    try:
+    with uninterrupted():
         order.report(submissions.submit(competition, kernel.kernel, kernel.version, order.message))
-    except KeyboardInterrupt:
-        order.report(f"stopped; the submission of {kernel.kernel} may have been counted all the same")
-        raise
     try:
         left = f"submissions left today: {submissions.remaining(competition)}"
     except KaggleFailure as failure:

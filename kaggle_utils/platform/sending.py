@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from kaggle_utils.platform import receipts
 from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.client import KaggleFailure, ask
+from kaggle_utils.platform.interruption import uninterrupted
 from kaggle_utils.platform.kernels import OVER, PATIENCE, Pushed, pauses, send
 from kaggle_utils.platform.order import Order, folds
 from kaggle_utils.platform.stamping import FANNED, Stamp
@@ -34,10 +35,9 @@ def send_all(found: Stage, stamps: Sequence[Stamp], order: Order, running: Seque
     watch = _Watch({kernel.kernel for kernel in running}, order.report)
     for number, stamp in enumerate(stamps):
         try:
-            kernel = _taken(found, stamp, order, watch)
+            kernel = _taken(found, stamp, stamps[number + 1 :], order, watch)
         except KaggleFailure as failure:
             raise _with_the_rest(failure, found, stamps[number:] if pushed or order.resume else []) from None
-        receipts.record(order.runs, found.name, kernel, stamp, stamps[number + 1 :])
         order.report(f"{kernel.kernel} version {kernel.version} pushed: {kernel.url}")
         pushed.append(kernel)
         watch.running.add(kernel.kernel)
@@ -63,7 +63,7 @@ class _Watch:
                 self.report(": ".join(filter(None, [f"{kernel} ended with {state}", message])))
 
 
-def _taken(found: Stage, stamp: Stamp, order: Order, watch: _Watch) -> Pushed:
+def _taken(found: Stage, stamp: Stamp, rest: Sequence[Stamp], order: Order, watch: _Watch) -> Pushed:
     """Sends a kernel, when there is room for it if the order waits.
 
     A push that is not answered is not repeated, for it may have arrived; but once Kaggle has said that
@@ -72,7 +72,7 @@ def _taken(found: Stage, stamp: Stamp, order: Order, watch: _Watch) -> Pushed:
     full, lost, waits, end = False, 0, pauses(order.poll_s), time.monotonic() + _LONGEST_S
     while True:
         try:
-            return send(found.folder, stamp)
+            return _sent(found, stamp, rest, order)
         except KaggleFailure as failure:
             lost = 0 if failure.kind == "full" else lost + 1
             sat_out = failure.kind == "full" or (full and failure.passing and lost < PATIENCE)
@@ -83,6 +83,14 @@ def _taken(found: Stage, stamp: Stamp, order: Order, watch: _Watch) -> Pushed:
             full = True
         watch.look()
         time.sleep(next(waits))
+
+
+def _sent(found: Stage, stamp: Stamp, rest: Sequence[Stamp], order: Order) -> Pushed:
+    """Sends a kernel and notes it and what is still to be sent, as one step for whoever stops it."""
+    with uninterrupted():
+        kernel = send(found.folder, stamp)
+        receipts.record(order.runs, found.name, kernel, stamp, rest)
+    return kernel
 
 
 def _with_the_rest(failure: KaggleFailure, found: Stage, rest: Sequence[Stamp]) -> KaggleFailure:

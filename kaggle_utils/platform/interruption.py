@@ -1,0 +1,43 @@
+"""Ctrl-C at the wrong moment: what has gone out to Kaggle must be noted before the program stops.
+
+A push that is stopped between the request and its answer runs on Kaggle all the same, and would be sent
+a second time by whoever goes on later.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["uninterrupted"]
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Holds a KeyboardInterrupt back until the block has ended, however it ends; a second one comes through.
+
+    Only the main thread is ever interrupted, so in another the block simply runs.
+
+    >>> with uninterrupted():
+    ...     print("sent and noted")
+    sent and noted
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stops: list[int] = []
+
+    def hold(number: int, frame: object) -> None:
+        stops.append(number)
+        if len(stops) > 1:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
+        if stops:
+            raise KeyboardInterrupt
