@@ -55,7 +55,8 @@ class _Order:
         cuts = np.linspace(0, len(self.rows), len(self) + 1).round().astype(int)
         self.sizes = np.diff(cuts).tolist()  # rows of each whole batch
         if min(self.sizes) < part[1]:
-            raise ValueError(f"batch={batch} makes batches of {min(self.sizes)} rows, expected one for each of {part[1]} devices")
+            found = f"batch={batch} makes batches of {min(self.sizes)} rows"
+            raise ValueError(f"{found}, expected one for each of {part[1]} devices")
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch)

@@ -15,7 +15,7 @@ def add_diary_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("diary", nargs="?", type=Path, default=Path("runs/diary.jsonl"), help="default: runs/diary.jsonl")
     parser.add_argument("--competition", help="only its runs")
     parser.add_argument("--stage", help="only this stage's runs, e.g. 2_train")
-    parser.add_argument("--score", nargs=3, metavar=("RUN", "PUBLIC", "PRIVATE"), help="note a leaderboard score; - for unknown")
+    parser.add_argument("--score", nargs=3, metavar=("RUN", "PUBLIC", "PRIVATE"), help="a leaderboard score, - for unknown")
     parser.add_argument("--submissions", type=Path, help="take scores from `kaggle competitions submissions --csv`, saved here")
     parser.add_argument("--plot", type=Path, help="write home score against leaderboard to this PNG")
 

@@ -190,7 +190,7 @@ def gains(table: pd.DataFrame, names: Sequence[str] | None = None, metric: str =
     table = table.sort_values("gain") if names is None else table.set_index("name").loc[list(names)[::-1]].reset_index()
     figure, axes = new_figure(7, 0.9 + 0.32 * len(table))
     axes = axes[0, 0]
-    for row, (name, gain, low, high) in enumerate(zip(*(table[c] for c in _GAIN_COLUMNS), strict=True)):
+    for row, (_, gain, low, high) in enumerate(zip(*(table[c] for c in _GAIN_COLUMNS), strict=True)):
         colour = TRUTH if low > 0 else PREDICTION if high < 0 else QUIET
         if np.isfinite([low, high]).all():
             axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="butt")

@@ -18,9 +18,10 @@ def add_score_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""
     parser.add_argument("competition", choices=scored_competitions(), help="whose metric")
     parser.add_argument("--truth", type=Path, required=True, help="a table like train.csv")
-    parser.add_argument("--predictions", type=Path, required=True, help="a table of image_id, annotations (reef), or a submission (clouds)")
+    answers = "a table of image_id, annotations (reef), or a submission (clouds)"
+    parser.add_argument("--predictions", type=Path, required=True, help=answers)
     parser.add_argument("--plus-one", action="store_true", help="reef: IoU where a box from 3 to 3 is one pixel wide")
-    size = "clouds: height and width that the truth's run lengths are at; default: 350x525 unless they reach further, then 1400x2100"
+    size = "clouds: height and width of the truth's run lengths; default: 350x525 unless they reach further, then 1400x2100"
     parser.add_argument("--truth-shape", type=_shape, metavar="HxW", help=size)
     parser.add_argument("--json", action="store_true", help="print one line of JSON with every breakdown")
 

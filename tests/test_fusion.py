@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from kaggle_utils import fusion
 from kaggle_utils.boxes import Boxes
 
-
 # by hand
 
 

@@ -76,7 +76,7 @@ def test_output_that_grows_beyond_the_limit_is_a_fault():
 
 def trained(hours: float, folds: int = 5, output: float = 1e9, gpu: int = 10**9, once: float = 0.0) -> TrainingReport:
     run = Run(60.0, 0, None, 0, gpu, 0, (), (), "")
-    whole = {"hours": Hours(once, {fold: hours for fold in range(folds)}), "output": {"weights": output}}
+    whole = {"hours": Hours(once, dict.fromkeys(range(folds), hours)), "output": {"weights": output}}
     return TrainingReport(run, {0: Sizes(100, 50)}, (), 1000, **whole)
 
 

@@ -64,7 +64,7 @@ class PondCosts(ModuleType):
 
     @staticmethod
     def training_hours(each, full, epochs):
-        return Hours(0.5, {fold: each * epochs for fold in full})
+        return Hours(0.5, dict.fromkeys(full, each * epochs))
 
     @staticmethod
     def training_output(written, tried, full):

@@ -129,7 +129,7 @@ def test_predict_wants_a_data_frame_and_can_be_called_again(make_env, wrong):
 
 def test_two_rows_nan_and_further_columns_pass(make_env, working):
     env = make_env(1)
-    for _, sample in env.iter_test():
+    for _ in env.iter_test():
         env.predict(pd.DataFrame({"more": [1, 2], "index": [0, 7], "annotations": [np.nan, "x"]}))
     assert (working / "submission.csv").read_text() == "index,annotations\n0,\n7,x\n"
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+from prefix_makers import make_prefix
+from wheel_makers import make_wheel
 
 from kaggle_utils.platform import wheel_sources
 from kaggle_utils.platform.image import image
@@ -19,8 +21,6 @@ from kaggle_utils.platform.python37 import PACKAGES
 from kaggle_utils.platform.wheel_sources import NoWheel
 from kaggle_utils.platform.wheelhouse import Incomplete, build, describe_dataset, faults, read_wheelhouse
 from kaggle_utils.platform.wheels import read_wheel
-from prefix_makers import make_prefix
-from wheel_makers import make_wheel
 
 BOTH = ("3.12", "3.13")
 

@@ -9,8 +9,9 @@ are tried: what the one trains on the other judges, and two equations give both 
 
 The built-in sample's files are smaller than the competition's. Reading and drawing are taken to go with a
 picture's side: from 350 x 525 to 1400 x 2100, four times the side, they took 3.1 and 4.6 times as long (JPEGs
-are decoded at a reduced size, run lengths column by column). The resized pictures lie in the temporary folder, which Kaggle does not keep; were they written
-into the output they would be counted (:func:`training_output`).
+are decoded at a reduced size, run lengths column by column). The resized pictures lie in the temporary
+folder, which Kaggle does not keep; were they written into the output they would be counted
+(:func:`training_output`).
 """
 
 from __future__ import annotations

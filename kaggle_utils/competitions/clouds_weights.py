@@ -62,7 +62,8 @@ def judged_weights(
     sets, fold = list(runs.masks), np.unique(runs.fold_of_row, return_inverse=True)[1]
     dice, final = np.empty((len(fold), 4)), None
     for one in dict.fromkeys([weights.decision, *weights.decisions.values()]):
-        found = fitted(look(runs, data, merge_of(sets, one), levels, progress=progress and f"{progress} {one}"), runs.fold_of_row)
+        seen = look(runs, data, merge_of(sets, one), levels, progress=progress and f"{progress} {one}")
+        found = fitted(seen, runs.fold_of_row)
         seen_by = np.isin(fold, [k for k, chosen in weights.decisions.items() if chosen == one])
         dice[seen_by] = found.dice[seen_by]
         final = found if one == weights.decision else final

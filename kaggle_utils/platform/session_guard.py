@@ -2,10 +2,11 @@
 
 Every Python process of a rehearsed session loads this file as its ``sitecustomize``, programs that a
 notebook starts included. Python announces each connection, open file and started program before it
-happens (``sys.addaudithook``), the emulated time-series API what it puts up with, and the stack then says which line of which cell is at work. What is seen
-goes as lines of JSON to the file that ``KAGGLE_UTILS_GUARD_LOG`` names; input, working and temp lie below
-``KAGGLE_UTILS_GUARD_ROOTS``. Where no fresh root could be
-made (``KAGGLE_UTILS_GUARD_CLOSED`` is set) the guard also refuses, with the errors Kaggle would give.
+happens (``sys.addaudithook``), the emulated time-series API what it puts up with, and the stack then says
+which line of which cell is at work. What is seen goes as lines of JSON to the file that
+``KAGGLE_UTILS_GUARD_LOG`` names; input, working and temp lie below ``KAGGLE_UTILS_GUARD_ROOTS``. Where no
+fresh root could be made (``KAGGLE_UTILS_GUARD_CLOSED`` is set) the guard also refuses, with the errors
+Kaggle would give.
 
 The standard library alone, for it must not change what a notebook finds imported.
 """

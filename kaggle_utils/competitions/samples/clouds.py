@@ -4,9 +4,9 @@ Skies painted by :mod:`clouds_sky`, with boxes as :mod:`clouds_labels` draws the
 competition "Understanding Clouds from Satellite Images" lays out its files: train.csv, train_images/,
 test_images/ and sample_submission.csv. Pictures are smaller than the real 1400x2100, run lengths of
 train.csv are those of the pictures, and submissions are at 350x525 as on Kaggle. The truth of the test
-lies in ``<folder>-hidden/truth.csv``, at 350x525, beside a copy of its pictures. A few skies come twice, seen by a second satellite an
-hour later, and the test's are a little hazier. Scores on this sample say whether the code works; they
-say nothing about clouds.
+lies in ``<folder>-hidden/truth.csv``, at 350x525, beside a copy of its pictures. A few skies come twice,
+seen by a second satellite an hour later, and the test's are a little hazier. Scores on this sample say
+whether the code works; they say nothing about clouds.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def make_clouds_sample(
     images, test_images: how many; size: (width, height) of the pictures in pixels, 2100x1400 on Kaggle
     workers: threads; the files do not depend on it
     progress: show a bar; None shows it where a person looks on
-    Also writes ``hidden_folder(folder)`` with truth.csv and the test's pictures. A sample made with other parameters is replaced;
-    files that are no sample raise ValueError and stay.
+    Also writes ``hidden_folder(folder)`` with truth.csv and the test's pictures. A sample made with other
+    parameters is replaced; files that are no sample raise ValueError and stay.
     """
     parameters = {"version": VERSION, "seed": seed, "images": images, "test_images": test_images, "size": list(size)}
 
