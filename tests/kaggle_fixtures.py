@@ -14,6 +14,7 @@ from kernel_folders import TAKES, write_kernel
 
 from kaggle_utils.platform import client
 from kaggle_utils.platform.client_process import outcome
+from kaggle_utils.platform.order import Order
 
 
 @pytest.fixture
@@ -60,3 +61,16 @@ def quick_client(service: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None
         return subprocess.CompletedProcess(command, 0, json.dumps(outcome(**json.loads(input))))
 
     monkeypatch.setattr(client.subprocess, "run", run)
+
+
+@pytest.fixture
+def news() -> list[str]:
+    """What a push reports."""
+    return []
+
+
+@pytest.fixture
+def order(service, quick_client, pond, tmp_path, news) -> Order:
+    """An order on the folder `pond`, whose first stage has been pushed."""
+    service.kernels["me/pond-1-eda"] = [{}]
+    return Order(kernels=pond, runs=tmp_path / "runs", poll_s=0.01, report=news.append)

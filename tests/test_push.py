@@ -1,4 +1,4 @@
-"""Stages pushed one by one: fan-out, what the next stage takes, waiting, outputs, submission."""
+"""Stages pushed one by one: fan-out, what the next stage takes, going on later, submission."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import signal
 from dataclasses import replace
 
 import pytest
-from kaggle_http import Silence
 from kernel_folders import COMPETITION, write_kernel
 
 from kaggle_utils.platform import kernels, sending, submissions
@@ -18,17 +17,6 @@ from kaggle_utils.platform.push import push
 pytest_plugins = ["kaggle_fixtures"]
 
 FOLDS = ["me/pond-2-train-fold0", "me/pond-2-train-fold1"]
-
-
-@pytest.fixture
-def news() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def order(service, quick_client, pond, tmp_path, news) -> Order:
-    service.kernels["me/pond-1-eda"] = [{}]
-    return Order(kernels=pond, runs=tmp_path / "runs", poll_s=0.01, report=news.append)
 
 
 def test_a_push_does_not_wait_unless_asked(service, order, news):
@@ -62,76 +50,6 @@ def test_a_range_of_folds_becomes_a_kernel_each_and_the_next_stage_takes_them_al
     assert "pond-3-submit takes me/pond-2-train-fold0, me/pond-2-train-fold1" in news
 
 
-@pytest.fixture
-def two_rooms(service) -> list[str]:
-    """A service that runs two sessions at a time; every training is in its queue, then runs, then ends."""
-    service.rooms = 2
-    kernels = [f"me/pond-2-train-fold{k}" for k in range(5)]
-    service.sessions |= {kernel: ["QUEUED", *["RUNNING"] * 4, "COMPLETE"] for kernel in kernels}
-    return kernels
-
-
-def test_folds_that_there_is_no_room_for_are_sent_when_others_have_ended(service, order, two_rooms, news):
-    pushed = push("pond-2-train", replace(order, overrides=["fold=0..4"], wait=True))
-    assert [p.kernel for p in pushed] == two_rooms
-    assert [len(service.kernels[kernel]) for kernel in two_rooms] == [1] * 5
-    [full] = [line for line in news if "session count of 2" in line and "fold2" in line]
-    assert full.endswith("trying again until there is room")
-    assert (order.runs / "kaggle/pond/2_train-fold4").is_dir()
-
-
-def test_a_fold_that_fails_while_others_wait_for_room_is_told_then(service, order, two_rooms, news):
-    service.sessions[two_rooms[0]] = ["RUNNING", "RUNNING", "ERROR"]
-    service.failures[two_rooms[0]] = "out of memory"
-    with pytest.raises(KaggleFailure, match="fold0 ended with ERROR"):
-        push("pond-2-train", replace(order, overrides=["fold=0..2"], wait=True))
-    early = "me/pond-2-train-fold0 ended with ERROR: out of memory"
-    assert news.count(early) == 1
-    assert news.index(early) < news.index(next(line for line in news if "fold2 version 1 pushed" in line))
-
-
-def test_a_connection_lost_while_waiting_for_room_is_sat_out(service, order, two_rooms):
-    answer = service._SaveKernel
-    lost = []
-
-    def cut_once_when_full(request: dict) -> dict:
-        told = answer(request)
-        if "error" in told and len(lost) < 2:
-            lost.append(told)
-            if len(lost) == 2:
-                raise Silence
-        return told
-
-    service._SaveKernel = cut_once_when_full
-    push("pond-2-train", replace(order, overrides=["fold=0..2"], wait=True))
-    assert len(lost) == 2 and len(service.kernels[two_rooms[2]]) == 1
-
-
-def test_who_does_not_wait_is_told_what_was_not_sent_and_the_next_stage_is_not_sent_without_it(
-    service, order, two_rooms
-):
-    service.sessions |= {kernel: ["RUNNING"] for kernel in two_rooms}
-    with pytest.raises(KaggleFailure, match="folds 2, 3, 4 were not sent: `kaggle-utils push pond-2-train --resume`"):
-        push("pond-2-train", replace(order, overrides=["fold=0..4", "image_size=1280"], accelerator="NvidiaL4"))
-    with pytest.raises(ValueError, match="pond-2-train: folds 2, 3, 4 were not sent yet; .*me/pond-2-train.json"):
-        push("pond-3-submit", order)
-    service.rooms = 5
-    pushed = push("pond-2-train", replace(order, resume=True, wait=False))
-    assert [p.kernel for p in pushed] == two_rooms
-    last = service.kernels[two_rooms[4]][0]
-    assert "fold = 4" in last["text"] and "image_size = 1280" in last["text"] and last["machineShape"] == "NvidiaL4"
-    push("pond-3-submit", order)
-    assert service.kernels["me/pond-3-submit"][0]["kernelDataSources"] == two_rooms
-
-
-def test_a_refusal_of_another_kind_is_not_waited_for(service, order):
-    service.push_error = "Your weekly GPU quota is used up"
-    with pytest.raises(KaggleFailure, match="quota is used up") as caught:
-        push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
-    assert "not sent:" not in str(caught.value)  # nothing was, and nothing is noted
-    assert service.names() == ["SaveKernel"]
-
-
 def test_pushing_the_whole_stage_again_ends_the_fan_out(service, order):
     push("pond-2-train", replace(order, overrides=["fold=0..1"]))
     push("pond-2-train", order)
@@ -155,81 +73,6 @@ def test_a_mistyped_parameter_stops_before_anything_is_sent(service, order):
     with pytest.raises(ValueError, match=r"'imagesize' \(= 1280\)"):
         push("pond-2-train", replace(order, overrides=["imagesize=1280"]))
     assert service.calls == []
-
-
-def test_outputs_come_home_in_the_layout_of_stages(service, order, news):
-    for kernel in FOLDS:
-        service.outputs[kernel] = {"weights.pt": kernel.encode()}
-        service.sessions[kernel] = ["QUEUED", "RUNNING", "COMPLETE"]
-    push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
-    folder = order.runs / "kaggle/pond/2_train-fold1"
-    assert (folder / "weights.pt").read_bytes() == b"me/pond-2-train-fold1"
-    assert news[-1] == f"me/pond-2-train-fold1 complete, 2 files in {folder}"
-
-
-def test_stages_at_home_find_what_came_from_kaggle(service, order, monkeypatch):
-    from kaggle_utils.platform.runtime import stage_dirs
-
-    push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
-    monkeypatch.setenv("KAGGLE_UTILS_RUNS", str(order.runs / "kaggle"))
-    assert [folder.name for folder in stage_dirs("pond", "2_train")] == ["2_train-fold0", "2_train-fold1"]
-
-
-def test_a_fold_that_fails_does_not_keep_the_others_from_coming_home(service, order, news):
-    service.sessions[FOLDS[0]] = ["ERROR"]
-    service.logs[FOLDS[0]] = "out of memory"
-    with pytest.raises(KaggleFailure, match="fold0 ended with ERROR.*\nout of memory$"):
-        push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
-    assert news[-1].startswith("me/pond-2-train-fold1 complete, 1 files in")
-    assert [path.name for path in (order.runs / "kaggle/pond").iterdir()] == ["2_train-fold1"]
-
-
-def test_outputs_that_do_not_come_are_named_and_fetched_later(service, order, news):
-    service.outputs = {kernel: {"best.pt": b"w"} for kernel in FOLDS}
-    service.fail("GET", 403)
-    with pytest.raises(KaggleFailure) as caught:
-        push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
-    said = str(caught.value)
-    assert said.startswith("me/pond-2-train-fold0 completed, but its outputs did not come: ")
-    assert "the file best.pt" in said and said.endswith("`kaggle-utils push pond-2-train --resume --wait` fetches them")
-    assert news[-1].startswith("me/pond-2-train-fold1 complete")
-    push("pond-2-train", replace(order, resume=True, wait=True))
-    assert (order.runs / "kaggle/pond/2_train-fold0/best.pt").is_file()
-
-
-def at_home(order: Order) -> list[str]:
-    place = order.runs / "kaggle/pond"
-    return sorted(path.parent.relative_to(place).as_posix() for path in place.rglob("*.log"))
-
-
-def test_folds_of_an_earlier_experiment_are_set_aside_when_the_new_ones_come_home(service, order, news):
-    push("pond-2-train", replace(order, overrides=["fold=0..2"], wait=True))
-    push("pond-2-train", replace(order, overrides=["fold=0..1", "image_size=1280"], wait=True))
-    assert at_home(order) == ["2_train-fold0", "2_train-fold1", "earlier/2_train-fold2"]
-    aside = order.runs / "kaggle/pond/earlier/2_train-fold2"
-    assert news[-1].endswith(f"2_train-fold2 is of an earlier push: set aside as {aside}")
-    push("pond-2-train", replace(order, wait=True))
-    push("pond-2-train", replace(order, overrides=["fold=2..2"], wait=True))
-    earlier = ["2_train", "2_train-fold0", "2_train-fold1", "2_train-fold2"]
-    assert at_home(order) == ["2_train-fold2", *(f"earlier/{name}" for name in earlier)]
-
-
-def test_the_other_folds_stay_when_one_is_repaired_and_all_stay_when_nothing_comes(service, order):
-    push("pond-2-train", replace(order, overrides=["fold=0..2"], wait=True))
-    push("pond-2-train", replace(order, overrides=["fold=1..1"], wait=True))
-    assert at_home(order) == ["2_train-fold0", "2_train-fold1", "2_train-fold2"]
-    service.sessions["me/pond-2-train"] = ["ERROR"]
-    with pytest.raises(KaggleFailure):
-        push("pond-2-train", replace(order, wait=True))
-    assert at_home(order) == ["2_train-fold0", "2_train-fold1", "2_train-fold2"]
-
-
-def test_an_older_fold_does_not_stand_in_for_a_new_one_that_failed(service, order):
-    push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
-    service.sessions[FOLDS[0]] = ["ERROR"]
-    with pytest.raises(KaggleFailure):
-        push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
-    assert at_home(order) == ["2_train-fold1", "earlier/2_train-fold0"]
 
 
 def test_a_push_is_resumed_without_pushing_again(service, order):
@@ -264,17 +107,6 @@ def test_a_wait_that_is_stopped_says_how_to_go_on(service, order, news, monkeypa
         push("pond-2-train", replace(order, wait=True))
     command = "kaggle-utils push pond-2-train --resume --wait"
     assert news[-1] == f"stopped; on Kaggle it runs on, and `{command}` goes on here"
-
-
-def test_a_push_that_is_stopped_while_it_is_sent_is_noted_and_not_sent_twice(service, order, news, monkeypatch):
-    send = sending.send
-    monkeypatch.setattr(sending, "send", lambda *given: (signal.raise_signal(signal.SIGINT), send(*given))[1])
-    with pytest.raises(KeyboardInterrupt):
-        push("pond-2-train", replace(order, overrides=["fold=0..1"]))
-    monkeypatch.setattr(sending, "send", send)
-    assert "kaggle-utils push pond-2-train --resume" in news[-1]
-    push("pond-2-train", replace(order, resume=True))
-    assert [len(service.kernels[kernel]) for kernel in FOLDS] == [1, 1]
 
 
 def test_stopped_before_anything_was_sent_there_is_nothing_to_go_on_with(service, order, news, monkeypatch):

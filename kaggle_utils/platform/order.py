@@ -61,11 +61,11 @@ class Order:
         return self.wait or self.submit
 
 
-def stamps(found: Stage, content: Mapping, order: Order, sources: Mapping[str, Sequence[str]]) -> list[Stamp]:
+def stamps(found: Stage, order: Order, sources: Mapping[str, Sequence[str]]) -> list[Stamp]:
     """One for each kernel to push, each tried on a temporary copy, so that none fails after the first is sent.
 
-    content: the stage's metadata; sources: what was pushed for earlier stages, see
-    :func:`earlier_kernels`. Raises ValueError for what cannot be pushed in this way.
+    sources: what was pushed for earlier stages, see :func:`earlier_kernels`. Raises ValueError for what
+    cannot be pushed in this way.
     """
     wide = parameters.ranges(order.overrides)
     if wide - {FANNED}:
@@ -77,10 +77,10 @@ def stamps(found: Stage, content: Mapping, order: Order, sources: Mapping[str, S
     return _tried(found, made)
 
 
-def tried_at_home(found: Stage, content: Mapping, order: Order) -> list[Stamp]:
+def tried_at_home(found: Stage, order: Order) -> list[Stamp]:
     """The stamps of :func:`stamps` without asking Kaggle who pushes, and with no earlier stage's kernels."""
     owner = order.owner or os.environ.get("KAGGLE_USERNAME") or metadata.OWNER
-    made = stamps(found, content, replace(order, owner=owner), {})
+    made = stamps(found, replace(order, owner=owner), {})
     refuse_several(found, len(made), order)
     return made
 

@@ -50,7 +50,7 @@ def push(name: str, order: Order | None = None) -> list[Pushed]:
 def _begun(found: Stage, content: Mapping, last: Receipt, order: Order) -> tuple[list[Pushed], list[Stamp]]:
     """What was pushed before and is gone on with, and what is to be sent."""
     if not order.resume:
-        return [], stamps(found, content, order, earlier_kernels(content, order))
+        return [], stamps(found, order, earlier_kernels(content, order))
     if not last.kernels:
         raise ValueError(f"{found.name} was not pushed from here by {order.owner}: nothing to go on with")
     _refuse_others(found, last, order)

@@ -49,7 +49,7 @@ def run_push(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     for step in planned(args.name, _order(args), whole=args.all):
-        for stamp in tried_at_home(step.found, step.content, step.order):
+        for stamp in tried_at_home(step.found, step.order):
             machine = stamp.accelerator or step.content.get("machine_shape", "none")
             name = "-".join(filter(None, [step.found.name, stamp.suffix]))
             print(f"{name}: {'CPU' if machine == 'none' else machine}, {step.content['code_file']}")

@@ -54,7 +54,7 @@ class _Watch:
     def look(self) -> None:
         """Reports each kernel that has ended, once; a look that fails is no loss."""
         try:
-            states = ask("status", kernels=sorted(self.running))
+            states = ask("status", kernels=sorted(self.running)) if self.running else {}
         except KaggleFailure:
             return
         for kernel, (state, message) in states.items():

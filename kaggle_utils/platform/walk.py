@@ -50,7 +50,7 @@ def planned(start: str, order: Order, whole: bool = True) -> list[Step]:
     contents = [chain.check(found, root) for found in walked]
     steps = _steps(walked, contents, order) if whole else [Step(walked[0], contents[0], order)]
     for step in steps:
-        tried_at_home(step.found, step.content, step.order)
+        tried_at_home(step.found, step.order)
     return steps
 
 
