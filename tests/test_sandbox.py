@@ -56,6 +56,29 @@ def test_inputs_and_this_machine_cannot_be_written(inside, path):
     assert "Read-only file system" in inside(f"open({path!r}, 'a')")
 
 
+@pytest.mark.parametrize("how", HOWS)
+def test_inputs_and_this_machine_cannot_be_written_from_a_folder_that_a_link_leads_to(tmp_path, how):
+    """As where TMPDIR is a link: the kernel lists mounts by their real paths."""
+    for name in ("real", "data"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "data" / "train.csv").write_text("x\n")
+    for place in ("/session/input/competitions/pond/train.csv", "/session/input/new", tmp_path / "new"):
+        code = f"open({str(place)!r}, 'w')"
+        binds = {"input/competitions/pond": tmp_path / "data"}
+        command = sandbox.wrapped([sys.executable, "-c", code], tmp_path / "linked/session", AT, binds, how)
+        assert "Read-only file system" in subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    assert (tmp_path / "data" / "train.csv").read_text() == "x\n" and not (tmp_path / "new").exists()
+
+
+def test_a_means_that_leaves_files_open_does_not_work(tmp_path, monkeypatch):
+    """A bubblewrap that runs the command and shields nothing."""
+    (tmp_path / "bwrap").write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert not sandbox.works("bubblewrap")
+
+
 @pytest.mark.skipif("namespaces" not in HOWS or os.getuid() != 0, reason="only root may mount something to try this with")
 def test_what_is_mounted_below_an_input_cannot_be_written_either(tmp_path):
     """In a mount namespace of the test's own, so that this machine sees nothing of it."""

@@ -38,6 +38,16 @@ _NEWNS, _NEWUSER, _NEWNET = 0x00020000, 0x10000000, 0x40000000
 _RDONLY, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 32, 4096, 16384, 1 << 18
 _KEPT = {"nosuid": 2, "nodev": 4, "noexec": 8, "noatime": 1024, "nodiratime": 2048, "relatime": 1 << 21}  # mount's bits
 _DIE_WITH_PARENT = 1  # prctl's PR_SET_PDEATHSIG
+_READ_ONLY = """
+import errno, sys
+for path in sys.argv[1:]:
+    try:
+        open(path, "a")
+        sys.exit(f"{path} can be written")
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+"""
 
 
 def wrapped(
@@ -50,7 +60,7 @@ def wrapped(
     how: a :func:`mechanism`; writable: whether ``folder`` stays writable at its own path, too
     With ``how`` None, links in the folder stand for mounts and the command is returned as it is.
     """
-    folder = Path(os.path.abspath(folder))
+    folder = Path(os.path.realpath(folder))  # as the kernel lists its mounts
     for name in FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for inside, source in binds.items():
@@ -71,11 +81,14 @@ def mechanism() -> str | None:
 
 
 def works(how: str) -> bool:
-    """Whether a fresh root can be made this way here."""
+    """Whether a fresh root can be made this way here, in which a file is found and refuses to be written."""
     if how == "bubblewrap" and not shutil.which("bwrap"):
         return False
     with tempfile.TemporaryDirectory(prefix="kaggle-root-") as folder:
-        command = wrapped([sys.executable, "-c", ""], Path(folder), Path("/new"), {}, how)
+        seen = Path(folder, "seen")
+        seen.touch()
+        trying = [sys.executable, "-c", _READ_ONLY, "/new/input/seen", os.path.realpath(seen)]
+        command = wrapped(trying, Path(folder, "session"), Path("/new"), {"input/seen": seen}, how)
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -188,8 +201,12 @@ def _close(target: str | Path, but: tuple[type[OSError], ...] = (FileNotFoundErr
     """Makes what is bound there read-only, and each file system that is mounted below it, too.
 
     but: refusals that are lived with; what lies below another mount is not found, and out of sight.
+    OSError where the kernel does not list the target, for it would stay open.
     """
-    for place, options in _mounts_below(str(target)):
+    mounts = _mounts_below(str(target))
+    if all(place != str(target) for place, _ in mounts):
+        raise OSError(f"{target} is not among the mounts, so it cannot be made read-only")
+    for place, options in mounts:
         kept = sum(bit for word, bit in _KEPT.items() if word in options)
         with suppress(*but):
             _call("mount", b"none", os.fsencode(place), None, _REMOUNT | _BIND | _RDONLY | kept, None)
