@@ -12,6 +12,7 @@ from wheel_makers import make_wheel
 from kaggle_utils.platform import chain
 from kaggle_utils.platform.attachments import attachments, competition_mounts
 from kaggle_utils.platform.runtime import NotAttached
+from kaggle_utils.platform.wheelhouse import describe_dataset
 
 
 @pytest.fixture
@@ -79,6 +80,18 @@ def test_wheels_are_attached_where_they_fit_and_only_looked_at_elsewhere(attach,
     found = attach("pond-1-eda")
     assert (found.mounts == {"input/datasets/me/kaggle-utils-wheels": tmp_path / "runs/wheels"}) is attached
     why = ["this is Python 3.10, the wheels are for 3.12 and 3.13: looked at, not installed"]
+    assert [finding.text for finding in found.findings] == ([] if attached else why)
+
+
+@pytest.mark.parametrize(("python", "attached"), [("3.13.1", True), ("3.12.9", False)])
+def test_wheels_for_one_python_are_judged_by_that_one_alone(attach, tmp_path, monkeypatch, python, attached):
+    wheels = tmp_path / "runs/wheels"
+    make_wheel(wheels, "fast", tag="cp313-cp313-manylinux_2_28_x86_64")
+    (wheels / "dataset-metadata.json").write_text(json.dumps(describe_dataset("me", ["3.13"])))
+    monkeypatch.setattr("platform.python_version", lambda: python)
+    found = attach("pond-1-eda")
+    assert bool(found.mounts) is attached
+    why = ["this is Python 3.12, the wheels are for 3.13: looked at, not installed"]
     assert [finding.text for finding in found.findings] == ([] if attached else why)
 
 

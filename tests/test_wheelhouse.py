@@ -19,7 +19,14 @@ from kaggle_utils.platform import wheel_sources
 from kaggle_utils.platform.image import image
 from kaggle_utils.platform.python37 import PACKAGES
 from kaggle_utils.platform.wheel_sources import NoWheel
-from kaggle_utils.platform.wheelhouse import Incomplete, build, describe_dataset, faults, read_wheelhouse
+from kaggle_utils.platform.wheelhouse import (
+    Incomplete,
+    build,
+    describe_dataset,
+    described_pythons,
+    faults,
+    read_wheelhouse,
+)
 from kaggle_utils.platform.wheels import read_wheel
 
 BOTH = ("3.12", "3.13")
@@ -268,6 +275,19 @@ def test_the_metadata_keep_kaggles_limits(tmp_path, index):
     assert written == describe_dataset("me", BOTH)
     assert written["id"] == "me/kaggle-utils-wheels" and len(written["licenses"]) == 1
     assert 6 <= len(written["title"]) <= 50 and 20 <= len(written["subtitle"]) <= 80
+
+
+@pytest.mark.parametrize("pythons", [BOTH, ["3.12"], ["3.13"]])
+def test_a_folder_says_which_pythons_it_was_made_for(tmp_path, index, pythons):
+    made(tmp_path, index, pythons=pythons)
+    assert list(described_pythons(tmp_path / "house")) == list(pythons)
+
+
+@pytest.mark.parametrize("written", [None, "{}"])
+def test_a_folder_that_does_not_say_so_is_for_all(tmp_path, written):
+    if written:
+        (tmp_path / "dataset-metadata.json").write_text(written)
+    assert described_pythons(tmp_path) == BOTH
 
 
 def test_the_image_table_has_a_date_and_knows_both_pythons():

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaggle_utils.platform import chain, metadata, runtime
-from kaggle_utils.platform.image import PYTHONS
 from kaggle_utils.platform.session_faults import Finding
 from kaggle_utils.platform.wheel_sources import kit_differences
-from kaggle_utils.platform.wheelhouse import DATASET, faults, read_wheelhouse, wheels_dir
+from kaggle_utils.platform.wheelhouse import DATASET, described_pythons, faults, read_wheelhouse, wheels_dir
 from kaggle_utils.platform.wheels import Wheel
 
 __all__ = ["Attachments", "attachments", "competition_mounts"]
@@ -72,8 +71,9 @@ def _dataset(found: Attachments, source: str, datasets: Mapping[str, Path]) -> N
     if slug == DATASET:
         found.findings += _about_wheels(folder)
         here = platform.python_version().rpartition(".")[0]
-        if here not in PYTHONS:
-            why = f"this is Python {here}, the wheels are for {' and '.join(PYTHONS)}: looked at, not installed"
+        pythons = described_pythons(folder)
+        if here not in pythons:
+            why = f"this is Python {here}, the wheels are for {' and '.join(pythons)}: looked at, not installed"
             found.findings.append(Finding(why, fatal=False))
             return
     found.mounts[f"input/datasets/{_owner(owner)}/{slug}"] = folder
@@ -82,7 +82,7 @@ def _dataset(found: Attachments, source: str, datasets: Mapping[str, Path]) -> N
 def _about_wheels(folder: Path) -> list[Finding]:
     wheels = read_wheelhouse(folder)
     stale = [_stale(w, differ) for w in wheels if w.name == KIT and (differ := kit_differences(w.path))]
-    return [Finding(fault) for fault in faults(wheels, PYTHONS)] + stale
+    return [Finding(fault) for fault in faults(wheels, described_pythons(folder))] + stale
 
 
 def _stale(wheel: Wheel, differ: Sequence[str]) -> Finding:

@@ -31,7 +31,17 @@ from kaggle_utils.platform.wheels import Wheel, read_wheel
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["DATASET", "GPUS", "Incomplete", "build", "describe_dataset", "faults", "read_wheelhouse", "wheels_dir"]
+__all__ = [
+    "DATASET",
+    "GPUS",
+    "Incomplete",
+    "build",
+    "described_pythons",
+    "describe_dataset",
+    "faults",
+    "read_wheelhouse",
+    "wheels_dir",
+]
 
 DATASET = "kaggle-utils-wheels"
 METADATA = "dataset-metadata.json"
@@ -103,6 +113,13 @@ def describe_dataset(owner: str, pythons: Sequence[str]) -> dict:
         "subtitle": f"What Kaggle's image lacks, as wheels for Python {' and '.join(pythons)}",
         "licenses": [{"name": "other"}],  # each wheel carries its own
     }
+
+
+def described_pythons(folder: Path) -> tuple[str, ...]:
+    """The Pythons that a folder of wheels was made for, as its subtitle has them; all where it names none."""
+    path = folder / METADATA
+    subtitle = json.loads(path.read_text()).get("subtitle", "") if path.is_file() else ""
+    return tuple(python for python in PYTHONS if python in subtitle) or PYTHONS
 
 
 def faults(wheels: Sequence[Wheel], pythons: Sequence[str]) -> list[str]:
