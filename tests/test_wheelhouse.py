@@ -138,6 +138,15 @@ def test_a_release_that_asks_for_more_than_the_image_has_is_passed_over(tmp_path
     assert [asked for asked, _ in index.asked][:3] == ["surf>=1", "surf<2.1,>=1", "surf<2.0,>=1"]
 
 
+@pytest.mark.parametrize("python", BOTH)
+def test_a_wheel_for_both_pythons_asks_for_no_more_than_either_image_has(tmp_path, index, python):
+    """Such as opencv: 4 in the image of 3.12, 5 in that of 3.13."""
+    limit = {"3.12": "<5", "3.13": ">=5"}[python]
+    index.add("surf", "1.0", ("numpy>=1.20",))
+    index.add("surf", "2.0", (f"opencv-python{limit}",))
+    assert made(tmp_path, index, "surf") == ["kaggle-utils 0.1", "surf 1.0"]
+
+
 def test_where_no_release_will_do_the_newest_is_judged(tmp_path, index):
     index.add("surf", "2.0", ("numpy>=2.3",))
     index.add("surf", "2.1", ("numpy>=2.4",))

@@ -18,6 +18,7 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,9 @@ def build(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         part = Path(scratch, "new")
         start = read_wheel(kit(part))
+        bring = partial(_fetched, pythons=pythons, folder=part, fetch=fetch)
         for python in pythons:
-            _gather(part, start, python, [*also, *(GPUS[gpu] if gpu else ())], fetch)
+            _gather(part, start, python, [*also, *(GPUS[gpu] if gpu else ())], bring)
         if python37 is not None:
             interpreter.pack(python37, part, fetch)
         wrong = faults(read_wheelhouse(part), pythons)
@@ -154,8 +156,8 @@ def _swap(new: Path, folder: Path, old: Path) -> None:
         raise
 
 
-def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], fetch: Fetch) -> None:
-    """Fetches into the folder what the kit and the asked requirements need beyond the image."""
+def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], bring: Callable[[Requirement, str], Wheel]) -> None:
+    """Brings into the folder what the kit and the asked requirements need beyond the image."""
     from packaging.requirements import Requirement
 
     have = {wheel.name for wheel in read_wheelhouse(folder) if wheel.fits(python)}
@@ -167,25 +169,32 @@ def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], fetch: 
         name = _canonical(wanted)
         if name in have or (name in held and name not in pinned):
             continue
-        wheel = _fetched(wanted, python, folder, fetch)
+        wheel = bring(wanted, python)
         have.add(wheel.name)
         queue.extend(wheel.needs(python, wanted.extras))
 
 
-def _fetched(wanted: Requirement, python: str, folder: Path, fetch: Fetch) -> Wheel:
-    """The newest release that the image's versions are enough for; the newest of all where the last few ask for more."""
+def _fetched(wanted: Requirement, python: str, pythons: Sequence[str], folder: Path, fetch: Fetch) -> Wheel:
+    """The newest release that the image's versions are enough for; the newest of all where the last few ask for more.
+
+    It is to do under all of ``pythons`` that its wheel fits: for those it is not fetched again.
+    """
     from packaging.specifiers import SpecifierSet
 
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         tried = [read_wheel(fetch(f"{wanted.name}{wanted.specifier}", python, Path(scratch, "0")))]
-        while _beyond_the_image(tried[-1], wanted, python) and len(tried) < _RELEASES:
+        while _beyond_the_images(tried[-1], wanted, pythons) and len(tried) < _RELEASES:
             older = wanted.specifier & SpecifierSet(f"<{tried[-1].version}")
             try:
                 tried.append(read_wheel(fetch(f"{wanted.name}{older}", python, Path(scratch, str(len(tried))))))
             except NoWheel:
                 break
-        chosen = tried[0] if _beyond_the_image(tried[-1], wanted, python) else tried[-1]
+        chosen = tried[0] if _beyond_the_images(tried[-1], wanted, pythons) else tried[-1]
         return read_wheel(Path(shutil.move(chosen.path, folder)))
+
+
+def _beyond_the_images(wheel: Wheel, wanted: Requirement, pythons: Sequence[str]) -> bool:
+    return any(_beyond_the_image(wheel, wanted, python) for python in pythons if wheel.fits(python))
 
 
 def _beyond_the_image(wheel: Wheel, wanted: Requirement, python: str) -> bool:
