@@ -57,11 +57,11 @@ def notebook(*cells: str) -> dict:
     return {"cells": [{"cell_type": "code", "source": cell.strip("\n")} for cell in cells]}
 
 
-def ponds(folder: Path, *cells: str, limits: Limits | None = None) -> SubmissionReport:
+def ponds(folder: Path, *cells: str, limits: Limits | None = None, items: int = 5) -> SubmissionReport:
     """The rehearsal of a submission to the ponds whose cells these are."""
     given = pond_contest.write_competition(folder / "pond")
     plan = Rehearsal(notebook(*cells), pond_contest, given, {}, sandbox.mechanism(), limits or Limits.rerun())
-    return rehearse_submission(plan, pond_contest.Ponds())
+    return rehearse_submission(plan, pond_contest.Ponds().some(items))
 
 
 def rows(folder: Path, change: str) -> list[Finding]:

@@ -32,9 +32,14 @@ def test_a_line_is_found_again_from_one_item_and_many(start, each, many):
 
 
 @given(costs, costs, st.integers(1, 99), st.integers(1, 99))
-def test_noise_never_makes_an_item_cost_less_than_nothing(one, other, few, many):
-    found = line_through((few, one), (many, other))
+def test_noise_never_makes_an_item_cost_less_than_nothing(one, other, few, more):
+    found = line_through((few, one), (few + more, other))
     assert found.each >= 0 and found.start >= 0
+
+
+def test_one_number_of_items_makes_no_line():
+    with pytest.raises(ValueError, match="both measurements are of 1 items, expected different numbers"):
+        line_through((1, 8.0), (1, 8.5))
 
 
 @pytest.mark.parametrize(

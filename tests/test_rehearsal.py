@@ -11,7 +11,9 @@ import pytest
 from rehearsal_scenarios import LOOP, READ, SCENARIOS, WRITE, frames, ponds, rows
 
 from kaggle_utils.platform import sandbox
+from kaggle_utils.platform.projection import Limits
 from kaggle_utils.platform.rehearsal import _from_the_difference
+from kaggle_utils.platform.rehearsal_report import projected, submission_lines
 from kaggle_utils.platform.session_faults import FAULTS
 
 README = Path(__file__).parents[1] / "kernels" / "README.md"
@@ -63,6 +65,16 @@ def test_output_is_split_into_a_start_and_a_share_of_each_item(tmp_path):
     report = ponds(tmp_path, READ, "open('features', 'w').write('x' * (100 + 1000 * len(names)))", WRITE)
     assert report.output.each == pytest.approx(1000 + len("p,1 2\n"))
     assert report.output.start == pytest.approx(100 + len("name,runs\n"))
+
+
+def test_from_one_item_nothing_is_projected(tmp_path):
+    """A start of 0.2 s, taken for the cost of each of 1,000 ponds, would be 200 s."""
+    limits = Limits(hours=100 / 3600)
+    report = ponds(tmp_path, READ, "import time\ntime.sleep(0.2)", WRITE, limits=limits, items=1)
+    assert projected(report, pond_contest, limits, like_kaggle=True) == []
+    what = "one pond only: what starts and what each costs cannot be told apart, so nothing is projected"
+    assert [(f.text, f.fatal) for f in report.findings] == [(what, False)]
+    assert submission_lines(report, pond_contest, limits)[1].startswith("memory:")
 
 
 def test_a_notebook_that_counts_on_several_rows_fails_with_one(tmp_path):

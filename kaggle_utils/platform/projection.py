@@ -52,13 +52,13 @@ class Line:
 def line_through(few: tuple[int, float], many: tuple[int, float]) -> Line:
     """The line through two measurements (items, cost); noise never makes an item cost less than nothing.
 
-    With the same number of items in both, all of the cost is taken to grow with them.
+    ValueError where both are of the same number of items: nothing says what is the start and what an item.
 
     >>> line_through((1, 8.25), (80, 28.0))
     Line(start=8.0, each=0.25)
     """
     if few[0] == many[0]:
-        return Line(0.0, many[1] / max(1, many[0]))
+        raise ValueError(f"both measurements are of {few[0]} items, expected different numbers")
     each = max(0.0, (many[1] - few[1]) / (many[0] - few[0]))
     return Line(max(0.0, many[1] - each * many[0]), each)
 

@@ -24,6 +24,7 @@ __all__ = ["Contest", "HiddenTest", "Rehearsal", "SubmissionReport", "rehearse_s
 
 _ORDER_ITEMS = 24  # of the run in another order
 _SHOWN = 40  # characters of an answer
+_ONE_ITEM = "one {} only: what starts and what each costs cannot be told apart, so nothing is projected"
 SUBMISSION = "submission.csv"
 
 
@@ -73,7 +74,10 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class SubmissionReport:
-    """What a rehearsal came to; ``cost`` in seconds and ``output`` in bytes by item, None where a run failed."""
+    """What a rehearsal came to; ``cost`` in seconds and ``output`` in bytes by item.
+
+    Both are None where a run failed and where the test has one item.
+    """
 
     items: int
     run: Run
@@ -101,7 +105,9 @@ def rehearse_submission(rehearsal: Rehearsal, hidden: HiddenTest) -> SubmissionR
             wrong += _reordered(stage.play(hidden.take(order), "order"), order, whole, rehearsal.contest.UNIT)
         else:
             wrong.append(Finding("one clip only: no other order could be tried", fatal=False))
-        cost = None if one.faults else _costs(one.run, whole.run, len(hidden))
+        if len(hidden) == 1:
+            wrong.append(Finding(_ONE_ITEM.format(rehearsal.contest.UNIT), fatal=False))
+        cost = None if one.faults or len(hidden) == 1 else _costs(one.run, whole.run, len(hidden))
         return _report(hidden, whole, cost, [*whole.remarks, *wrong])
 
 
