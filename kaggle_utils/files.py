@@ -2,8 +2,8 @@
 
 A kernel is killed at its time limit and a laptop at its lid; what a stage left half written must not
 look finished to the next. So everything is written under another name in the same folder and renamed
-at the end, which POSIX and Windows do in one step. Where several processes share a file, one of them
-holds it at a time.
+at the end, which POSIX and Windows do in one step. A folder takes two: the old one out of the way, the new
+one in. Where several processes share a file, one of them holds it at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["fingerprint", "replacing", "locked"]
+__all__ = ["fingerprint", "locked", "replacing", "swap"]
 
 
 @contextmanager
@@ -41,6 +41,34 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def swap(new: Path, folder: Path, old: Path) -> None:
+    """Puts the folder ``new`` in the place of ``folder``, which goes to ``old`` if there is one.
+
+    All three lie in one file system. ``folder`` comes back where that fails or is stopped from the keyboard.
+    Raises FileExistsError where ``old`` is taken, and OSError.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     new, folder, old = (Path(place, name) for name in ("new", "outputs", "earlier/outputs"))
+    ...     new.mkdir()
+    ...     folder.mkdir()
+    ...     swap(new, folder, old)
+    ...     sorted(path.relative_to(place).as_posix() for path in Path(place).rglob("*"))
+    ['earlier', 'earlier/outputs', 'outputs']
+    """
+    if old.exists():
+        raise FileExistsError(f"{folder} cannot be put aside as {old}, expected a name that is free")
+    try:
+        if folder.exists():
+            old.parent.mkdir(parents=True, exist_ok=True)
+            folder.rename(old)
+        new.rename(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise
 
 
 @contextmanager

@@ -158,15 +158,16 @@ def test_a_log_that_is_plain_text_is_shown_as_it_is(service):
     assert log_tail(TRAIN, lines=2) == "two\nthree"
 
 
-def test_outputs_of_several_pages_come_home_in_place_of_older_ones(service, tmp_path):
+def test_outputs_of_several_pages_come_home_and_older_ones_are_put_aside(service, tmp_path):
     service.kernels[TRAIN] = [{}]
     service.outputs[TRAIN] = {f"weights/{n}.pt": bytes([n]) for n in range(25)}
     (tmp_path / "2_train").mkdir()
     (tmp_path / "2_train/old.pt").write_bytes(b"old")
-    files = fetch(TRAIN, tmp_path / "2_train")
+    files = fetch(TRAIN, tmp_path / "2_train", aside=tmp_path / "earlier/2_train")
     assert len(files) == 26  # 25 and the log
     assert (tmp_path / "2_train/weights/24.pt").read_bytes() == b"\x18"
     assert not (tmp_path / "2_train/old.pt").exists()
+    assert (tmp_path / "earlier/2_train/old.pt").read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 

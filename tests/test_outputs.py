@@ -63,23 +63,25 @@ def at_home(order: Order) -> list[str]:
 def test_folds_of_an_earlier_experiment_are_set_aside_when_the_new_ones_come_home(service, order, news):
     push("pond-2-train", replace(order, overrides=["fold=0..2"], wait=True))
     push("pond-2-train", replace(order, overrides=["fold=0..1", "image_size=1280"], wait=True))
-    assert at_home(order) == ["2_train-fold0", "2_train-fold1", "earlier/2_train-fold2"]
+    earlier = [f"earlier/2_train-fold{k}" for k in range(3)]
+    assert at_home(order) == ["2_train-fold0", "2_train-fold1", *earlier]
     aside = order.runs / "kaggle/pond/earlier/2_train-fold2"
     assert news[-1].endswith(f"2_train-fold2 is of an earlier push: set aside as {aside}")
     push("pond-2-train", replace(order, wait=True))
     push("pond-2-train", replace(order, overrides=["fold=2..2"], wait=True))
-    earlier = ["2_train", "2_train-fold0", "2_train-fold1", "2_train-fold2"]
-    assert at_home(order) == ["2_train-fold2", *(f"earlier/{name}" for name in earlier)]
+    replaced = ["earlier/2_train", "earlier/2_train-fold0.2", "earlier/2_train-fold1.2"]
+    assert at_home(order) == sorted(["2_train-fold2", *earlier, *replaced])
 
 
 def test_the_other_folds_stay_when_one_is_repaired_and_all_stay_when_nothing_comes(service, order):
     push("pond-2-train", replace(order, overrides=["fold=0..2"], wait=True))
     push("pond-2-train", replace(order, overrides=["fold=1..1"], wait=True))
-    assert at_home(order) == ["2_train-fold0", "2_train-fold1", "2_train-fold2"]
+    stay = ["2_train-fold0", "2_train-fold1", "2_train-fold2", "earlier/2_train-fold1"]
+    assert at_home(order) == stay
     service.sessions["me/pond-2-train"] = ["ERROR"]
     with pytest.raises(KaggleFailure):
         push("pond-2-train", replace(order, wait=True))
-    assert at_home(order) == ["2_train-fold0", "2_train-fold1", "2_train-fold2"]
+    assert at_home(order) == stay
 
 
 def test_an_older_fold_does_not_stand_in_for_a_new_one_that_failed(service, order):
@@ -87,4 +89,24 @@ def test_an_older_fold_does_not_stand_in_for_a_new_one_that_failed(service, orde
     service.sessions[FOLDS[0]] = ["ERROR"]
     with pytest.raises(KaggleFailure):
         push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
-    assert at_home(order) == ["2_train-fold1", "earlier/2_train-fold0"]
+    assert at_home(order) == ["2_train-fold1", "earlier/2_train-fold0", "earlier/2_train-fold1"]
+
+
+def test_a_second_push_deletes_nothing_of_the_first(service, order, news):
+    service.outputs["me/pond-2-train"] = {"best.pth": b"first"}
+    push("pond-2-train", replace(order, wait=True))
+    service.outputs["me/pond-2-train"] = {"best.pth": b"second"}
+    push("pond-2-train", replace(order, overrides=["image_size=1280"], wait=True))
+    place = order.runs / "kaggle/pond"
+    assert (place / "2_train/best.pth").read_bytes() == b"second"
+    assert (place / "earlier/2_train/best.pth").read_bytes() == b"first"
+    assert news[-2].endswith(f"2_train is of an earlier push: set aside as {place / 'earlier/2_train'}")
+
+
+def test_files_of_the_same_version_fetched_later_join_those_that_are_there(service, order):
+    service.outputs["me/pond-2-train"] = {"best.pth": b"weights", "oof/scores.csv": b"0.7"}
+    push("pond-2-train", replace(order, wait=True))
+    push("pond-2-train", replace(order, resume=True, wait=True, files=r"\.csv$"))
+    folder = order.runs / "kaggle/pond/2_train"
+    assert (folder / "best.pth").read_bytes() == b"weights" and (folder / "oof/scores.csv").read_bytes() == b"0.7"
+    assert at_home(order) == ["2_train"]

@@ -7,6 +7,7 @@ What the service says is read from its answer, not from an exit code: a push may
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from kaggle_utils.files import swap
 from kaggle_utils.platform import metadata
 from kaggle_utils.platform.client import KaggleFailure, ask
 from kaggle_utils.platform.stamping import Stamp, stamped
@@ -163,21 +165,34 @@ def _log_text(log: str) -> str:
         return log
 
 
-def fetch(kernel: str, folder: Path, pattern: str | None = None, limit_hours: float = 6.0) -> list[Path]:
-    """Downloads a kernel's outputs and its log into a folder, in place of what it held; the files.
+def fetch(
+    kernel: str, folder: Path, pattern: str | None = None, aside: Path | None = None, limit_hours: float = 6.0
+) -> list[Path]:
+    """Downloads a kernel's outputs and its log into a folder; the files that it holds then.
 
-    pattern: a regular expression that the wanted names match, all without one.
+    pattern: a regular expression that the wanted names match, all without one
+    aside: where the folder goes before, if it is there, a name that is free; None: the files join those in it
     Tried again where that may help. Raises KaggleFailure when a file does not come whole; the folder
     is then as it was.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
-        new, old = Path(name, "new"), Path(name, "old")
+        new = Path(name, "new")
         _downloaded(kernel, new, pattern, 3600 * limit_hours)
-        if folder.exists():
-            folder.rename(old)
-        shutil.move(new, folder)
+        if aside:
+            swap(new, folder, aside)
+        elif folder.exists():
+            _join(new, folder)
+        else:
+            new.rename(folder)
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _join(new: Path, folder: Path) -> None:
+    for path in (path for path in new.rglob("*") if path.is_file()):
+        place = folder / path.relative_to(new)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, place)
 
 
 def _downloaded(kernel: str, folder: Path, pattern: str | None, limit_s: float) -> None:

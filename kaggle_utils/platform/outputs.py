@@ -2,7 +2,9 @@
 
 Outputs land in ``runs/kaggle/<competition>/<n>_<stage>`` (``-fold<k>`` of a fan-out), which is the
 layout of stages at home: with ``KAGGLE_UTILS_RUNS=runs/kaggle`` the next stage runs here on them. It
-takes all folds that it finds there, so those of an earlier push are set aside, in ``earlier``.
+takes all folds that it finds there, so those of an earlier push are set aside, in ``earlier``, and so is a
+folder that a new version's outputs take the place of. Nothing is deleted; files of the same version, fetched
+in several goes, come together.
 """
 
 from __future__ import annotations
@@ -52,11 +54,16 @@ def bring_home(found: Stage, pushed: list[Pushed], order: Order) -> None:
 def _fetched(found: Stage, kernel: Pushed, order: Order) -> str:
     """Fetches one kernel's outputs; why they did not come, empty if they did."""
     folder = home_of(found, kernel, order.runs)
+    last = receipts.recall(order.runs, order.owner, found.name)
+    older = folder.exists() and last.home.get(kernel.kernel) != kernel.version
+    place = _place_aside(folder) if older else None
     try:
-        files = fetch(kernel.kernel, folder, order.files)
+        files = fetch(kernel.kernel, folder, order.files, place)
     except KaggleFailure as failure:
         again = f"`kaggle-utils push {found.name} --resume --wait` fetches them"
         return f"{kernel.kernel} completed, but its outputs did not come: {failure}; {again}"
+    if place:
+        order.report(_told_aside(folder, place))
     receipts.fetched(order.runs, order.owner, found.name, kernel)
     order.report(f"{kernel.kernel} complete, {len(files)} files in {folder}")
     return ""
@@ -70,13 +77,18 @@ def _set_aside(found: Stage, order: Order) -> Iterator[str]:
     parent = order.runs / "kaggle" / found.competition
     for folder in sorted(set(parent.glob(f"{found.runs_as}*")) - kept):
         if folder.is_dir() and re.fullmatch(rf"{re.escape(found.runs_as)}(-{FANNED}\d+)?", folder.name):
-            place = _free(parent / "earlier" / folder.name)
+            place = _place_aside(folder)
+            place.parent.mkdir(exist_ok=True)
             folder.rename(place)
-            yield f"{folder} is of an earlier push: set aside as {place}"
+            yield _told_aside(folder, place)
 
 
-def _free(path: Path) -> Path:
-    """The path, with a number behind it where it is taken."""
-    path.parent.mkdir(exist_ok=True)
+def _told_aside(folder: Path, place: Path) -> str:
+    return f"{folder} is of an earlier push: set aside as {place}"
+
+
+def _place_aside(folder: Path) -> Path:
+    """Where a folder goes, with a number behind its name where that is taken."""
+    path = folder.parent / "earlier" / folder.name
     names = itertools.chain([path], (path.with_name(f"{path.name}.{number}") for number in itertools.count(2)))
     return next(place for place in names if not place.exists())
