@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
+import threading
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
 
 import torch
@@ -30,7 +32,8 @@ def each_fold(jobs: Sequence[Job], run: Callable[[Job, tuple[str, ...]], T], dev
         process of its own on one of them; but a single job gets them all
     run: builds its own model and returns no part of it; with several devices a function of a module, or a
         functools.partial of one, since it is pickled
-    An error in one job ends those that have not begun and is raised. Warns of memory that a job left on its card.
+    An error in one job keeps later ones from beginning (all but the next in line), and is raised when those
+    that have begun are done. Warns of memory that a job left on its card.
 
     >>> each_fold([0, 1, 2], lambda fold, devices: f"fold {fold} on {devices[0]}", devices=["cpu"])
     ['fold 0 on cpu', 'fold 1 on cpu', 'fold 2 on cpu']
@@ -41,24 +44,35 @@ def each_fold(jobs: Sequence[Job], run: Callable[[Job, tuple[str, ...]], T], dev
     if len(devices) == 1 or len(jobs) == 1:
         return [_run_and_release(job, run, devices) for job in jobs]
     context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
-    with context.Manager() as manager, ProcessPoolExecutor(len(devices), mp_context=context) as pool:
-        free = manager.Queue()
-        for device in devices:
-            free.put(device)
-        waiting = [pool.submit(_on_a_free_device, job, run, free) for job in jobs]
-        try:
-            return [future.result() for future in waiting]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _on_a_free_device(job: Job, run: Callable[[Job, tuple[str, ...]], T], free: Any) -> T:
-    device = free.get()
-    try:
-        return _run_and_release(job, run, (device,))
-    finally:
+    free = context.SimpleQueue()
+    for device in devices:
         free.put(device)
+    with ProcessPoolExecutor(len(devices), context, _take_a_device, (free,)) as pool:
+        waiting = [pool.submit(_on_own_device, job, run) for job in jobs]
+        wait(waiting, return_when=FIRST_EXCEPTION)
+        for future in waiting:
+            future.cancel()  # those that have not begun; all are done where none failed
+        return [future.result() for future in sorted(waiting, key=Future.cancelled)]
+
+
+_own: list[str] = []  # in a process of the pool: its device
+
+
+def _take_a_device(free: Any) -> None:
+    """Begin a process of the pool: one device is its own, and it ends when its parent is killed."""
+    _own.append(free.get())
+    if torch.device(_own[0]).type == "cuda":
+        torch.cuda.set_device(_own[0])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _on_own_device(job: Job, run: Callable[[Job, tuple[str, ...]], T]) -> T:
+    return _run_and_release(job, run, (_own[0],))
 
 
 def _run_and_release(job: Job, run: Callable[[Job, tuple[str, ...]], T], devices: tuple[str, ...]) -> T:

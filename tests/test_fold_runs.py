@@ -2,8 +2,11 @@
 
 import gc
 import os
+import subprocess
+import sys
 import time
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -40,8 +43,16 @@ def named(job, devices):
     return f"{job} on {devices[0]}", os.getpid(), time.sleep(0.5)
 
 
-def one_over(job, devices):
-    return 1 // job
+def fails_at_one(job, devices):
+    """Job 1 fails as soon as job 0 has begun; the others last until after that."""
+    notes = Path(os.environ["FOLD_NOTES"])
+    (notes / str(job)).touch()
+    if job == 1:
+        wait_for(lambda: list(notes.glob("0")), 1)
+        (notes / "failed").touch()
+        raise ZeroDivisionError("job 1")
+    wait_for(lambda: list(notes.glob("failed")), 1)
+    time.sleep(1.0)
 
 
 def test_side_by_side_each_device_has_one_job_at_a_time_in_a_process_of_its_own():
@@ -55,6 +66,33 @@ def test_a_single_job_gets_all_devices():
     assert each_fold([7], lambda job, devices: (job, devices), devices=["cpu", "cpu:0"]) == [(7, ("cpu", "cpu:0"))]
 
 
-def test_an_error_names_itself():
-    with pytest.raises(ZeroDivisionError):
-        each_fold([0, 1], one_over, devices=["cpu", "cpu:0"])
+def test_an_error_names_itself_and_keeps_later_jobs_from_beginning(tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLD_NOTES", str(tmp_path))
+    with pytest.raises(ZeroDivisionError, match="job 1"):
+        each_fold(list(range(6)), fails_at_one, devices=["cpu", "cpu:0"])
+    assert not {"4", "5"} & {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in Linux's /proc")
+def test_folds_end_with_a_killed_parent(tmp_path):
+    """Else they would go on beside the next run, on its cards and in its files."""
+    code = "import sys, test_fold_runs as t; t.each_fold([0, 2], t.sleeps, devices=['cpu', 'cpu:0'])"
+    environment = {**os.environ, "FOLD_NOTES": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent)}
+    parent = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    children = wait_for(lambda: [int(path.name) for path in tmp_path.iterdir()], 2)
+    parent.kill()
+    parent.wait()
+    assert wait_for(lambda: [child for child in children if not Path(f"/proc/{child}").exists()], 2)
+
+
+def sleeps(job, devices):
+    (Path(os.environ["FOLD_NOTES"]) / str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def wait_for(found, n):
+    end = time.monotonic() + 50
+    while len(found()) < n:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found()
