@@ -62,6 +62,22 @@ def test_a_connection_lost_while_waiting_for_room_is_sat_out(service, order, two
     assert len(lost) == 2 and len(service.kernels[two_rooms[2]]) == 1
 
 
+def test_a_push_that_arrived_while_the_connection_was_lost_is_not_sent_again(service, order, two_rooms):
+    answer, third = service._SaveKernel, two_rooms[2]
+
+    def cut_when_taken(request: dict) -> dict:
+        told = answer(request)
+        if third in service.kernels:
+            service.die("GetKernelSessionStatus", times=2)
+            raise Silence
+        return told
+
+    service._SaveKernel = cut_when_taken
+    with pytest.raises(KaggleFailure, match="fold2 was not pushed: .*may have arrived all the same: look at https"):
+        push("pond-2-train", replace(order, overrides=["fold=0..2"], wait=True))
+    assert len(service.kernels[third]) == 1
+
+
 def test_who_does_not_wait_is_told_what_was_not_sent_and_the_next_stage_is_not_sent_without_it(
     service, order, two_rooms
 ):

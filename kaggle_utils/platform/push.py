@@ -55,8 +55,8 @@ def _begun(found: Stage, content: Mapping, last: Receipt, order: Order) -> tuple
         raise ValueError(f"{found.name} was not pushed from here by {order.owner}: nothing to go on with")
     _refuse_others(found, last, order)
     rest = unsent_stamps(found, order, last, earlier_kernels(content, order) if last.unsent else {})
-    again = {f"{found.name}-{stamp.suffix}" for stamp in rest}
-    return [kernel for kernel in last.kernels if kernel.kernel.partition("/")[2] not in again], rest
+    again = {stamp.kernel(found.name) for stamp in rest}
+    return [kernel for kernel in last.kernels if kernel.kernel not in again], rest
 
 
 def _refuse_others(found: Stage, last: Receipt, order: Order) -> None:

@@ -7,7 +7,7 @@ with a good answer that carries an error. Who waits anyway waits for room, too.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kaggle_utils.platform import receipts
@@ -67,7 +67,7 @@ def _taken(found: Stage, stamp: Stamp, rest: Sequence[Stamp], order: Order, watc
     """Sends a kernel, when there is room for it if the order waits.
 
     A push that is not answered is not repeated, for it may have arrived; but once Kaggle has said that
-    there is no room, a lost connection is sat out.
+    there is no room, a lost connection is sat out, and it is sent again unless Kaggle has it by then.
     """
     full, lost, waits, end = False, 0, pauses(order.poll_s), time.monotonic() + _LONGEST_S
     while True:
@@ -81,8 +81,23 @@ def _taken(found: Stage, stamp: Stamp, rest: Sequence[Stamp], order: Order, watc
             if not full:
                 order.report(f"{failure}; trying again until there is room")
             full = True
-        watch.look()
-        time.sleep(next(waits))
+            watch.look()
+            time.sleep(next(waits))
+            if failure.uncertain and _may_run(stamp.kernel(found.name), waits):
+                raise
+
+
+def _may_run(kernel: str, waits: Iterator[float]) -> bool:
+    """Whether a kernel waits or runs; True when Kaggle does not tell."""
+    for pause, _ in zip(waits, range(PATIENCE), strict=False):
+        try:
+            [(state, _message)] = ask("status", kernels=[kernel]).values()
+            return state not in OVER
+        except KaggleFailure as failure:
+            if not failure.passing:
+                return failure.status not in (403, 404)  # there is no such kernel
+        time.sleep(pause)
+    return True
 
 
 def _sent(found: Stage, stamp: Stamp, rest: Sequence[Stamp], order: Order) -> Pushed:

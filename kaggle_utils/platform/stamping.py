@@ -38,6 +38,14 @@ class Stamp:
     accelerator: str | None = None
     sources: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+    def kernel(self, name: str) -> str:
+        """The kernel (owner/slug) that it makes of the stage `name`.
+
+        >>> Stamp("me", {"fold": 3}, "fold3").kernel("reef-2-train")
+        'me/reef-2-train-fold3'
+        """
+        return f"{self.owner}/{'-'.join(filter(None, [name, self.suffix]))}"
+
 
 @contextmanager
 def stamped(folder: Path, stamp: Stamp) -> Iterator[Path]:
