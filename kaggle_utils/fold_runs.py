@@ -14,7 +14,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
 
 import torch
@@ -32,8 +32,8 @@ def each_fold(jobs: Sequence[Job], run: Callable[[Job, tuple[str, ...]], T], dev
         process of its own on one of them; but a single job gets them all
     run: builds its own model and returns no part of it; with several devices a function of a module, or a
         functools.partial of one, since it is pickled
-    An error in one job keeps later ones from beginning (all but the next in line), and is raised when those
-    that have begun are done. Warns of memory that a job left on its card.
+    An error in one job keeps those from beginning that have not, and is raised when those that have are done.
+    Warns of memory that a job left on its card.
 
     >>> each_fold([0, 1, 2], lambda fold, devices: f"fold {fold} on {devices[0]}", devices=["cpu"])
     ['fold 0 on cpu', 'fold 1 on cpu', 'fold 2 on cpu']
@@ -48,11 +48,16 @@ def each_fold(jobs: Sequence[Job], run: Callable[[Job, tuple[str, ...]], T], dev
     for device in devices:
         free.put(device)
     with ProcessPoolExecutor(len(devices), context, _take_a_device, (free,)) as pool:
-        waiting = [pool.submit(_on_own_device, job, run) for job in jobs]
-        wait(waiting, return_when=FIRST_EXCEPTION)
-        for future in waiting:
-            future.cancel()  # those that have not begun; all are done where none failed
-        return [future.result() for future in sorted(waiting, key=Future.cancelled)]
+        begun: list[Future[T]] = []
+        busy: set[Future[T]] = set()
+        for job in jobs:
+            if len(busy) == len(devices):
+                done, busy = wait(busy, return_when=FIRST_COMPLETED)
+                if any(future.exception() for future in done):
+                    break
+            begun.append(pool.submit(_on_own_device, job, run))
+            busy.add(begun[-1])
+        return [future.result() for future in begun]
 
 
 _own: list[str] = []  # in a process of the pool: its device
