@@ -164,7 +164,8 @@ def test_an_error_with_another_cause_than_the_connection_is_told_beside_it(play)
 STOPPED = """
 import sys, tempfile
 from pathlib import Path
-from kaggle_utils.platform.session import Session, run_notebook, signals_as_exits
+from kaggle_utils.platform.session import Session, run_notebook
+from kaggle_utils.platform.signals import signals_as_exits
 cell = {"cell_type": "code", "source": "import os, time; open('pid', 'w').write(f'{os.getpid()} '); time.sleep(600)"}
 with signals_as_exits(), tempfile.TemporaryDirectory(dir=sys.argv[1]) as folder:
     run_notebook(Session(Path(folder, "session"), {}, sys.argv[2] or None), {"cells": [cell]})

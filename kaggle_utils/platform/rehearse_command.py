@@ -24,9 +24,10 @@ from kaggle_utils.platform.parameters import fan_out, inject, ranges
 from kaggle_utils.platform.projection import Limits
 from kaggle_utils.platform.rehearsal import Rehearsal, rehearse_submission
 from kaggle_utils.platform.rehearsal_training import Trial, rehearse_training, training_findings
-from kaggle_utils.platform.session import Session, run_notebook, signals_as_exits
+from kaggle_utils.platform.session import Session, run_notebook
 from kaggle_utils.platform.session_faults import Finding, findings
 from kaggle_utils.platform.set_argument import add_set_argument
+from kaggle_utils.platform.signals import signals_as_exits
 from kaggle_utils.platform.timeseries import frame_paths
 
 __all__ = ["add_rehearse_arguments", "run_rehearse"]

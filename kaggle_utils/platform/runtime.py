@@ -20,12 +20,11 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import re
 import time
-from importlib import metadata
 from pathlib import Path
 
+from kaggle_utils.platform.description import description
 from kaggle_utils.platform.gpu import Gpu, check_gpu, gpus
 
 __all__ = [
@@ -222,25 +221,7 @@ def describe() -> str:
     2 x Tesla T4 | ends 18:30 UTC, 9.0 h left``.
     """
     where = "at home" if place() == "home" else f"Kaggle ({place()}{', rerun' if is_rerun() else ''})"
-    return " | ".join([where, f"Python {platform.python_version()}", _torch(), _cards(), _end()])
-
-
-def _torch() -> str:
-    try:
-        return f"torch {metadata.version('torch')}"
-    except metadata.PackageNotFoundError:
-        return "no torch"
-
-
-def _cards() -> str:
-    names = [card.name for card in gpus()]
-    return ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names)) or "no GPU"
-
-
-def _end() -> str:
-    if math.isinf(deadline()):
-        return "no deadline"
-    return f"ends {time.strftime('%H:%M', time.gmtime(deadline()))} UTC, {seconds_left() / 3600:.1f} h left"
+    return description(where, deadline())
 
 
 def _kaggle(folder: str) -> Path:

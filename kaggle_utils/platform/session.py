@@ -15,16 +15,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from kaggle_utils.platform import parameters, runtime, sandbox, session_guard
 from kaggle_utils.platform.projection import Limits
 
-__all__ = ["Run", "Session", "folder_size", "run_notebook", "signals_as_exits"]
+__all__ = ["Run", "Session", "folder_size", "run_notebook"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _CACHES = ("home", "site")  # in temp, kept from run to run: compiled kernels, installed wheels
@@ -93,12 +93,11 @@ def run_notebook(
     rerun: bool = False,
     hidden: str | None = None,
     limits: Limits | None = None,
-    echo: TextIO | None = None,
 ) -> Run:
     """Runs a notebook (an .ipynb file's content) from an empty working folder to its end or first error.
 
     rerun: as when the hidden test is scored; hidden: path below ``/kaggle`` of the frames that the
-    emulated API serves; limits: ends it beyond these; echo: where to show what it prints, as it comes
+    emulated API serves; limits: ends it beyond these
     """
     limits = limits or (Limits.rerun() if rerun else Limits())
     sources = _sources(notebook)
@@ -112,7 +111,7 @@ def run_notebook(
             stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
-            stopped, host = _watched(process, session, limits, _Echo(place / "log.txt", echo))
+            stopped, host = _watched(process, session, limits)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -123,26 +122,6 @@ def run_notebook(
     text = (place / "log.txt").read_text(encoding="utf-8", errors="replace")
     output = sum(size for _, size in written)
     return Run(time.time() - began, process.returncode, stopped, host, gpu, output, written, notes, text)
-
-
-@contextmanager
-def signals_as_exits() -> Iterator[None]:
-    """In the block SIGTERM and SIGHUP are SystemExit: what runs is ended and temporary folders go, as at a Ctrl-C.
-
-    A signal that is ignored or handled already is left so. For the main thread alone.
-    """
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    taken = [s for s in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(s) is signal.SIG_DFL]
-    for number in taken:
-        signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _sources(notebook: Mapping[str, Any]) -> list[str]:
@@ -201,12 +180,11 @@ def _environment(session: Session, rerun: bool, hidden: str | None) -> dict[str,
     return kept | there
 
 
-def _watched(process: subprocess.Popen, session: Session, limits: Limits, echo: _Echo) -> tuple[str | None, int]:
+def _watched(process: subprocess.Popen, session: Session, limits: Limits) -> tuple[str | None, int]:
     """Waits for the end; which limit was passed, if any, and the peak of memory in bytes."""
     began, looked, peak = time.time(), time.time(), 0
     while process.poll() is None:
         time.sleep(_PAUSE_S)
-        echo.pass_on()
         peak = max(peak, _memory(process.pid))
         if peak > limits.host:
             return "memory", peak
@@ -216,7 +194,6 @@ def _watched(process: subprocess.Popen, session: Session, limits: Limits, echo: 
             looked = time.time()
             if folder_size(session.working) > limits.output:
                 return "output", peak
-    echo.pass_on()
     return None, peak
 
 
@@ -232,19 +209,6 @@ def _memory(pid: int) -> int:
                 memory = process.memory_info()
                 total += memory.rss - (getattr(memory, "shared", 0) if process.pid != pid else 0)
     return total
-
-
-class _Echo:
-    """Passes on what is appended to a file."""
-
-    def __init__(self, path: Path, stream: TextIO | None) -> None:
-        self._file = open(path, encoding="utf-8", errors="replace") if stream else None
-        self._stream = stream
-
-    def pass_on(self) -> None:
-        if self._file is not None:
-            self._stream.write(self._file.read())
-            self._stream.flush()
 
 
 def _record(path: Path, sources: Sequence[str]) -> tuple[dict[str, Any], ...]:
