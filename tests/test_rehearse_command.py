@@ -182,7 +182,7 @@ def test_what_stages_left_is_found_where_the_variable_says_and_runs_wins_over_it
 
 
 @pytest.mark.parametrize("option", ["--items", "--frames"])
-@pytest.mark.parametrize("number", ["0", "-1"])
+@pytest.mark.parametrize("number", ["0", "-1", "ten", "1.5", ""])
 def test_a_run_has_one_item_at_least(rehearse, option, number, capsys):
     with pytest.raises(SystemExit):
         rehearse("pond-1-eda", "pass", more=(option, number))

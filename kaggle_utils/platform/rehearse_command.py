@@ -51,7 +51,7 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _count(text: str) -> int:
     """A number of items that a run can be made of."""
-    if int(text) < 1:
+    if not text.strip().isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is no number of items, expected 1 or more")
     return int(text)
 
