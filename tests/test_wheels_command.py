@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
 from wheel_makers import make_wheel
 
+from kaggle_utils.cli import main
 from kaggle_utils.platform import wheels_command
 from kaggle_utils.platform.client import KaggleFailure
 from kaggle_utils.platform.datasets import push_dataset
@@ -28,9 +28,7 @@ def small_build(folder, owner, pythons, gpu=None, also=(), python37=None):
 
 def run(monkeypatch, tmp_path: Path, *words: str) -> int:
     monkeypatch.setattr(wheels_command, "build", small_build)
-    parser = argparse.ArgumentParser()
-    wheels_command.add_wheels_arguments(parser)
-    return wheels_command.run_wheels(parser.parse_args(["--folder", str(tmp_path / "house"), *words]))
+    return main(["wheels", "--folder", str(tmp_path / "house"), *words])
 
 
 @pytest.fixture

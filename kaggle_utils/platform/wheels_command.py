@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kaggle_utils.platform.client import KaggleFailure, owner_name
+from kaggle_utils.platform.client import owner_name
 from kaggle_utils.platform.datasets import push_dataset
 from kaggle_utils.platform.image import PYTHONS, image
-from kaggle_utils.platform.python37 import Unfit
-from kaggle_utils.platform.wheel_sources import NoWheel
 from kaggle_utils.platform.wheelhouse import GPUS, build, wheels_dir
 from kaggle_utils.platform.wheels import Wheel
 
@@ -32,17 +29,13 @@ def add_wheels_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_wheels(args: argparse.Namespace) -> int:
-    """Does what the arguments say; 0, or 1 after a message on stderr."""
-    try:
-        owner = owner_name(args.owner) if args.push else args.owner or "OWNER"
-        wheels = build(args.folder, owner, args.python, args.gpu, args.also, python37=args.python37)
-        _report(wheels, args.folder, args.python)
-        if args.push:
-            url = push_dataset(args.folder, f"wheels for Python {' and '.join(args.python)}")
-            print(f"{url}\nprivate; Kaggle needs a minute or two before a notebook can take it")
-    except (ValueError, NoWheel, Unfit, KaggleFailure) as failure:
-        print(f"kaggle-utils wheels: {failure}", file=sys.stderr)
-        return 1
+    """Does what the arguments say and returns 0; raises what :func:`build` and :func:`push_dataset` do."""
+    owner = owner_name(args.owner) if args.push else args.owner or "OWNER"
+    wheels = build(args.folder, owner, args.python, args.gpu, args.also, python37=args.python37)
+    _report(wheels, args.folder, args.python)
+    if args.push:
+        url = push_dataset(args.folder, f"wheels for Python {' and '.join(args.python)}")
+        print(f"{url}\nprivate; Kaggle needs a minute or two before a notebook can take it")
     return 0
 
 
