@@ -31,11 +31,22 @@ def test_the_block_ends_before_it_is_stopped():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_failure_in_the_block_does_not_swallow_the_stop():
-    with pytest.raises(KeyboardInterrupt):
+def test_a_stop_does_not_swallow_a_failure_of_the_block():
+    with pytest.raises(ValueError, match="refused"):
+        with uninterrupted() as held:
+            stop()
+            raise ValueError("refused")
+    assert held == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
         with uninterrupted():
             stop()
-            raise ValueError("no room")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_who_insists_is_obeyed():

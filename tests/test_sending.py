@@ -112,3 +112,13 @@ def test_a_push_that_is_stopped_while_it_is_sent_is_noted_and_not_sent_twice(ser
     assert "kaggle-utils push pond-2-train --resume" in news[-1]
     push("pond-2-train", replace(order, resume=True))
     assert [len(service.kernels[kernel]) for kernel in FOLDS] == [1, 1]
+
+
+def test_who_stops_a_push_that_fails_is_told_the_failure_and_no_more_is_sent(service, order, monkeypatch):
+    service.push_error = "Maximum batch GPU session count of 2 reached."
+    send = sending.send
+    monkeypatch.setattr(sending, "send", lambda *given: (signal.raise_signal(signal.SIGINT), send(*given))[1])
+    monkeypatch.setattr(sending.time, "sleep", lambda seconds: pytest.fail("it goes on"))
+    with pytest.raises(KaggleFailure, match="session count of 2 reached"):
+        push("pond-2-train", replace(order, wait=True))
+    assert service.names() == ["SaveKernel"]

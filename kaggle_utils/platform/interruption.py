@@ -15,19 +15,22 @@ __all__ = ["uninterrupted"]
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Holds a KeyboardInterrupt back until the block has ended, however it ends; a second one comes through.
+def uninterrupted() -> Iterator[list[int]]:
+    """Holds a KeyboardInterrupt back until the block has ended well; a second one comes through.
 
-    Only the main thread is ever interrupted, so in another the block simply runs.
+    Yields the signals that are held, none yet. Where the block fails, its failure is raised and nothing else:
+    who would go on after it looks whether any is held. Only the main thread is ever interrupted, so in another
+    the block simply runs, and so it does where the signal is ignored (``nohup``, ``&`` in a script).
 
     >>> with uninterrupted():
     ...     print("sent and noted")
     sent and noted
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     stops: list[int] = []
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored or threading.current_thread() is not threading.main_thread():
+        yield stops
+        return
 
     def hold(number: int, frame: object) -> None:
         stops.append(number)
@@ -36,8 +39,8 @@ def uninterrupted() -> Iterator[None]:
 
     before = signal.signal(signal.SIGINT, hold)
     try:
-        yield
+        yield stops
     finally:
         signal.signal(signal.SIGINT, before or signal.default_int_handler)
-        if stops:
-            raise KeyboardInterrupt
+    if stops:
+        raise KeyboardInterrupt

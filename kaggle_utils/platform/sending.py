@@ -71,12 +71,14 @@ def _taken(found: Stage, stamp: Stamp, rest: Sequence[Stamp], order: Order, watc
     """
     full, lost, waits, end = False, 0, pauses(order.poll_s), time.monotonic() + _LONGEST_S
     while True:
+        stopped: list[int] = []
         try:
-            return _sent(found, stamp, rest, order)
+            with uninterrupted() as stopped:
+                return _sent(found, stamp, rest, order)
         except KaggleFailure as failure:
             lost = 0 if failure.kind == "full" else lost + 1
             sat_out = failure.kind == "full" or (full and failure.passing and lost < PATIENCE)
-            if not (order.waits and sat_out and time.monotonic() < end):
+            if stopped or not (order.waits and sat_out and time.monotonic() < end):
                 raise
             if not full:
                 order.report(f"{failure}; trying again until there is room")
@@ -101,10 +103,9 @@ def _may_run(kernel: str, waits: Iterator[float]) -> bool:
 
 
 def _sent(found: Stage, stamp: Stamp, rest: Sequence[Stamp], order: Order) -> Pushed:
-    """Sends a kernel and notes it and what is still to be sent, as one step for whoever stops it."""
-    with uninterrupted():
-        kernel = send(found.folder, stamp)
-        receipts.record(order.runs, found.name, kernel, stamp, rest)
+    """Sends a kernel and notes it and what is still to be sent."""
+    kernel = send(found.folder, stamp)
+    receipts.record(order.runs, found.name, kernel, stamp, rest)
     return kernel
 
 
