@@ -5,7 +5,7 @@ credentials and waits for the service without limit. Here none of that reaches t
 prints goes to stderr, and whatever happens, one JSON object is written: ``{"answer": ...}`` or
 ``{"failure": {"kind", "status", "text"}}``. Its Python methods are used rather than its command line,
 since they give the whole answer (rejected models are never printed and a refused push exits with 0).
-Run by :mod:`kaggle_utils.platform.client` as ``python -m kaggle_utils.platform.client_process``.
+:mod:`kaggle_utils.platform.client` runs it by its name, with the working folder taken off the path.
 """
 
 from __future__ import annotations

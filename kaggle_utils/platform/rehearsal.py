@@ -56,11 +56,11 @@ class Contest(Protocol):
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """One notebook and what it is run with.
+    """One notebook, of any stage, and what it is run with.
 
-    notebook: an .ipynb file's content, parameters injected; folder: the competition's files
-    mounts: of everything else that is attached; how: of :mod:`sandbox`; limits: of the rerun
-    say: told what is being done, a line at a time
+    notebook: an .ipynb file's content; a submission has its parameters injected, a training gets those of its trial
+    folder: the competition's files; mounts: of everything else that is attached; how: of :mod:`sandbox`
+    limits: of the rerun for a submission, else of a session; say: told what is being done, a line at a time
     """
 
     notebook: Mapping[str, Any]
