@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import re
-import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.version import Version
 from prefix_makers import make_prefix
-from wheel_makers import make_wheel
+from wheel_makers import Index, make_wheel
 
-from kaggle_utils.platform import wheel_sources
-from kaggle_utils.platform.image import image
 from kaggle_utils.platform.python37 import PACKAGES
 from kaggle_utils.platform.wheel_sources import NoWheel
 from kaggle_utils.platform.wheelhouse import (
@@ -27,30 +20,8 @@ from kaggle_utils.platform.wheelhouse import (
     faults,
     read_wheelhouse,
 )
-from kaggle_utils.platform.wheels import read_wheel
 
 BOTH = ("3.12", "3.13")
-
-
-class Index:
-    """Stands for the package index: wheels by name, and a list of what was asked for."""
-
-    def __init__(self, folder: Path):
-        self.folder, self.asked = folder, []
-
-    def add(self, name: str, *given, **named) -> None:
-        make_wheel(self.folder / name, name, *given, **named)
-
-    def fetch(self, requirement: str, python: str, folder: Path) -> Path:
-        from packaging.requirements import Requirement
-
-        self.asked.append((requirement, python))
-        for path in sorted(self.folder.glob(f"{Requirement(requirement).name}/*.whl"), reverse=True):
-            wheel = read_wheel(path)
-            if wheel.fits(python) and Requirement(requirement).specifier.contains(wheel.version):
-                folder.mkdir(exist_ok=True)
-                return Path(shutil.copy(path, folder))
-        raise NoWheel(f"no wheel of {requirement}")
 
 
 @pytest.fixture
@@ -297,75 +268,3 @@ def test_a_folder_that_does_not_say_so_is_for_all(tmp_path, written):
     if written:
         (tmp_path / "dataset-metadata.json").write_text(written)
     assert described_pythons(tmp_path) == BOTH
-
-
-def test_the_image_table_has_a_date_and_knows_both_pythons():
-    assert image("3.12").seen == "2026-10"
-    assert image("3.12").versions["torch"] == "2.10.0+cu128" and image("3.13").versions["torch"] == "2.11.0+cu128"
-    with pytest.raises(ValueError, match="'3.11', expected one of Kaggle's: 3.12, 3.13"):
-        image("3.11")
-
-
-def test_both_images_hold_the_same_packages_in_versions_that_can_be_read():
-    old, new = (image(python).versions for python in BOTH)
-    assert set(old) == set(new)
-    assert all(str(Version(v)) == v for v in [*old.values(), *new.values()] if v is not None)
-
-
-@pytest.mark.parametrize("python", BOTH)
-def test_the_image_meets_what_the_kit_itself_asks_of_it(python):
-    setup = (Path(__file__).parents[1] / "setup.py").read_text()
-    run = re.search(r"^RUN = (\[.+?^\])", setup, re.MULTILINE | re.DOTALL).group(1)
-    asked, held = map(Requirement, ast.literal_eval(run)), image(python).versions
-    met = {r.name: r.specifier.contains(held[r.name], prereleases=True) for r in asked if held.get(r.name)}
-    assert met["albumentations"] and all(met.values()), met
-
-
-@pytest.fixture
-def offline_pip(tmp_path, monkeypatch) -> Path:
-    """pip sees nothing but one folder."""
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "links"))
-    return tmp_path / "links"
-
-
-def test_pip_downloads_for_kaggles_python_and_not_for_this_one(offline_pip, tmp_path):
-    for tag in ("cp312-cp312-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_28_x86_64", "cp313-cp313-win_amd64"):
-        make_wheel(offline_pip, "torch", "2.7.1", tag=tag)
-    found = wheel_sources.download("torch==2.7.1", "3.13", tmp_path / "house")
-    assert found == tmp_path / "house" / "torch-2.7.1-cp313-cp313-manylinux_2_28_x86_64.whl"
-
-
-def test_a_package_that_is_nowhere_is_told_in_pips_words(offline_pip, tmp_path):
-    offline_pip.mkdir()
-    with pytest.raises(NoWheel, match="no wheel of nowhere: ERROR: .*nowhere"):
-        wheel_sources.download("nowhere", "3.13", tmp_path / "house")
-
-
-def test_the_kits_wheel_has_what_the_checkout_has_and_nothing_stale(tmp_path, monkeypatch):
-    pytest.importorskip("setuptools")
-    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip reads this as: do not isolate
-    checkout = tmp_path / "checkout"
-    (checkout / "kaggle_utils" / "__pycache__").mkdir(parents=True)
-    (checkout / "build" / "lib" / "kaggle_utils").mkdir(parents=True)
-    (checkout / "build" / "lib" / "kaggle_utils" / "deleted.py").write_text("")
-    (checkout / "kaggle_utils" / "__init__.py").write_text("")
-    (checkout / "setup.py").write_text(
-        "from setuptools import setup; setup(name='kaggle-utils', version='7', packages=['kaggle_utils'])"
-    )
-    built = wheel_sources.kit_wheel(tmp_path / "house", checkout)
-    names = zipfile.ZipFile(built).namelist()
-    assert built.name == "kaggle_utils-7-py3-none-any.whl" and read_wheel(built).fits("3.13")
-    assert [name for name in names if name.endswith(".py")] == ["kaggle_utils/__init__.py"]
-    assert wheel_sources.kit_differences(built, checkout) == []
-    (checkout / "kaggle_utils" / "__init__.py").write_text("edited = True")
-    (checkout / "kaggle_utils" / "new.py").touch()
-    assert wheel_sources.kit_differences(built, checkout) == ["kaggle_utils/__init__.py", "kaggle_utils/new.py"]
-
-
-def test_without_a_checkout_there_is_no_kit_to_build(tmp_path):
-    with pytest.raises(NoWheel, match="holds no setup.py"):
-        wheel_sources.kit_wheel(tmp_path / "house", tmp_path)
-
-

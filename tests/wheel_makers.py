@@ -1,9 +1,15 @@
-"""Tiny wheels for tests: real archives with METADATA, WHEEL and RECORD, and one module inside."""
+"""Tiny wheels for tests: real archives with METADATA, WHEEL and RECORD, and one module inside; an index of them."""
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from kaggle_utils.platform.wheel_sources import NoWheel
+from kaggle_utils.platform.wheels import read_wheel
 
 PURE = "py3-none-any"
 
@@ -25,3 +31,22 @@ def make_wheel(folder: Path, name: str, version: str = "1.0", requires: tuple = 
         for inside, text in content.items():
             archive.writestr(inside, text)
     return path
+
+
+class Index:
+    """Stands for the package index: wheels by name, and a list of what was asked for."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.asked = folder, []
+
+    def add(self, name: str, *given, **named) -> None:
+        make_wheel(self.folder / name, name, *given, **named)
+
+    def fetch(self, requirement: str, python: str, folder: Path) -> Path:
+        self.asked.append((requirement, python))
+        for path in sorted(self.folder.glob(f"{Requirement(requirement).name}/*.whl"), reverse=True):
+            wheel = read_wheel(path)
+            if wheel.fits(python) and Requirement(requirement).specifier.contains(wheel.version):
+                folder.mkdir(exist_ok=True)
+                return Path(shutil.copy(path, folder))
+        raise NoWheel(f"no wheel of {requirement}")
