@@ -45,11 +45,12 @@ def test_a_fold_that_fails_does_not_keep_the_others_from_coming_home(service, or
 def test_outputs_that_do_not_come_are_named_and_fetched_later(service, order, news):
     service.outputs = {kernel: {"best.pt": b"w"} for kernel in FOLDS}
     service.fail("GET", 403)
+    go_on = f"kaggle-utils push pond-2-train --resume --wait --owner me --kernels {order.kernels}"
     with pytest.raises(KaggleFailure) as caught:
         push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
     said = str(caught.value)
     assert said.startswith("me/pond-2-train-fold0 completed, but its outputs did not come: ")
-    assert "the file best.pt" in said and said.endswith("`kaggle-utils push pond-2-train --resume --wait` fetches them")
+    assert "the file best.pt" in said and said.endswith(f"`{go_on}` fetches them")
     assert news[-1].startswith("me/pond-2-train-fold1 complete")
     push("pond-2-train", replace(order, resume=True, wait=True))
     assert (order.runs / "kaggle/pond/2_train-fold0/best.pt").is_file()

@@ -105,7 +105,7 @@ def test_a_wait_that_is_stopped_says_how_to_go_on(service, order, news, monkeypa
     service.sessions["me/pond-2-train"] = ["RUNNING"]
     with pytest.raises(KeyboardInterrupt):
         push("pond-2-train", replace(order, wait=True))
-    command = "kaggle-utils push pond-2-train --resume --wait"
+    command = f"kaggle-utils push pond-2-train --resume --wait --owner me --kernels {order.kernels}"
     assert news[-1] == f"stopped; on Kaggle it runs on, and `{command}` goes on here"
 
 

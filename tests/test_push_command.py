@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import pytest
 from kernel_folders import write_kernel
 
@@ -83,6 +86,24 @@ def test_stopping_it_is_no_traceback(service, quick_client, typed, capsys, monke
     monkeypatch.setattr(kernels.time, "sleep", stop)
     assert typed("pond-2-train --wait") == 130
     assert "kaggle-utils push pond-2-train --resume --wait" in capsys.readouterr().out
+
+
+def test_the_command_that_is_told_goes_on_with_all_that_was_asked(service, quick_client, typed, capsys, monkeypatch):
+    service.sessions["me/pond-2-train"] = ["QUEUED", "RUNNING", "COMPLETE"]
+    service.outputs["me/pond-3-submit"] = {"submission.csv": b"x", "a.png": b""}
+
+    def stop(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kernels.time, "sleep", stop)
+        assert typed("pond --all --submit --message 7b --files csv$ --accelerator none --set image_size=1280") == 130
+    command = re.search("`(.*)`", capsys.readouterr().out)[1]
+    assert command.startswith("kaggle-utils push pond-2-train --all --resume --submit --owner me --kernels /")
+    assert command.endswith(" --files 'csv$' --message 7b --accelerator none --set image_size=1280")
+    assert main(shlex.split(command)[1:]) == 0
+    assert "image_size = 1280" in service.kernels["me/pond-3-submit"][0]["text"]
+    assert len(service.kernels["me/pond-2-train"]) == 1 and len(service.submissions) == 1
 
 
 def test_a_refused_push_exits_with_1_where_the_client_exits_with_0(service, typed, capsys):

@@ -82,7 +82,7 @@ def test_who_does_not_wait_is_told_what_was_not_sent_and_the_next_stage_is_not_s
     service, order, two_rooms
 ):
     service.sessions |= {kernel: ["RUNNING"] for kernel in two_rooms}
-    with pytest.raises(KaggleFailure, match="folds 2, 3, 4 were not sent: `kaggle-utils push pond-2-train --resume`"):
+    with pytest.raises(KaggleFailure, match="folds 2, 3, 4 were not sent: `kaggle-utils push pond-2-train --resume --owner"):
         push("pond-2-train", replace(order, overrides=["fold=0..4", "image_size=1280"], accelerator="NvidiaL4"))
     with pytest.raises(ValueError, match="pond-2-train: folds 2, 3, 4 were not sent yet; .*me/pond-2-train.json"):
         push("pond-3-submit", order)

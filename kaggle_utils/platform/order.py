@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,9 @@ from kaggle_utils.platform.receipts import Receipt
 from kaggle_utils.platform.runtime import runs_dir
 from kaggle_utils.platform.stamping import FANNED, Stamp, stamped
 
-__all__ = ["Order", "earlier_kernels", "folds", "refuse_several", "stamps", "tried_at_home", "unsent_stamps"]
+__all__ = [
+    "Order", "earlier_kernels", "folds", "refuse_several", "resume_command", "stamps", "tried_at_home", "unsent_stamps",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Order:
     kernels, runs: the folders of kernels and of runs
     poll_s: first pause between two looks, in seconds
     report: called with each line of news; progress: show a bar while waiting
+    whole: the order for this stage and those after it, where it is part of a walk
     Raises ValueError for ``files`` that is no regular expression and for no pause at all.
     """
 
@@ -46,6 +50,7 @@ class Order:
     poll_s: float = 5.0
     report: Callable[[str], None] = lambda line: None
     progress: bool = False
+    whole: Order | None = None
 
     def __post_init__(self) -> None:
         if not self.poll_s > 0:
@@ -118,9 +123,29 @@ def earlier_kernels(content: Mapping, order: Order) -> dict[str, list[str]]:
     for name, last in found.items():
         if last.unsent:
             note = receipts.receipt_file(order.runs, order.owner, name)
-            how = f"`kaggle-utils push {name} --resume` sends them"
+            how = f"`{resume_command(Order(order.owner, kernels=order.kernels), name)}` sends them"
             raise ValueError(f"{name}: {folds(last.unsent)} not sent yet; {how} (noted in {note})")
     return {name: [kernel.kernel for kernel in last.kernels] for name, last in found.items() if last.kernels}
+
+
+def resume_command(order: Order, name: str) -> str:
+    """What to type to go on with the last push of the stage `name`, and with the stages after it in a walk.
+
+    >>> resume_command(Order("team", wait=True, files="csv$", overrides=["imgsz=1280"]), "reef-2-train")
+    "kaggle-utils push reef-2-train --resume --wait --owner team --files 'csv$'"
+    >>> walked = Order("team", overrides=["imgsz=1280"])
+    >>> resume_command(replace(walked, whole=walked), "reef-2-train")
+    'kaggle-utils push reef-2-train --all --resume --owner team --set imgsz=1280'
+    """
+    asked = order.whole or order
+    flags = {"--all": order.whole, "--resume": True, "--wait": asked.wait and not order.whole, "--submit": asked.submit}
+    options = {"--owner": order.owner, "--kernels": asked.kernels, "--files": asked.files, "--message": asked.message}
+    if order.whole:
+        options |= {"--accelerator": asked.accelerator}
+    words = [flag for flag, given in flags.items() if given]
+    words += [word for option, value in options.items() if value for word in (option, str(value))]
+    words += ["--set", *asked.overrides] if order.whole and asked.overrides else []
+    return shlex.join(["kaggle-utils", "push", name, *words])
 
 
 def folds(numbers: Iterable[int]) -> str:

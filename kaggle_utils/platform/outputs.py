@@ -18,7 +18,7 @@ from kaggle_utils.platform import receipts
 from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.client import KaggleFailure
 from kaggle_utils.platform.kernels import Pushed, fetch, wait
-from kaggle_utils.platform.order import Order
+from kaggle_utils.platform.order import Order, resume_command
 from kaggle_utils.platform.stamping import FANNED
 
 __all__ = ["bring_home", "home_of"]
@@ -60,7 +60,7 @@ def _fetched(found: Stage, kernel: Pushed, order: Order) -> str:
     try:
         files = fetch(kernel.kernel, folder, order.files, place)
     except KaggleFailure as failure:
-        again = f"`kaggle-utils push {found.name} --resume --wait` fetches them"
+        again = f"`{resume_command(order, found.name)}` fetches them"
         return f"{kernel.kernel} completed, but its outputs did not come: {failure}; {again}"
     if place:
         order.report(_told_aside(folder, place))

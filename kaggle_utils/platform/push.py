@@ -12,7 +12,7 @@ from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.client import KaggleFailure, owner_name
 from kaggle_utils.platform.interruption import uninterrupted
 from kaggle_utils.platform.kernels import Pushed
-from kaggle_utils.platform.order import Order, earlier_kernels, refuse_several, stamps, unsent_stamps
+from kaggle_utils.platform.order import Order, earlier_kernels, refuse_several, resume_command, stamps, unsent_stamps
 from kaggle_utils.platform.outputs import bring_home, home_of
 from kaggle_utils.platform.receipts import Receipt
 from kaggle_utils.platform.sending import send_all
@@ -78,9 +78,7 @@ def _resumable(found: Stage, before: Receipt, order: Order) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if order.resume or receipts.recall(order.runs, order.owner, found.name) != before:
-            how = " --submit" if order.submit else " --wait" if order.wait else ""
-            command = f"kaggle-utils push {found.name} --resume{how}"
-            order.report(f"stopped; on Kaggle it runs on, and `{command}` goes on here")
+            order.report(f"stopped; on Kaggle it runs on, and `{resume_command(order, found.name)}` goes on here")
         raise
 
 

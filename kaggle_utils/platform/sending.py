@@ -15,7 +15,7 @@ from kaggle_utils.platform.chain import Stage
 from kaggle_utils.platform.client import KaggleFailure, ask
 from kaggle_utils.platform.interruption import uninterrupted
 from kaggle_utils.platform.kernels import OVER, PATIENCE, Pushed, pauses, send
-from kaggle_utils.platform.order import Order, folds
+from kaggle_utils.platform.order import Order, folds, resume_command
 from kaggle_utils.platform.stamping import FANNED, Stamp
 
 __all__ = ["send_all"]
@@ -37,7 +37,7 @@ def send_all(found: Stage, stamps: Sequence[Stamp], order: Order, running: Seque
         try:
             kernel = _taken(found, stamp, stamps[number + 1 :], order, watch)
         except KaggleFailure as failure:
-            raise _with_the_rest(failure, found, stamps[number:] if pushed or order.resume else []) from None
+            raise _with_the_rest(failure, found, stamps[number:] if pushed or order.resume else [], order) from None
         order.report(f"{kernel.kernel} version {kernel.version} pushed: {kernel.url}")
         pushed.append(kernel)
         watch.running.add(kernel.kernel)
@@ -109,9 +109,10 @@ def _sent(found: Stage, stamp: Stamp, rest: Sequence[Stamp], order: Order) -> Pu
     return kernel
 
 
-def _with_the_rest(failure: KaggleFailure, found: Stage, rest: Sequence[Stamp]) -> KaggleFailure:
+def _with_the_rest(failure: KaggleFailure, found: Stage, rest: Sequence[Stamp], order: Order) -> KaggleFailure:
     if not rest:
         return failure
     unsent = folds(stamp.values[FANNED] for stamp in rest)
-    how = f"`kaggle-utils push {found.name} --resume` sends what is left, with --wait as soon as there is room"
+    wait = "" if order.waits else ", with --wait as soon as there is room"
+    how = f"`{resume_command(order, found.name)}` sends what is left{wait}"
     return KaggleFailure(failure.kind, f"{failure}; {unsent} not sent: {how}", failure.status)

@@ -57,8 +57,10 @@ def planned(start: str, order: Order, whole: bool = True) -> list[Step]:
 def _steps(walked: list[Stage], contents: list[dict], order: Order) -> list[Step]:
     shares = _shares(walked, contents, order.overrides)
     steps = []
-    for found, content, overrides in zip(walked, contents, shares, strict=True):
+    for number, (found, content, overrides) in enumerate(zip(walked, contents, shares, strict=True)):
+        left = [text for text in order.overrides if any(text in share for share in shares[number:])]
         part = {
+            "whole": replace(order, overrides=left),
             "overrides": overrides,
             "accelerator": order.accelerator if "machine_shape" in content else None,
             "resume": order.resume and found is walked[0],
