@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextlib import nullcontext
 
 import pytest
 from kernel_folders import write_kernel
 
 from kaggle_utils.cli import main
-from kaggle_utils.platform import client, kernels
+from kaggle_utils.platform import client, kernels, order
 
 pytest_plugins = ["kaggle_fixtures"]
 
@@ -35,6 +36,13 @@ def test_checking_shows_what_would_be_pushed(typed, capsys):
     assert capsys.readouterr().out.splitlines() == [
         f"pond-2-train-fold{k}: CPU, ../../notebooks/pond/2_train.ipynb" for k in (0, 1)
     ]
+
+
+def test_checking_tries_each_kernel_once(typed, capsys, monkeypatch):
+    tried: list[str] = []
+    monkeypatch.setattr(order, "stamped", lambda folder, stamp: tried.append(stamp.kernel(folder.name)) or nullcontext())
+    assert typed("pond --all --check --owner me --set fold=0..1") == 0
+    assert tried == ["me/pond-1-eda", "me/pond-2-train-fold0", "me/pond-2-train-fold1", "me/pond-3-submit"]
 
 
 @pytest.mark.parametrize("how", ["pond --all --check", "pond-2-train --check", "pond --all"])

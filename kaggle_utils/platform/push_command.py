@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from kaggle_utils.platform.metadata import ACCELERATORS
-from kaggle_utils.platform.order import Order, tried_at_home
+from kaggle_utils.platform.order import Order
 from kaggle_utils.platform.push import push
 from kaggle_utils.platform.set_argument import add_set_argument
 from kaggle_utils.platform.walk import planned, push_all
@@ -49,9 +49,9 @@ def run_push(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     for step in planned(args.name, _order(args), whole=args.all):
-        for stamp in tried_at_home(step.found, step.order):
+        for stamp in step.stamps:
             machine = stamp.accelerator or step.content.get("machine_shape", "none")
-            name = "-".join(filter(None, [step.found.name, stamp.suffix]))
+            name = stamp.kernel(step.found.name).partition("/")[2]
             print(f"{name}: {'CPU' if machine == 'none' else machine}, {step.content['code_file']}")
 
 

@@ -13,17 +13,19 @@ from kaggle_utils.platform.client import owner_name
 from kaggle_utils.platform.kernels import Pushed
 from kaggle_utils.platform.order import Order, tried_at_home
 from kaggle_utils.platform.push import push
+from kaggle_utils.platform.stamping import Stamp
 
 __all__ = ["Step", "planned", "push_all", "walk"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of a walk, its metadata, and its part of the order."""
+    """One stage of a walk, its metadata, its part of the order, and the stamps that this comes to at home."""
 
     found: Stage
     content: dict
     order: Order
+    stamps: list[Stamp]
 
 
 def push_all(start: str, order: Order | None = None) -> list[Pushed]:
@@ -48,15 +50,14 @@ def planned(start: str, order: Order, whole: bool = True) -> list[Step]:
     root = chain.kernels_root(order.kernels)
     walked = walk(start, root) if whole else [chain.stage(start, root)]
     contents = [chain.check(found, root) for found in walked]
-    steps = _steps(walked, contents, order) if whole else [Step(walked[0], contents[0], order)]
-    for step in steps:
-        tried_at_home(step.found, step.order)
-    return steps
+    orders = _orders(walked, contents, order) if whole else [order]
+    parts = zip(walked, contents, orders, strict=True)
+    return [Step(found, content, part, tried_at_home(found, part)) for found, content, part in parts]
 
 
-def _steps(walked: list[Stage], contents: list[dict], order: Order) -> list[Step]:
+def _orders(walked: list[Stage], contents: list[dict], order: Order) -> list[Order]:
     shares = _shares(walked, contents, order.overrides)
-    steps = []
+    orders = []
     for number, (found, content, overrides) in enumerate(zip(walked, contents, shares, strict=True)):
         left = [text for text in order.overrides if any(text in share for share in shares[number:])]
         part = {
@@ -66,8 +67,8 @@ def _steps(walked: list[Stage], contents: list[dict], order: Order) -> list[Step
             "resume": order.resume and found is walked[0],
             "submit": order.submit and found is walked[-1],
         }
-        steps.append(Step(found, content, replace(order, **part)))
-    return steps
+        orders.append(replace(order, **part))
+    return orders
 
 
 def walk(start: str, root: Path) -> list[Stage]:
