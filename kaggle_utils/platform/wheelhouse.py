@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kaggle_utils.files import swap
 from kaggle_utils.platform import python37 as interpreter
 from kaggle_utils.platform import runtime, wheel_sources
 from kaggle_utils.platform.attached_wheels import carries_torch
@@ -89,7 +90,8 @@ def build(
         if wrong:
             raise Incomplete("\n".join(wrong))
         (part / METADATA).write_text(json.dumps(describe_dataset(owner, pythons), indent=2) + "\n")
-        _swap(part, folder, Path(scratch, "old"))
+        _refuse_a_foreign(folder)  # once more: to build takes half a minute
+        swap(part, folder, Path(scratch, "old"))
     return read_wheelhouse(folder)
 
 
@@ -141,19 +143,6 @@ def _refuse_a_foreign(folder: Path) -> None:
     if foreign or (names and METADATA not in names):
         what = foreign[0] if foreign else f"{names[0]} and no {METADATA}"
         raise ValueError(f"the folder for the wheels, {str(folder)!r}, is made anew and holds {what}: expected an empty one")
-
-
-def _swap(new: Path, folder: Path, old: Path) -> None:
-    """Puts ``new`` in the place of the folder, which goes to ``old``, or comes back where that fails."""
-    _refuse_a_foreign(folder)  # once more: to build takes half a minute
-    if folder.is_dir():
-        folder.rename(old)
-    try:
-        new.rename(folder)
-    except OSError:
-        if old.is_dir():
-            old.rename(folder)
-        raise
 
 
 def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], bring: Callable[[Requirement, str], Wheel]) -> None:
