@@ -22,7 +22,7 @@ from kaggle_utils.mask_decisions import ClassDecision, MaskDecision, gate_scores
 from kaggle_utils.mask_statistics import MaskStatistics
 from kaggle_utils.thresholds import CrossFit, cross_fit
 
-__all__ = ["dice_of", "fit"]
+__all__ = ["dice_of", "fit", "fit_on"]
 
 _TIE = 1e-9  # sums of Dice that differ by less are equal
 
@@ -135,18 +135,28 @@ def fit(
     0.8333 cross-fitted over 2 folds ([from .31, components of 2 px], [from .50]), 1.0000 on the rows it
     was fitted on ([from .50])
     """
-    scores = {n: gate_scores(statistics.pixels, class_scores, n) for n in top_n if n or class_scores is not None}
-    settings = list(product(scores, best_class)) or [(0, False)]
 
     def decide(images: np.ndarray) -> MaskDecision:
-        found = [_decide(statistics, images, scores.get(n), n, keeps) for n, keeps in settings]
-        return max(found, key=lambda pair: pair[0])[1]
+        return fit_on(images, statistics, class_scores, top_n, best_class)
 
     def judge(images: np.ndarray, decision: MaskDecision) -> np.ndarray:
         dice = dice_of(statistics, decision, class_scores)[images]
         return np.array([dice.sum(), dice.size])
 
     return cross_fit(fold_of_image, decide, judge, lambda sums: sums[0] / sums[1])
+
+
+def fit_on(
+    images: np.ndarray,
+    statistics: MaskStatistics,
+    class_scores: np.ndarray | None = None,
+    top_n: Sequence[int] = (0,),
+    best_class: Sequence[bool] = (False, True),
+) -> MaskDecision:
+    """The decision that :func:`fit` finds on some of the images; images: (N,) bool."""
+    scores = {n: gate_scores(statistics.pixels, class_scores, n) for n in top_n if n or class_scores is not None}
+    settings = list(product(scores, best_class)) or [(0, False)]
+    return _first([_decide(statistics, images, scores.get(n), n, keeps) for n, keeps in settings])[1]
 
 
 def _decide(

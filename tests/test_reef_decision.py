@@ -5,7 +5,7 @@ import pytest
 
 from kaggle_utils.boxes import Boxes
 from kaggle_utils.candidates import choose
-from kaggle_utils.competitions.reef_comparison import chosen_without_own_fold, compare, cut_by_the_others
+from kaggle_utils.competitions.reef_comparison import boxes_of_choices, chosen_without, compare, cut_by_the_others
 from kaggle_utils.competitions.reef_decision import Decision, Stream, apply, read_decision, scored, write_decision
 from kaggle_utils.metrics import f2, f2_counts
 
@@ -96,8 +96,22 @@ def test_choosing_anew_gives_each_fold_what_is_best_on_the_others():
         "left": Boxes.concat([truth[:2], wrong[2:]]),
         "right": Boxes.concat([wrong[:2], truth[2:]]),
     }
-    found = chosen_without_own_fold(truth, mixed, folds, np.arange(4), baseline="left")
-    assert f2(f2_counts(truth, found)) == 0.0  # each is the better one where it is not judged
+    choices = chosen_without(truth, mixed, folds, np.arange(4), baseline="left")
+    assert choices == {0: "right", 1: "left"}  # each is the better one where it is not judged
+    assert f2(f2_counts(truth, boxes_of_choices(truth, mixed, choices, folds))) == 0.0
+
+
+def test_a_fold_has_no_say_in_what_is_chosen_without_it():
+    """Whatever is true in a fold, its own choice stays; somewhere another fold's choice changes."""
+    candidates = {"one": moving_boxes(7), "other": moving_boxes(8), "third": moving_boxes(9)}
+    folds, truth = CLIPS % 3, candidates["one"][candidates["one"].score > 0.3]
+    truth = truth.replace(score=np.ones(len(truth)))
+    before = chosen_without(truth, candidates, folds, CLIPS, "one")
+    for fold in range(3):
+        emptied = truth[folds[truth.frame] != fold]
+        shifted = Boxes.concat([emptied, candidates["other"][folds[candidates["other"].frame] == fold].replace()])
+        for changed in (emptied, shifted.replace(score=np.ones(len(shifted)))):
+            assert chosen_without(changed, candidates, folds, CLIPS, "one")[fold] == before[fold]
 
 
 def test_the_comparison_shows_the_honest_figure_beside_the_fitted_one():

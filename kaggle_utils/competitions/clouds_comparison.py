@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +20,7 @@ from kaggle_utils.competitions.clouds import CloudsData
 from kaggle_utils.competitions.clouds_decision import EMPTY, HALF, CloudsDecision, Merge, merged_labels, merged_masks
 from kaggle_utils.competitions.clouds_runs import Runs
 from kaggle_utils.intervals import gains
-from kaggle_utils.mask_search import dice_of, fit
+from kaggle_utils.mask_search import dice_of, fit, fit_on
 from kaggle_utils.mask_statistics import MaskStatistics, measure
 
 if TYPE_CHECKING:
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Candidate",
     "Measured",
-    "chosen_without_own_fold",
+    "chosen_without",
     "dice_gains",
+    "dice_of_choices",
     "dice_where_test_like",
     "fitted",
     "look",
@@ -54,11 +57,13 @@ class Candidate:
 
     decision: fitted on all images; fitted: its mean Dice there
     dice: (N, 4) cross-fitted, each image's by the rule that has not seen its fold
+    without: {fold: (N, 4)} the same where a fold is not looked at, in neither; NaN in that fold
     """
 
     decision: CloudsDecision
     fitted: float
     dice: np.ndarray
+    without: Mapping[int, np.ndarray]
 
 
 def look(
@@ -77,9 +82,12 @@ def rules(measured: Measured, fold_of_row: np.ndarray) -> dict[str, Candidate]:
     fold_of_row: (N,); HALF's level must have been measured
     """
     plain, nothing = dice_of(measured.statistics, HALF), measured.statistics.empty
+    folds = np.unique(fold_of_row).tolist()
+    fixed = {"all empty": (EMPTY, nothing), "one half": (HALF, plain)}
     return {
-        "all empty": Candidate(CloudsDecision(measured.merge, EMPTY), float(nothing.mean()), nothing),
-        "one half": Candidate(CloudsDecision(measured.merge), float(plain.mean()), plain),
+        name: Candidate(CloudsDecision(measured.merge, rule), float(dice.mean()), dice, dict.fromkeys(folds, dice))
+        for name, (rule, dice) in fixed.items()
+    } | {
         "levels and sizes": fitted(measured, fold_of_row, gate=False),
         "gate": fitted(measured, fold_of_row, best_class=(False,)),
         "best class kept": fitted(measured, fold_of_row, best_class=(True,)),
@@ -100,11 +108,29 @@ def fitted(
     """
     statistics = measured.statistics if outlines else measured.statistics.without_outlines
     scores = measured.labels if gate else None
-    found = fit(statistics, fold_of_row, scores, TOP_PIXELS if gate else (0,), best_class if gate else (False,))
+    freedom = (scores, TOP_PIXELS if gate else (0,), best_class if gate else (False,))
+    found = fit(statistics, fold_of_row, *freedom)
     dice = np.empty(measured.labels.shape)
     for fold, rule in found.decisions.items():
         dice[fold_of_row == fold] = dice_of(statistics, rule, scores)[fold_of_row == fold]
-    return Candidate(CloudsDecision(measured.merge, found.decision, gate), found.fitted, dice)
+    without = _without(statistics, fold_of_row, freedom)
+    return Candidate(CloudsDecision(measured.merge, found.decision, gate), found.fitted, dice, without)
+
+
+def _without(statistics: MaskStatistics, fold_of_row: np.ndarray, freedom: tuple) -> dict[int, np.ndarray]:
+    """{fold: (N, 4)}: each other fold's Dice by a rule that has seen neither; of two folds, by its own rule."""
+    folds = np.unique(fold_of_row).tolist()
+    without = {fold: np.full(statistics.empty.shape, np.nan) for fold in folds}
+
+    @cache
+    def dice_unseen(left_out: frozenset[int]) -> np.ndarray:
+        rule = fit_on(~np.isin(fold_of_row, list(left_out)), statistics, *freedom)
+        return dice_of(statistics, rule, freedom[0])
+
+    for fold, judged in permutations(folds, 2):
+        rows = fold_of_row == judged
+        without[fold][rows] = dice_unseen(frozenset({fold, judged} if len(folds) > 2 else {fold}))[rows]
+    return without
 
 
 def weighted(sets: Sequence[str]) -> dict[str, Merge]:
@@ -148,23 +174,27 @@ def dice_where_test_like(
     return table
 
 
-def chosen_without_own_fold(
-    dice: Mapping[str, np.ndarray], fold_of_row: np.ndarray, group_of_row: np.ndarray, baseline: str, certain: bool = False
-) -> np.ndarray:
-    """(N, 4): each fold's Dice by the candidate that is taken on the other folds alone.
+def chosen_without(
+    candidates: Mapping[str, Candidate], fold_of_row: np.ndarray, group_of_row: np.ndarray, baseline: str, certain: bool = False
+) -> dict[int, str]:
+    """{fold: the candidate that is taken where that fold is not looked at}, see :func:`kaggle_utils.candidates.chosen_anew`.
 
-    dice: name -> (N, 4), cross-fitted; group_of_row: (N,) ids of groups, which lie in one fold
-    See :func:`kaggle_utils.candidates.chosen_anew`.
-
-    >>> dice = {"a": np.array([[0.9] * 4, [0.1] * 4]), "b": np.array([[0.2] * 4, [0.8] * 4])}
-    >>> chosen_without_own_fold(dice, np.arange(2), np.arange(2), "a")[:, 0].tolist()  # each was better on the other
-    [0.2, 0.1]
+    group_of_row: (N,) ids of groups, which lie in one fold
     """
-    fold_of_group = np.asarray(fold_of_row)[np.unique(group_of_row, return_index=True)[1]]
-    chosen = chosen_anew(_counts(dice, group_of_row), fold_of_group, _ratio, baseline, certain)
-    worth = np.empty_like(dice[baseline])
-    for fold, name in chosen.items():
-        worth[fold_of_row == fold] = dice[name][fold_of_row == fold]
+    counts: dict[str, dict[int, np.ndarray]] = {name: {} for name in candidates}
+    for fold in candidates[baseline].without:
+        rows = fold_of_row != fold
+        left = _counts({name: one.without[fold][rows] for name, one in candidates.items()}, np.asarray(group_of_row)[rows])
+        for name, one in left.items():
+            counts[name][fold] = one
+    return chosen_anew(counts, _ratio, baseline, certain)
+
+
+def dice_of_choices(candidates: Mapping[str, Candidate], choices: Mapping[int, str], fold_of_row: np.ndarray) -> np.ndarray:
+    """(N, 4): of each fold the Dice of the candidate chosen without it, cross-fitted: what the decision is worth."""
+    worth = np.empty((len(fold_of_row), 4))
+    for fold, name in choices.items():
+        worth[fold_of_row == fold] = candidates[name].dice[fold_of_row == fold]
     return worth
 
 

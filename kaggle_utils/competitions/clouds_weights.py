@@ -59,12 +59,14 @@ def judged_weights(
     weights: of :func:`searched_weights`; levels, progress: as for :func:`kaggle_utils.competitions.clouds_comparison.look`
     The images are looked at once for each different set of weights.
     """
-    sets, fold = list(runs.masks), np.unique(runs.fold_of_row, return_inverse=True)[1]
-    dice, final = np.empty((len(fold), 4)), None
-    for one in dict.fromkeys([weights.decision, *weights.decisions.values()]):
-        seen = look(runs, data, merge_of(sets, one), levels, progress=progress and f"{progress} {one}")
-        found = fitted(seen, runs.fold_of_row)
-        seen_by = np.isin(fold, [k for k, chosen in weights.decisions.items() if chosen == one])
-        dice[seen_by] = found.dice[seen_by]
-        final = found if one == weights.decision else final
-    return Candidate(final.decision, final.fitted, dice)
+    sets, numbers = list(runs.masks), np.unique(runs.fold_of_row).tolist()
+    looks = {
+        one: fitted(look(runs, data, merge_of(sets, one), levels, progress=progress and f"{progress} {one}"), runs.fold_of_row)
+        for one in dict.fromkeys([weights.decision, *weights.decisions.values()])
+    }
+    own = {number: looks[weights.decisions[i]] for i, number in enumerate(numbers)}
+    dice = np.empty((len(runs.fold_of_row), 4))
+    for number, found in own.items():
+        dice[runs.fold_of_row == number] = found.dice[runs.fold_of_row == number]
+    final, without = looks[weights.decision], {number: found.without[number] for number, found in own.items()}
+    return Candidate(final.decision, final.fitted, dice, without)

@@ -17,7 +17,7 @@ from kaggle_utils.intervals import f2_counts_of_groups, f2_of_counts, f2_table
 from kaggle_utils.metrics import f2, f2_counts_by_group
 from kaggle_utils.thresholds import best_cut, cross_fitted_f2
 
-__all__ = ["chosen_without_own_fold", "compare", "cut_by_the_others", "fold_scores"]
+__all__ = ["boxes_of_choices", "chosen_without", "compare", "cut_by_the_others", "fold_scores"]
 
 
 def cut_by_the_others(truth: Boxes, boxes: Boxes, fold_of_frame: np.ndarray) -> Boxes:
@@ -51,24 +51,48 @@ def compare(
     return table
 
 
-def chosen_without_own_fold(
+def chosen_without(
     truth: Boxes,
     candidates: Mapping[str, Boxes],
     fold_of_frame: np.ndarray,
     group_of_frame: np.ndarray,
     baseline: str,
     certain: bool = False,
-) -> Boxes:
-    """The boxes of each fold by the candidate that is taken on the other folds alone, cut there, too.
+) -> dict[int, str]:
+    """{fold: the candidate that is taken where that fold is not looked at}, see :func:`kaggle_utils.candidates.chosen_anew`.
 
-    candidates: name -> boxes before any cut; group_of_frame: (n_frames,) sequence of each frame, which lie in one fold
-    See :func:`kaggle_utils.candidates.chosen_anew`.
+    candidates: name -> boxes before any cut; group_of_frame: (n_frames,) sequence of each frame
     """
-    survivors = {name: cut_by_the_others(truth, boxes, fold_of_frame) for name, boxes in candidates.items()}
-    counts = {name: f2_counts_of_groups(truth, boxes, group_of_frame) for name, boxes in survivors.items()}
-    fold_of_group = fold_of_frame[np.unique(group_of_frame, return_index=True)[1]]
-    chosen = chosen_anew(counts, fold_of_group, f2_of_counts, baseline, certain)
-    parts = [survivors[name][fold_of_frame[survivors[name].frame] == fold] for fold, name in chosen.items()]
+    counts: dict[str, dict[int, np.ndarray]] = {name: {} for name in candidates}
+    for fold in np.unique(fold_of_frame).tolist():
+        others = fold_of_frame != fold
+        stand_in = np.flatnonzero(others)[0]  # the fold's own frames are left without boxes and count for nothing
+        folds, groups = (np.where(others, ids, ids[stand_in]) for ids in (fold_of_frame, group_of_frame))
+        truth_left = truth[others[truth.frame]]
+        for name, boxes in candidates.items():
+            kept = _cut(truth_left, boxes[others[boxes.frame]], folds)
+            counts[name][fold] = f2_counts_of_groups(truth_left, kept, groups)
+    return chosen_anew(counts, f2_of_counts, baseline, certain)
+
+
+def _cut(truth: Boxes, boxes: Boxes, fold_of_frame: np.ndarray) -> Boxes:
+    """Each fold cut by the others; a fold alone by itself."""
+    if len(np.unique(fold_of_frame)) > 1:
+        return cut_by_the_others(truth, boxes, fold_of_frame)
+    return boxes[boxes.score >= best_cut(truth, boxes)[0]]
+
+
+def boxes_of_choices(
+    truth: Boxes, candidates: Mapping[str, Boxes], choices: Mapping[int, str], fold_of_frame: np.ndarray
+) -> Boxes:
+    """Of each fold the boxes of the candidate chosen without it, cut without it: what the decision is worth.
+
+    choices: of :func:`chosen_without`
+    """
+    parts = []
+    for fold, name in choices.items():
+        kept = cut_by_the_others(truth, candidates[name], fold_of_frame)
+        parts.append(kept[fold_of_frame[kept.frame] == fold])
     return Boxes.concat(parts)
 
 
