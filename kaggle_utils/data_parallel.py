@@ -64,6 +64,11 @@ class Team:
         distributed.broadcast_object_list(box, src=0, group=self.words)
         return box[0]
 
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.size > 1:
+            distributed.barrier(group=self.words)
+
     def summed(self, numbers: torch.Tensor) -> torch.Tensor:
         """The sum of all processes' tensors, in place."""
         if self.size > 1:
@@ -98,7 +103,8 @@ def together(devices: Sequence[str], work: Callable[..., T], *args: Any) -> T:
 
     devices: such as ("cuda:0", "cuda:1"); with one alone the work is done in this process
     work: a function of a module, since it and ``args`` are pickled
-    Ends all when one fails, and raises torch.multiprocessing.ProcessRaisedException with that one's traceback.
+    Ends all when one fails, and raises torch.multiprocessing's ProcessRaisedException with that one's traceback,
+    or ProcessExitedException where it was killed, as for want of memory.
     """
     if len(devices) == 1:
         return work(Team(device=devices[0]), *args)
@@ -114,6 +120,7 @@ def together(devices: Sequence[str], work: Callable[..., T], *args: Any) -> T:
             for process in context.processes:
                 if process.is_alive():  # interrupted, or another one failed
                     process.terminate()
+                    process.join()
         return pickle.loads((Path(folder) / "answer").read_bytes())
 
 

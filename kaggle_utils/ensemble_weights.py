@@ -41,7 +41,8 @@ def select_weights(
     score: (...) counts summed over folds -> float, higher is better
     rounds: members in the bag at most; of all sizes and the plain mean the best is taken, of equals the mean
     progress: what the bar over the rounds is called; None: no bar
-    Returns weights as ``.decision`` and, by number of the fold left out, ``.decisions``.
+    Returns weights as ``.decision`` and, by number of the fold left out, ``.decisions``. Its cross-fitted figure
+    is honest as far as ``score`` fits nothing: one that picks a rule picks it on the rows it judges.
 
     >>> truth, fold = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 0, 1, 1])
     >>> answers = np.array([truth + 1, truth - 2, 9 - truth])  # two of the first and one of the second are right

@@ -61,9 +61,7 @@ def bootstrap_interval(
     >>> print(bootstrap_interval(hits_and_trials, lambda counts: counts[:, 0] / counts[:, 1]))
     0.7250 [0.5750, 0.8500]
     """
-    counts = _counts(counts_by_group)
-    value = float(score(counts.sum(0, keepdims=True))[0])
-    return _interval(value, score(_resamples(counts, n, seed)), len(counts), level)
+    return _interval(*_scores(counts_by_group, score, n, seed), len(counts_by_group), level)
 
 
 def paired_difference(
@@ -82,18 +80,21 @@ def paired_difference(
     >>> print(paired_difference(a, b, lambda counts: counts[:, 0] / counts[:, 1]))
     0.1000 [0.1000, 0.1000]
     """
-    a, b = _counts(counts_a), _counts(counts_b)
-    if a.shape != b.shape:
-        raise ValueError(f"counts_a has shape {a.shape}, counts_b {b.shape}, expected the same groups and counts")
-    value = float((score(a.sum(0, keepdims=True)) - score(b.sum(0, keepdims=True)))[0])
-    return _interval(value, score(_resamples(a, n, seed)) - score(_resamples(b, n, seed)), len(a), level)
+    if np.shape(counts_a) != np.shape(counts_b):
+        shapes = f"counts_a has shape {np.shape(counts_a)}, counts_b {np.shape(counts_b)}"
+        raise ValueError(f"{shapes}, expected the same groups and counts")
+    (a, scores_a), (b, scores_b) = (_scores(counts, score, n, seed) for counts in (counts_a, counts_b))
+    return _interval(a - b, scores_a - scores_b, len(counts_a), level)
 
 
-def _counts(counts: np.ndarray) -> np.ndarray:
-    counts = np.asarray(counts, dtype=np.float64)
+def _scores(
+    counts_by_group: np.ndarray, score: Callable[[np.ndarray], np.ndarray], n: int = 2000, seed: int = 0
+) -> tuple[float, np.ndarray]:
+    """The score of all groups together, and (n,) those of resamples."""
+    counts = np.asarray(counts_by_group, dtype=np.float64)
     if counts.ndim != 2 or not len(counts):
         raise ValueError(f"counts by group have shape {counts.shape}, expected (G, K) with at least one group")
-    return counts
+    return float(score(counts.sum(0, keepdims=True))[0]), score(_resamples(counts, n, seed))
 
 
 def _resamples(counts: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -133,10 +134,11 @@ def gains(
 
     if baseline not in counts:
         raise ValueError(f"baseline is {baseline!r}, expected one of {list(counts)}")
-    rows = []
-    for name, one in counts.items():
-        value, gain = bootstrap_interval(one, score), paired_difference(one, counts[baseline], score)
-        rows.append((name, value.value, value.low, value.high, gain.value, gain.low, gain.high))
+    resampled = {name: _scores(one, score) for name, one in counts.items()}
+    groups, (base, base_scores), rows = len(counts[baseline]), resampled[baseline], []
+    for name, (value, scores) in resampled.items():
+        own, gain = _interval(value, scores, groups, 0.95), _interval(value - base, scores - base_scores, groups, 0.95)
+        rows.append((name, own.value, own.low, own.high, gain.value, gain.low, gain.high))
     return pd.DataFrame(rows, columns=["name", metric, "low", "high", "gain", "gain_low", "gain_high"])
 
 

@@ -72,7 +72,7 @@ def train(
     """
     folder, done, model = Path(folder), Path(folder) / "done.json", model.to(team.device)
     about = {"facts": plain(facts or {}), "rows": fold.digest()}
-    if done.is_file():
+    if team.told(done.is_file()):  # asked once: the first process may write it before another looks
         note = json.loads(done.read_text())
         parameters.require_same(note["parameters"], folder, **about)
         outcome = Outcome(**note["outcome"] | {"folder": folder})
@@ -254,7 +254,7 @@ class _Training:
         path = self.folder / "resume.pth"
         if not path.is_file():
             return
-        content = torch.load(path, map_location=self.device, weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)  # AdamW's step counts must stay there
         self.p.require_same(content["parameters"], self.folder, **self.about)
         for name in _NUMBERS:
             setattr(self, name, content[name])

@@ -100,11 +100,12 @@ def _members(
 
     size, view, checkpoint = parsed_name(name)
     weights = [path.with_name(f"{checkpoint}.pth") for path in trained_models(stage_folders)[size]]
-    grayscale = trained_parameters(stage_folders).get("grayscale", False)  # outputs from before there was a choice
-    images = cached_frames(asked.images["path"].tolist(), cache, size, grayscale=grayscale)
+    trained = trained_parameters(stage_folders)
+    images = cached_frames(asked.images["path"].tolist(), cache, size, grayscale=trained["grayscale"])
     models = [loaded(path) for path in (weights if asked.texts is None else weights[:1])]
     rows = range(len(images))
-    for answers in zip(*(predictions(model, images, rows, view, batch, device) for model in models), strict=True):
+    asking = [predictions(model, images, rows, view, batch, device, trained["mixed"]) for model in models]
+    for answers in zip(*asking, strict=True):
         yield tuple(sum(parts) / len(parts) for parts in zip(*(answer for _, answer in answers), strict=True))
 
 

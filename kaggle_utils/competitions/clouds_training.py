@@ -57,13 +57,15 @@ def _endless() -> float:
 
 
 def predictions(
-    model: nn.Module, images: np.ndarray, rows: Sequence[int], view: str, batch: int, device: str, progress: str | None = None
-) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]:
+    model: nn.Module, images: np.ndarray, rows: Sequence[int], view: str, batch: int, device: str,
+    mixed: bool = True, progress: str | None = None,
+) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]:  # fmt: skip
     """(rows (B,), (masks (B, 4, 350, 525), labels (B, 4))) float32, batch by batch, rows ascending.
 
     The labels of a model without a label head are its masks' maxima.
 
     images: (N, H, W, C) uint8, of which ``rows`` are asked; view: as :mod:`kaggle_utils.tta_batches` names it
+    mixed: as the training was
     """
     ask = in_views([view])
 
@@ -73,7 +75,7 @@ def predictions(
         masks = nn.functional.interpolate(masks, SUBMISSION_SHAPE, mode="bilinear", align_corners=False, antialias=True)
         return masks.clamp(0, 1), labels
 
-    return predict(model, CloudExamples(images), rows, batch=batch, device=device, asked=asked, progress=progress)
+    return predict(model, CloudExamples(images), rows, batch=batch, device=device, mixed=mixed, asked=asked, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def train_fold(
         weights = outcome.folder / f"{checkpoint}.pth"
         model.load_state_dict(load_weights(weights)["state"])
         name = set_name(size, view, checkpoint)
-        asked = (model.to(devices[0]), images, view, run.training.batch, devices[0], progress and f"{progress}, {view}")
+        how = {"batch": run.training.batch, "device": devices[0], "mixed": run.training.mixed}
+        asked = (model.to(devices[0]), images, view, how, progress and f"{progress}, {view}")
         stores[name] = _stored(output / f"{name}_fold{fold}", rows, {"weights": fingerprint(weights)}, asked)
     return FoldResult(
         fold, size, float(outcome.best or np.nan), outcome.seconds / 60, outcome.stopped, rows,
@@ -219,13 +222,13 @@ def _require_space(output: Path, run: CloudsRun, rows: int) -> None:
 
 def _stored(place: Path, rows: np.ndarray, facts: Mapping[str, Any], asked: tuple) -> tuple[Path, Path]:
     """Masks and labels of the rows in two stores; only what is missing is predicted."""
-    model, images, view, batch, device, progress = asked
+    model, images, view, how, progress = asked
     shapes = {"masks": (len(CLASSES), *SUBMISSION_SHAPE), "labels": (len(CLASSES),)}
     paths = {kind: place.with_name(f"{place.name}_{kind}.npy") for kind in shapes}
     masks, labels = (PredictionStore.create(paths[kind], rows, shape, facts, anew=True) for kind, shape in shapes.items())
     missing = np.union1d(masks.missing(), labels.missing())
     if len(missing):
-        for numbers, (some_masks, some_labels) in predictions(model, images, missing, view, batch, device, progress):
+        for numbers, (some_masks, some_labels) in predictions(model, images, missing, view, **how, progress=progress):
             masks.write(numbers, some_masks)
             labels.write(numbers, some_labels)
     return paths["masks"], paths["labels"]

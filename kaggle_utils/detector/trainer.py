@@ -183,6 +183,7 @@ class F2Trainer(DetectionTrainer):
     def resume_training(self, ckpt: Any) -> None:
         """Go on behind the last finished epoch, when a killed run of this very stage left one; else start anew."""
         state = self._left_by_a_killed_run()
+        self.team.wait()  # until all have read what the first may delete
         if state is None:
             for name in ("resume.pth", "best.pth", "progress.jsonl") if self.team.leads else ():
                 (self.place / name).unlink(missing_ok=True)
@@ -204,7 +205,7 @@ class F2Trainer(DetectionTrainer):
         path = self.place / "resume.pth"
         if not path.is_file():
             return None
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         if state.get("stamp") != self.stamp:
             print(f"{path} is of other parameters, folds or data: training starts anew")
             return None
