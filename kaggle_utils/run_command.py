@@ -66,9 +66,10 @@ def _from_here(path: Path) -> Path:
 def _environment(args: argparse.Namespace) -> None:
     """What the notebooks' kernels must know; they run in processes of their own."""
     os.environ["KAGGLE_UTILS_RUNS"] = str(args.output.absolute())
-    if args.input is None:
-        os.environ.pop("KAGGLE_UTILS_INPUT", None)
-    elif args.input.is_dir():
-        os.environ["KAGGLE_UTILS_INPUT"] = str(args.input.absolute())
-    else:
-        raise ValueError(f"--input is {str(args.input)!r}, expected a folder")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads spin else, and two programs stall each other
+    os.environ.setdefault("TQDM_MININTERVAL", "2")  # a line in a log is no bar
+    given = args.input or os.environ.get("KAGGLE_UTILS_INPUT")
+    if given and not Path(given).is_dir():
+        raise ValueError(f"{'--input' if args.input else 'KAGGLE_UTILS_INPUT'} is {str(given)!r}, expected a folder")
+    if given:
+        os.environ["KAGGLE_UTILS_INPUT"] = str(Path(given).absolute())

@@ -99,7 +99,18 @@ class TrainingParameters:
 
         also: what the result depends on besides, in plain form
         """
-        wanted = {name: value for name, value in (self.plain() | also).items() if name not in _FREE}
-        differing = [f"{n}={noted.get(n)!r}, now {v!r}" for n, v in wanted.items() if noted.get(n) != v]
+        wanted, held = _flat(self.plain() | also), _flat(noted)
+        names = [name for name in wanted | {n: v for n, v in held.items() if "." in n} if name not in _FREE]
+        differing = [f"{n}={held.get(n)!r}, now {wanted.get(n)!r}" for n in names if held.get(n) != wanted.get(n)]
         if differing:
-            raise ValueError(f"{folder} holds a training with {'; '.join(differing)}: use another folder or delete this one")
+            what = f"{folder} holds a training with {'; '.join(differing)}"
+            raise ValueError(f"{what}: use another folder (`kaggle-utils run --output`) or delete this one")
+
+
+def _flat(values: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+    """What differs within a mapping is told by its own name, as facts.clouds.loss."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        inside = isinstance(value, Mapping) and value
+        flat |= _flat(value, f"{within}{name}.") if inside else {within + name: value}
+    return flat

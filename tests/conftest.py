@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported: its threads else spin, and programs stall
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

@@ -140,4 +140,4 @@ def test_a_failing_notebook_is_left_beside_its_results(tmp_path):
     path.write_text(json.dumps({"cells": [cell, bad], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
     with pytest.raises(notebooks.NotebookFailed, match="code cell 3: ValueError: x is 7"):
         notebooks.execute(path, tmp_path / "out", {"x": 7})
-    assert (tmp_path / "out" / "1_bad.html").is_file() and (tmp_path / "out" / "1_bad.ipynb").is_file()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"1_bad-failed.html", "1_bad-failed.ipynb"}

@@ -97,7 +97,7 @@ def test_a_disk_that_is_too_small_is_named_before_the_training(trained: Trained,
 
 def test_other_masks_or_losses_in_the_same_folder_are_refused(trained: Trained) -> None:
     other = replace(RUN, clouds=replace(RUN.clouds, loss="dice"))
-    with pytest.raises(ValueError, match="now {'.*'loss': 'dice'"):
+    with pytest.raises(ValueError, match="facts.clouds.loss=.*, now 'dice':"):
         train_fold(trained.data, trained.fold_of_image, 0, (96, 64), trained.output, other, cache=trained.cache)
 
 

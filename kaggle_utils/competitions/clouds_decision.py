@@ -17,6 +17,7 @@ import numpy as np
 
 from kaggle_utils.competitions.clouds import SUBMISSION_SHAPE
 from kaggle_utils.competitions.clouds_runs import Runs
+from kaggle_utils.competitions.handover import require_same_source
 from kaggle_utils.files import replacing
 from kaggle_utils.mask_decisions import ClassDecision, MaskDecision, apply
 from kaggle_utils.merging import merged
@@ -95,8 +96,11 @@ def write_decision(path: Path, decision: CloudsDecision, **facts: Any) -> None:
         part.write_text(json_text({"decision": asdict(decision), **facts}, indent=1))
 
 
-def read_decision(path: Path) -> tuple[CloudsDecision, Mapping[str, Any]]:
+def read_decision(path: Path, sample: bool | None = None) -> tuple[CloudsDecision, Mapping[str, Any]]:
     """The inverse of :func:`write_decision`: the decision, and the facts.
+
+    sample: whether the data in use are the built-in sample's; None: whatever the decision was made from
+    Raises ValueError for a decision made from other data.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -105,6 +109,7 @@ def read_decision(path: Path) -> tuple[CloudsDecision, Mapping[str, Any]]:
     True
     """
     facts = json.loads(Path(path).read_text())
+    require_same_source(facts, sample, path)
     given = facts.pop("decision")
     merge = given["merge"]
     weights = merge["weights"] and tuple(merge["weights"])

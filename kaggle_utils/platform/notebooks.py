@@ -6,6 +6,7 @@ as it comes, and left beside its results as executed .ipynb and as HTML, also wh
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -79,7 +80,8 @@ def execute(path: Path, folder: Path, values: Mapping[str, Any] | None = None) -
     """Run a notebook and write ``<name>.ipynb`` and ``<name>.html`` into ``folder``.
 
     values: parameters to override; those the notebook does not have raise ValueError
-    Returns the path of the HTML. Raises NotebookFailed, after writing both files, when a cell fails.
+    Returns the path of the HTML. When a cell fails both are written as ``<name>-failed``, so that an earlier
+    run's stay, and NotebookFailed is raised.
     """
     notebook = nbformat.from_dict(inject(nbformat.read(path, as_version=4), values or {}))
     client = _Talking(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(Path.cwd())}})
@@ -88,12 +90,23 @@ def execute(path: Path, folder: Path, values: Mapping[str, Any] | None = None) -
         client.execute()
     except CellExecutionError as error:
         failure = error
-    html = _write(notebook, folder, path.stem)
+    _keep_last_states(notebook)
+    html = _write(notebook, folder, path.stem + ("-failed" if failure else ""))
     if failure is not None:
         number = sum(bool(cell.get("execution_count")) for cell in notebook.cells)
         raise NotebookFailed(f"{path.name}, code cell {number}: {failure.ename}: {failure.evalue} (see {html})")
+    for kind in ("ipynb", "html"):
+        (folder / f"{path.stem}-failed.{kind}").unlink(missing_ok=True)
     print(f"--- {path.stem} done in {time.time() - began:.0f} s: {html}", flush=True)
     return html
+
+
+def _keep_last_states(notebook: Mapping) -> None:
+    """Of each progress bar a page holds its last state, not every one."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            if output["output_type"] == "stream":
+                output["text"] = re.sub(r"[^\n]*\r(?!\n)", "", output["text"])
 
 
 def _write(notebook: Mapping, folder: Path, name: str) -> Path:
