@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kaggle_utils.intervals import gains
+from kaggle_utils.thresholds import first_of_best
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["choose", "chosen_anew"]
-
-_TIE = 1e-9  # scores that differ by less are equal
 
 
 def choose(table: pd.DataFrame, names: Sequence[str], baseline: str, by: str, certain: bool = False) -> str:
@@ -35,8 +34,7 @@ def choose(table: pd.DataFrame, names: Sequence[str], baseline: str, by: str, ce
     """
     rows = table[table["name"].isin(names)]
     rows = rows[(rows["gain_low"] > 0) | (rows["name"] == baseline)] if certain else rows
-    scores = rows[by].fillna(-np.inf).to_numpy()
-    return str(rows["name"].iloc[int(np.argmax(scores >= scores.max() - _TIE))])
+    return str(rows["name"].iloc[first_of_best(rows[by].fillna(-np.inf))])
 
 
 def chosen_anew(

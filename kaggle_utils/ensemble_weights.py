@@ -18,11 +18,9 @@ from math import gcd
 
 import numpy as np
 
-from kaggle_utils.thresholds import CrossFit
+from kaggle_utils.thresholds import CrossFit, first_of_best
 
 __all__ = ["select_weights"]
-
-_TIE = 1e-9  # scores that differ by less are equal
 
 _Bag = tuple[int, ...]  # how often each member is in it
 
@@ -103,8 +101,7 @@ class _Seen:
 
     def best(self, bags: Sequence[_Bag], left_out: int | None) -> _Bag:
         """The first of the best."""
-        worths = np.array([self.worth(bag, left_out) for bag in bags])
-        return bags[int(np.argmax(worths >= worths.max() - _TIE))]
+        return bags[first_of_best([self.worth(bag, left_out) for bag in bags])]
 
     def worth(self, bag: _Bag, left_out: int | None) -> float:
         """The score over all folds but one."""

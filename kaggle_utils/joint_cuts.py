@@ -15,9 +15,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from kaggle_utils.thresholds import TIE
+
 __all__ = ["best_cuts"]
 
-_TIE = 1e-9  # sums that differ by less are equal
 
 
 def best_cuts(
@@ -53,7 +54,7 @@ def _best_values(values: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.
     last = np.append(values[1:] != values[:-1], True)[: len(values)]  # of the rows with its value
     totals = gains.sum(0) - np.vstack([np.zeros((1, gains.shape[1])), lost[last]])
     cuts = np.concatenate([[0], values[1:][last[:-1]], values[-1:] + 1])
-    best = np.argmax(totals >= totals.max(0) - _TIE, axis=0)
+    best = np.argmax(totals >= totals.max(0) - TIE, axis=0)
     return totals[best, np.arange(len(best))], cuts[best]
 
 
@@ -63,7 +64,7 @@ def _best_gates(values: np.ndarray, scores: np.ndarray, gains: np.ndarray, engin
     scores, (kinds, place) = scores[order], np.unique(values, return_inverse=True)
     last = np.append(scores[1:] != scores[:-1], True)  # of the rows with its score
     totals = _highest_above(place[order], gains[order], len(kinds), engine)[:, last]
-    reached = totals >= totals.max(1, keepdims=True) - _TIE
+    reached = totals >= totals.max(1, keepdims=True) - TIE
     gates = np.append(scores[last][:-1], 0.0)
     return gates[::-1][np.argmax(reached[:, ::-1], axis=1)]
 

@@ -20,11 +20,10 @@ import numpy as np
 from kaggle_utils.joint_cuts import best_cuts
 from kaggle_utils.mask_decisions import ClassDecision, MaskDecision, gate_scores
 from kaggle_utils.mask_statistics import MaskStatistics
-from kaggle_utils.thresholds import CrossFit, cross_fit
+from kaggle_utils.thresholds import CrossFit, cross_fit, first_of_best
 
 __all__ = ["dice_of", "fit", "fit_on"]
 
-_TIE = 1e-9  # sums of Dice that differ by less are equal
 
 
 def dice_of(
@@ -107,8 +106,7 @@ def _best_triplet(
 
 
 def _first(found: Sequence[_Found]) -> _Found:
-    best = max(total for total, _ in found)
-    return next(pair for pair in found if pair[0] >= best - _TIE)
+    return found[first_of_best([total for total, _ in found])]
 
 
 def fit(

@@ -11,7 +11,7 @@ first to use it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -22,7 +22,9 @@ import numpy as np
 from kaggle_utils.boxes import Boxes
 from kaggle_utils.metrics import f2, f2_counts, f2_curve
 
-__all__ = ["CrossFit", "cross_fit", "best_cut", "cross_fitted_f2"]
+__all__ = ["TIE", "CrossFit", "best_cut", "cross_fit", "cross_fitted_f2", "first_of_best"]
+
+TIE = 1e-9  # scores and sums of scores that differ by less are equal
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,16 @@ def cross_fit(
     counts = reduce(add, (judge(fold_of_row == fold, decisions[fold]) for fold in folds))
     fitted = score(judge(everything, decision))
     return CrossFit(decision, float(fitted), decisions, float(score(counts)))
+
+
+def first_of_best(scores: Sequence[float]) -> int:
+    """The place of the highest score; of those equal to it the first.
+
+    >>> first_of_best([0.5, 0.7, 0.7 + 1e-12])
+    1
+    """
+    scores = np.asarray(scores, np.float64)
+    return int(np.argmax(scores >= scores.max() - TIE))
 
 
 def best_cut(truth: Boxes, predictions: Boxes, **how: Any) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from kaggle_utils.competitions.clouds import CLASSES, CloudsData
 from kaggle_utils.dice import dice_counts, dice_from_counts
 from kaggle_utils.files import replacing
 
-__all__ = ["CloudExamples", "DiceMetric", "cached_masks", "unpacked"]
+__all__ = ["CloudExamples", "DiceMetric", "cached_masks", "masks_digest", "unpacked"]
 
 LEVELS = (0.3, 0.4, 0.5, 0.6)  # that an epoch is judged at; stage 3 looks closer
 
@@ -55,12 +55,17 @@ def unpacked(bits: np.ndarray) -> np.ndarray:
     return bits[..., None] >> np.arange(len(CLASSES), dtype=np.uint8) & 1
 
 
-def cached_masks(data: CloudsData, folder: Path, size: tuple[int, int], progress: str | None = None) -> np.ndarray:
-    """(N, height, width) uint8, bit k is class k; made once in ``folder``, then mapped."""
+def masks_digest(data: CloudsData) -> str:
+    """Stands for all masks and the size they are at."""
     key = hashlib.sha256(str(data.shape).encode())
     for text in data.texts.ravel():
         key.update(f"{text};".encode())
-    path = Path(folder) / f"masks_{size[0]}x{size[1]}_{key.hexdigest()[:12]}.npy"
+    return key.hexdigest()
+
+
+def cached_masks(data: CloudsData, folder: Path, size: tuple[int, int], progress: str | None = None) -> np.ndarray:
+    """(N, height, width) uint8, bit k is class k; made once in ``folder``, then mapped."""
+    path = Path(folder) / f"masks_{size[0]}x{size[1]}_{masks_digest(data)[:12]}.npy"
     if not path.is_file():
         from tqdm import tqdm
 

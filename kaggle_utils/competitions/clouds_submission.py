@@ -7,11 +7,11 @@ validate, the first fold's models predict the training pictures they have not se
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -84,27 +84,29 @@ def predicted_masks(
 
     loaded = functools.cache(partial(load_model, device=device))  # views share their models
     stages = list(stage_folders)
-    members = [_members(name, asked, stages, cache, loaded, batch, device) for name in decision.merge.sets]
+    models, trained = trained_models(stages), trained_parameters(stages)
+    how = {"batch": batch, "device": device, "mixed": trained["mixed"]}
+    members = []
+    for name in decision.merge.sets:
+        size, view, checkpoint = parsed_name(name)
+        weights = [path.with_name(f"{checkpoint}.pth") for path in models[size]]
+        asking = [loaded(path) for path in (weights if asked.texts is None else weights[:1])]
+        grayscale = trained.get("grayscale", False)  # outputs from before there was a choice
+        images = cached_frames(asked.images["path"].tolist(), cache, size, grayscale=grayscale)
+        members.append(_mean_of_folds(asking, images, view, how))
     batches = tqdm(zip(*members, strict=True), total=-(-len(asked.images) // batch), desc="batches", disable=not progress)
     for sets in batches:
         for masks, labels in zip(zip(*(m for m, _ in sets), strict=True), zip(*(n for _, n in sets), strict=True), strict=True):
             yield decided(decision, masks, labels)
 
 
-def _members(
-    name: str, asked: Asked, stage_folders: list[Path], cache: Path, loaded: Callable[[Path], nn.Module], batch: int,
-    device: str,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
-    """(masks (B, 4, 350, 525), labels (B, 4)) of one prediction set, batch by batch, the mean over the folds."""
+def _mean_of_folds(
+    models: list[nn.Module], images: np.ndarray, view: str, how: dict[str, Any]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(masks (B, 4, 350, 525), labels (B, 4)) of one prediction set, batch by batch."""
     from kaggle_utils.competitions.clouds_training import predictions
 
-    size, view, checkpoint = parsed_name(name)
-    weights = [path.with_name(f"{checkpoint}.pth") for path in trained_models(stage_folders)[size]]
-    trained = trained_parameters(stage_folders)
-    images = cached_frames(asked.images["path"].tolist(), cache, size, grayscale=trained["grayscale"])
-    models = [loaded(path) for path in (weights if asked.texts is None else weights[:1])]
-    rows = range(len(images))
-    asking = [predictions(model, images, rows, view, batch, device, trained["mixed"]) for model in models]
+    asking = [predictions(model, images, range(len(images)), view, **how) for model in models]
     for answers in zip(*asking, strict=True):
         yield tuple(sum(parts) / len(parts) for parts in zip(*(answer for _, answer in answers), strict=True))
 

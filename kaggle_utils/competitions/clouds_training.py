@@ -25,7 +25,7 @@ from torch import nn
 from kaggle_utils.augment import split_sets
 from kaggle_utils.checkpoints import load_weights
 from kaggle_utils.competitions.clouds import CLASSES, SUBMISSION_SHAPE, CloudsData
-from kaggle_utils.competitions.clouds_examples import CloudExamples, DiceMetric, cached_masks
+from kaggle_utils.competitions.clouds_examples import CloudExamples, DiceMetric, cached_masks, masks_digest
 from kaggle_utils.competitions.clouds_parameters import CloudsRun
 from kaggle_utils.competitions.clouds_sets import set_name
 from kaggle_utils.data_parallel import Team, together
@@ -201,10 +201,7 @@ def _train_one(job: tuple[Size, int], devices: Sequence[str], progress: bool, **
 
 def _digest(data: CloudsData) -> str:
     """Stands for the pictures' names and their masks."""
-    known = hashlib.sha1(repr((data.shape, data.images["image"].tolist())).encode())
-    for text in data.texts.ravel():
-        known.update(f"{text};".encode())
-    return known.hexdigest()
+    return hashlib.sha1(repr((data.images["image"].tolist(), masks_digest(data))).encode()).hexdigest()
 
 
 def _require_space(output: Path, run: CloudsRun, rows: int) -> None:

@@ -89,11 +89,8 @@ def boxes_of_choices(
 
     choices: of :func:`chosen_without`
     """
-    parts = []
-    for fold, name in choices.items():
-        kept = cut_by_the_others(truth, candidates[name], fold_of_frame)
-        parts.append(kept[fold_of_frame[kept.frame] == fold])
-    return Boxes.concat(parts)
+    kept = {name: cut_by_the_others(truth, candidates[name], fold_of_frame) for name in set(choices.values())}
+    return Boxes.concat(kept[name][fold_of_frame[kept[name].frame] == fold] for fold, name in choices.items())
 
 
 def fold_scores(truth: Boxes, boxes: Boxes, fold_of_frame: np.ndarray) -> dict[int, float]:
