@@ -68,7 +68,7 @@ trap 'rm -rf "$scratch"' EXIT
 PYTHONPATH=$here "$image/bin/python" - "$scratch/wheels" <<'PY'
 import sys
 from pathlib import Path
-from kaggle_utils.platform.wheelhouse import build
+from kaggle_utils.platform.wheels.wheelhouse import build
 build(Path(sys.argv[1]), "ci")
 PY
 step "the dataset of wheels: $(find "$scratch/wheels" -name '*.whl' | wc -l) wheels, $(du -sh --apparent-size "$scratch/wheels" | cut -f1)"
@@ -95,7 +95,7 @@ inside() { # layout, command ...: in the session, with Kaggle's variables and no
     local kaggle=$scratch/$1
     shift
     env -u PYTHONPATH -u VIRTUAL_ENV KAGGLE_KERNEL_RUN_TYPE=Batch PIP_CONFIG_FILE=/dev/null HOME="$kaggle/temp" \
-        "$python" -I "$here/kaggle_utils/platform/sandbox.py" /kaggle "$kaggle" "$@"
+        "$python" -I "$here/kaggle_utils/platform/rehearsal/sandbox.py" /kaggle "$kaggle" "$@"
 }
 
 expect_refusal() { # layout, Python statement that must fail
@@ -130,7 +130,7 @@ for layout in new old; do
     step "$layout layout: the bootstrap cell took $((SECONDS - before)) s"
     inside "$layout" "$scratch/$layout/venv/bin/python" - <<'PY'
 from importlib.metadata import distribution
-from kaggle_utils.platform import attached_wheels
+from kaggle_utils.platform.wheels import attached as attached_wheels
 import ultralytics, segmentation_models_pytorch, ensemble_boxes, norfair, numpy, torch, cv2
 for wheel in attached_wheels.folders()[0].glob("*.whl"):
     distribution(wheel.name.split("-")[0])

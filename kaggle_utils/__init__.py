@@ -4,7 +4,7 @@ Leaves and decisions are at hand after ``import kaggle_utils``; what needs torch
 competition is imported by its own name (``from kaggle_utils.competitions import reef``).
 """
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.errors import KitError
 
 __version__ = "0.1.0"

@@ -18,12 +18,12 @@ __all__ = ["main"]
 
 # name: (module, what it does)
 COMMANDS = {
-    "run": ("kaggle_utils.run_command", "run a competition's notebooks, on your data or on the built-in sample"),
-    "score": ("kaggle_utils.score_command", "score a table of predictions exactly as the competition does"),
-    "diary": ("kaggle_utils.diary_command", "print the experiments as a table, plot home score against leaderboard"),
-    "push": ("kaggle_utils.platform.push_command", "push notebooks to Kaggle, wait for them, submit"),
-    "wheels": ("kaggle_utils.platform.wheels_command", "build the dataset of wheels for offline notebooks"),
-    "rehearse": ("kaggle_utils.platform.rehearse_command", "run a notebook at home as Kaggle would run it"),
+    "run": ("kaggle_utils.commands.run", "run a competition's notebooks, on your data or on the built-in sample"),
+    "score": ("kaggle_utils.commands.score", "score a table of predictions exactly as the competition does"),
+    "diary": ("kaggle_utils.commands.diary", "print the experiments as a table, plot home score against leaderboard"),
+    "push": ("kaggle_utils.commands.push", "push notebooks to Kaggle, wait for them, submit"),
+    "wheels": ("kaggle_utils.commands.wheels", "build the dataset of wheels for offline notebooks"),
+    "rehearse": ("kaggle_utils.commands.rehearse", "run a notebook at home as Kaggle would run it"),
 }
 
 

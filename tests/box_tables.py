@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.table import Boxes
 
 
 def loop_iou(a, b, plus_one=False):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kaggle_utils.platform.bridge import BridgedReef
+from kaggle_utils.platform.reef_api.bridge import BridgedReef
 
 MODULE = """
 import os, sys

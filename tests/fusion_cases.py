@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.table import Boxes
 
 VARIANTS = [
     ("nms", {}),

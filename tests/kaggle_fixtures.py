@@ -12,9 +12,9 @@ import pytest
 from kaggle_server import USER, KaggleServer
 from kernel_folders import TAKES, write_kernel
 
-from kaggle_utils.platform import client
-from kaggle_utils.platform.client_process import outcome
-from kaggle_utils.platform.order import Order
+from kaggle_utils.platform.push import client
+from kaggle_utils.platform.push.client_process import outcome
+from kaggle_utils.platform.push.order import Order
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from kaggle_utils.platform import python37
-from kaggle_utils.platform.wheel_sources import Fetch, NoWheel
-from kaggle_utils.platform.wheels import platforms
+from kaggle_utils.platform.wheels import python37
+from kaggle_utils.platform.wheels.sources import Fetch, NoWheel
+from kaggle_utils.platform.wheels.wheel import platforms
 
 HERE = Path(__file__).parent
 SLUG = "tensorflow-great-barrier-reef"

@@ -17,13 +17,14 @@ from kernel_folders import write_kernel
 from wheel_makers import make_wheel
 
 from kaggle_utils.competitions import reef_rehearsal
-from kaggle_utils.platform import chain, sandbox
-from kaggle_utils.platform.attachments import attachments
-from kaggle_utils.platform.projection import Limits
-from kaggle_utils.platform.rehearsal import Rehearsal, SubmissionReport, rehearse_submission
-from kaggle_utils.platform.rehearsal_report import projected
-from kaggle_utils.platform.session_faults import Finding
-from kaggle_utils.platform.timeseries import frame_paths
+from kaggle_utils.platform.push import chain
+from kaggle_utils.platform.reef_api.timeseries import frame_paths
+from kaggle_utils.platform.rehearsal import sandbox
+from kaggle_utils.platform.rehearsal.attachments import attachments
+from kaggle_utils.platform.rehearsal.projection import Limits
+from kaggle_utils.platform.rehearsal.report import projected
+from kaggle_utils.platform.rehearsal.session_faults import Finding
+from kaggle_utils.platform.rehearsal.submission import Rehearsal, SubmissionReport, rehearse_submission
 
 READ = """
 import csv, os
@@ -37,7 +38,7 @@ with open("submission.csv", "w") as file:
 """
 SERVE = """
 from kaggle_utils.platform import runtime
-from kaggle_utils.platform.timeseries import reef_environment
+from kaggle_utils.platform.reef_api.timeseries import reef_environment
 environment = reef_environment(runtime.hidden_dir())
 """
 LOOP = "for frame, sample in environment.iter_test():"

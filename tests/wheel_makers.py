@@ -8,8 +8,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from kaggle_utils.platform.wheel_sources import NoWheel
-from kaggle_utils.platform.wheels import read_wheel
+from kaggle_utils.platform.wheels.sources import NoWheel
+from kaggle_utils.platform.wheels.wheel import read_wheel
 
 PURE = "py3-none-any"
 

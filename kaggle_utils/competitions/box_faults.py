@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.box_formats import boxes_from_texts
+from kaggle_utils.boxes.formats import boxes_from_texts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kaggle_utils.boxes import Boxes
+    from kaggle_utils.boxes.table import Boxes
 
 __all__ = ["border_faults", "text_faults", "unreadable"]
 

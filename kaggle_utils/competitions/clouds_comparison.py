@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.candidates import chosen_anew
 from kaggle_utils.competitions.clouds import CloudsData
 from kaggle_utils.competitions.clouds_decision import EMPTY, HALF, CloudsDecision, Merge, merged_labels, merged_masks
 from kaggle_utils.competitions.clouds_runs import Runs
-from kaggle_utils.intervals import gains
-from kaggle_utils.mask_search import dice_of, fit, fit_on
-from kaggle_utils.mask_statistics import MaskStatistics, measure
+from kaggle_utils.evidence.candidates import chosen_anew
+from kaggle_utils.evidence.intervals import gains
+from kaggle_utils.masks.search import dice_of, fit, fit_on
+from kaggle_utils.masks.statistics import MaskStatistics, measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +161,7 @@ def dice_where_test_like(
 ) -> pd.DataFrame:
     """:func:`dice_gains` on the share of the images that look most like the test's, with a column images, how many.
 
-    test_like: (N,) of stage 1's folds.csv, higher is more alike; see :mod:`kaggle_utils.adversarial`
+    test_like: (N,) of stage 1's folds.csv, higher is more alike; see :mod:`kaggle_utils.folds.adversarial`
 
     >>> dice = {"a": np.full((4, 4), 0.5), "b": np.arange(16.0).reshape(4, 4) / 16}
     >>> table = dice_where_test_like(dice, np.array([0.1, 0.9, 0.2, 0.8]), np.arange(4), "a", share=0.5)
@@ -177,7 +177,9 @@ def dice_where_test_like(
 def chosen_without(
     candidates: Mapping[str, Candidate], fold_of_row: np.ndarray, group_of_row: np.ndarray, baseline: str, certain: bool = False
 ) -> dict[int, str]:
-    """{fold: the candidate that is taken where that fold is not looked at}, see :func:`kaggle_utils.candidates.chosen_anew`.
+    """{fold: the candidate that is taken where that fold is not looked at}.
+
+    See :func:`kaggle_utils.evidence.candidates.chosen_anew`.
 
     group_of_row: (N,) ids of groups, which lie in one fold
     """

@@ -18,11 +18,11 @@ import numpy as np
 from kaggle_utils.competitions.clouds import SUBMISSION_SHAPE
 from kaggle_utils.competitions.clouds_runs import Runs
 from kaggle_utils.competitions.handover import require_same_source
+from kaggle_utils.evidence.merging import merged
 from kaggle_utils.files import replacing
-from kaggle_utils.mask_decisions import ClassDecision, MaskDecision, apply
-from kaggle_utils.merging import merged
+from kaggle_utils.learning.store import as_bytes, ensemble
+from kaggle_utils.masks.rules import ClassDecision, MaskDecision, apply
 from kaggle_utils.plain_json import json_text, plain
-from kaggle_utils.prediction_store import as_bytes, ensemble
 
 __all__ = [
     "EMPTY",
@@ -42,7 +42,7 @@ EMPTY = MaskDecision((ClassDecision(min_size=math.prod(SUBMISSION_SHAPE) + 1),) 
 
 @dataclass(frozen=True)
 class Merge:
-    """Which prediction sets, and how they are made one; see :func:`kaggle_utils.merging.merged`."""
+    """Which prediction sets, and how they are made one; see :func:`kaggle_utils.evidence.merging.merged`."""
 
     sets: tuple[str, ...]
     weights: tuple[float, ...] | None = None
@@ -51,7 +51,7 @@ class Merge:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """For :func:`kaggle_utils.merging.merged`."""
+        """For :func:`kaggle_utils.evidence.merging.merged`."""
         return {"weights": self.weights, "how": self.how, "temperature": self.temperature}
 
 

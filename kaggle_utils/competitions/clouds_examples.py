@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from kaggle_utils.augment import augmentation
 from kaggle_utils.competitions.clouds import CLASSES, CloudsData
-from kaggle_utils.dice import dice_counts, dice_from_counts
 from kaggle_utils.files import replacing
+from kaggle_utils.learning.augment import augmentation
+from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 
 __all__ = ["CloudExamples", "DiceMetric", "cached_masks", "masks_digest", "unpacked"]
 
@@ -29,7 +29,7 @@ class CloudExamples:
     """What the trainer reads: (image (C, H, W) uint8, (masks (4, H, W), labels (4,)) float32), or images alone.
 
     images: (N, H, W, 3) uint8, or (N, H, W, 1) grey; bits: (N, H, W) uint8, bit k is class k, None where no truth is known
-    augmentations: sets of :mod:`kaggle_utils.augment`, applied where a draw is given
+    augmentations: sets of :mod:`kaggle_utils.learning.augment`, applied where a draw is given
     """
 
     def __init__(self, images: np.ndarray, bits: np.ndarray | None = None, augmentations: str = "none") -> None:

@@ -1,8 +1,8 @@
 """Clouds: what a training run is made of, with defaults, their reasons, and presets for the sample.
 
 Three sets of parameters side by side: what is particular to this competition (here), the model's
-(:class:`kaggle_utils.models.ModelParameters`) and the trainer's
-(:class:`kaggle_utils.training_parameters.TrainingParameters`). A notebook names any of them once.
+(:class:`kaggle_utils.learning.models.ModelParameters`) and the trainer's
+(:class:`kaggle_utils.learning.parameters.TrainingParameters`). A notebook names any of them once.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from kaggle_utils.augment import require_fit, split_sets
 from kaggle_utils.competitions.clouds import CLASSES
-from kaggle_utils.losses import loss, masks_alone, masks_and_labels
-from kaggle_utils.models import ModelParameters, side_multiple
+from kaggle_utils.learning.augment import require_fit, split_sets
+from kaggle_utils.learning.losses import loss, masks_alone, masks_and_labels
+from kaggle_utils.learning.models import ModelParameters, side_multiple
+from kaggle_utils.learning.parameters import TrainingParameters
+from kaggle_utils.learning.views import in_views
 from kaggle_utils.plain_json import plain
-from kaggle_utils.training_parameters import TrainingParameters
-from kaggle_utils.tta_batches import in_views
 
 __all__ = ["CloudsParameters", "CloudsRun", "SAMPLE", "SMOKE"]
 
@@ -28,12 +28,12 @@ class CloudsParameters:
 
     sizes: tuple[tuple[int, int], ...] = ((480, 320),)  # (width, height) of the input; a model a size: the image pyramid
     grayscale: bool = False  # pictures of one channel: a third of the disk; the model's channels follow
-    loss: str = "bce+dice"  # of the masks; names of kaggle_utils.losses joined by +
+    loss: str = "bce+dice"  # of the masks; names of kaggle_utils.learning.losses joined by +
     loss_weights: tuple[float, ...] = ()  # one a part of the loss; none: 1 each
     loss_options: Mapping[str, Any] = field(default_factory=dict)  # pos_weight, smoothing, smooth, gamma, alpha
     label_weight: float = 0.5  # of the label head's cross entropy beside the masks' loss
     label_options: Mapping[str, Any] = field(default_factory=dict)  # its pos_weight and smoothing
-    augmentations: str = "brightness_contrast+flips+rotate_rescale"  # sets of kaggle_utils.augment, of batches included
+    augmentations: str = "brightness_contrast+flips+rotate_rescale"  # of learning/augment.py, of batches included
     views: tuple[str, ...] = ("identity", "hflip")  # each predicted and stored by itself: 4 GB for all images
     checkpoints: tuple[str, ...] = ("best",)  # or best and last: the last epoch's weights are another member
     fewest: float = 0.03  # while training, masks below this share of the picture count as empty

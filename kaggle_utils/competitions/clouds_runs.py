@@ -16,7 +16,7 @@ import numpy as np
 from kaggle_utils.competitions.clouds import CloudsData
 from kaggle_utils.competitions.handover import folds_table, require_weights, training_outputs, write_run_json
 from kaggle_utils.files import fingerprint
-from kaggle_utils.prediction_store import Joined, PredictionStore
+from kaggle_utils.learning.store import Joined, PredictionStore
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,8 +20,8 @@ from kaggle_utils.competitions.clouds_decision import CloudsDecision, decided
 from kaggle_utils.competitions.clouds_runs import first_fold_images, trained_models, trained_parameters
 from kaggle_utils.competitions.clouds_sets import parsed_name
 from kaggle_utils.files import replacing
-from kaggle_utils.frame_cache import cached_frames
-from kaggle_utils.mask_scorecard import MaskScorecard
+from kaggle_utils.images.cache import cached_frames
+from kaggle_utils.masks.scorecard import MaskScorecard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def predicted_masks(
     """
     from tqdm import tqdm
 
-    from kaggle_utils.models import load_model
+    from kaggle_utils.learning.models import load_model
 
     loaded = functools.cache(partial(load_model, device=device))  # views share their models
     stages = list(stage_folders)

@@ -22,23 +22,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from kaggle_utils.augment import split_sets
-from kaggle_utils.checkpoints import load_weights
 from kaggle_utils.competitions.clouds import CLASSES, SUBMISSION_SHAPE, CloudsData
 from kaggle_utils.competitions.clouds_examples import CloudExamples, DiceMetric, cached_masks, masks_digest
 from kaggle_utils.competitions.clouds_parameters import CloudsRun
 from kaggle_utils.competitions.clouds_sets import set_name
-from kaggle_utils.data_parallel import Team, together
 from kaggle_utils.errors import KitError
 from kaggle_utils.files import fingerprint
-from kaggle_utils.fold_runs import each_fold
-from kaggle_utils.frame_cache import cached_frames
-from kaggle_utils.inference import predict
-from kaggle_utils.mixing import mixing
-from kaggle_utils.models import build
-from kaggle_utils.prediction_store import PredictionStore
-from kaggle_utils.training import Fold, Outcome, train
-from kaggle_utils.tta_batches import in_views
+from kaggle_utils.images.cache import cached_frames
+from kaggle_utils.learning.augment import split_sets
+from kaggle_utils.learning.checkpoints import load_weights
+from kaggle_utils.learning.data_parallel import Team, together
+from kaggle_utils.learning.fold_runs import each_fold
+from kaggle_utils.learning.mixing import mixing
+from kaggle_utils.learning.models import build
+from kaggle_utils.learning.predict import predict
+from kaggle_utils.learning.store import PredictionStore
+from kaggle_utils.learning.trainer import Fold, Outcome, train
+from kaggle_utils.learning.views import in_views
 
 __all__ = [
     "FoldResult",
@@ -64,7 +64,7 @@ def predictions(
 
     The labels of a model without a label head are its masks' maxima.
 
-    images: (N, H, W, C) uint8, of which ``rows`` are asked; view: as :mod:`kaggle_utils.tta_batches` names it
+    images: (N, H, W, C) uint8, of which ``rows`` are asked; view: as :mod:`kaggle_utils.learning.views` names it
     mixed: as the training was
     """
     ask = in_views([view])

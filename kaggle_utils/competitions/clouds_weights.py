@@ -17,9 +17,9 @@ from kaggle_utils.competitions.clouds import CloudsData
 from kaggle_utils.competitions.clouds_comparison import Candidate, fitted, look
 from kaggle_utils.competitions.clouds_decision import Merge
 from kaggle_utils.competitions.clouds_runs import Runs
-from kaggle_utils.ensemble_weights import select_weights
-from kaggle_utils.thinned_masks import best_level_and_size, dice_by_fold, thin
-from kaggle_utils.thresholds import CrossFit
+from kaggle_utils.evidence.crossfit import CrossFit
+from kaggle_utils.evidence.weights import select_weights
+from kaggle_utils.masks.thinned import best_level_and_size, dice_by_fold, thin
 
 __all__ = ["judged_weights", "merge_of", "searched_weights"]
 
@@ -27,7 +27,7 @@ __all__ = ["judged_weights", "merge_of", "searched_weights"]
 def searched_weights(
     runs: Runs, data: CloudsData, levels: Sequence[int], folder: Path, rounds: int = 10, progress: str | None = None
 ) -> CrossFit:
-    """Weights of the mean of all sets, by :func:`kaggle_utils.ensemble_weights.select_weights`.
+    """Weights of the mean of all sets, by :func:`kaggle_utils.evidence.weights.select_weights`.
 
     data: the images the runs were trained on; folder: for the thinned copy, 160 MB a set at Kaggle's size, which
     is removed in the end

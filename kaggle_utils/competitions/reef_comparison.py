@@ -11,11 +11,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kaggle_utils.boxes import Boxes
-from kaggle_utils.candidates import chosen_anew
-from kaggle_utils.intervals import f2_counts_of_groups, f2_of_counts, f2_table
-from kaggle_utils.metrics import f2, f2_counts_by_group
-from kaggle_utils.thresholds import best_cut, cross_fitted_f2
+from kaggle_utils.boxes.f2 import f2, f2_counts_by_group
+from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.evidence.candidates import chosen_anew
+from kaggle_utils.evidence.crossfit import best_cut, cross_fitted_f2
+from kaggle_utils.evidence.intervals import f2_counts_of_groups, f2_of_counts, f2_table
 
 __all__ = ["boxes_of_choices", "chosen_without", "compare", "cut_by_the_others", "fold_scores"]
 
@@ -59,7 +59,9 @@ def chosen_without(
     baseline: str,
     certain: bool = False,
 ) -> dict[int, str]:
-    """{fold: the candidate that is taken where that fold is not looked at}, see :func:`kaggle_utils.candidates.chosen_anew`.
+    """{fold: the candidate that is taken where that fold is not looked at}.
+
+    See :func:`kaggle_utils.evidence.candidates.chosen_anew`.
 
     candidates: name -> boxes before any cut; group_of_frame: (n_frames,) sequence of each frame
     """

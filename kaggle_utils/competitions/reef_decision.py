@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from kaggle_utils.attention import CausalAttention, attend
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.attention import CausalAttention, attend
+from kaggle_utils.boxes.fusion import fuse
+from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.boxes.tracking import CausalTracker, rescore, track
 from kaggle_utils.competitions.handover import require_same_source
 from kaggle_utils.competitions.reef import inside_frame
 from kaggle_utils.files import replacing
-from kaggle_utils.fusion import fuse
-from kaggle_utils.tracking import CausalTracker, rescore, track
 
 __all__ = ["Decision", "Stream", "apply", "scored", "split_settings", "write_decision", "read_decision"]
 
@@ -35,9 +35,9 @@ class Decision:
     """How boxes become an answer. Settings are keyword arguments of the functions named.
 
     sets: prediction sets to fuse (``view@imgsz``), in the order of their tables
-    fusion: of kaggle_utils.fusion.fuse (method, iou, weights, ...)
-    attention: of kaggle_utils.attention.attend; None: not used
-    tracking: of kaggle_utils.tracking.CausalTracker; None: not used
+    fusion: of kaggle_utils.boxes.fusion.fuse (method, iou, weights, ...)
+    attention: of kaggle_utils.boxes.attention.attend; None: not used
+    tracking: of kaggle_utils.boxes.tracking.CausalTracker; None: not used
     cut: boxes with a score of at least this are submitted
     """
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.box_formats import boxes_from_texts
-from kaggle_utils.boxes import Boxes
-from kaggle_utils.clips import clip_of_frame
+from kaggle_utils.boxes.clips import clip_of_frame
+from kaggle_utils.boxes.f2 import f2, f2_counts
+from kaggle_utils.boxes.formats import boxes_from_texts
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.hidden import hidden_truth
 from kaggle_utils.competitions.reef_runs import trained_folds
-from kaggle_utils.metrics import f2, f2_counts
 
 if TYPE_CHECKING:
     import pandas as pd

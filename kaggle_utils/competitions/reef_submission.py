@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kaggle_utils.box_formats import texts_from_boxes
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.f2 import f2, f2_counts
+from kaggle_utils.boxes.formats import texts_from_boxes
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.reef_decision import Decision, Stream
 from kaggle_utils.competitions.reef_runs import trained_folds
 from kaggle_utils.files import fingerprint, replacing
-from kaggle_utils.metrics import f2, f2_counts
 
 __all__ = ["Predictor", "Served", "served_frames", "report"]
 

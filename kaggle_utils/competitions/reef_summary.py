@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from kaggle_utils.boxes.scorecard import Scorecard
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.handover import stage_lines
-from kaggle_utils.scorecard import Scorecard
 
 __all__ = ["summary", "hidden_score"]
 

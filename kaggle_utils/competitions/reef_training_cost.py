@@ -19,8 +19,8 @@ import numpy as np
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.reef_runs import fold_of_frames
 from kaggle_utils.competitions.training_cost import TRIAL_EPOCHS, Hours, Sizes, grown, said, times_of
+from kaggle_utils.detector.files import thin_out_empties
 from kaggle_utils.detector.parameters import SMOKE, DetectorParameters
-from kaggle_utils.yolo_dataset import thin_out_empties
 
 __all__ = [
     "COMPETITION",

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numba import config, njit
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.compiled.threads import threads
 
 __all__ = ["Sets", "sets_of", "in_order", "side_by_side"]

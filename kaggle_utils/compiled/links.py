@@ -4,7 +4,7 @@ A box's best sum is its score and the highest best sum of the boxes that lead to
 boxes away, and that changes the sums of those boxes only that had theirs from one taken away, of those
 that had theirs from these, and so on; they are done anew in the order of time, each once. The highest
 sum is found in a heap whose entries may be out of date: sums only fall, so an entry is looked at
-again when it comes up. The plain algorithm, with the same answers, is in :mod:`kaggle_utils.seqnms`.
+again when it comes up. The plain algorithm, with the same answers, is in :mod:`kaggle_utils.boxes.seqnms`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numba import njit
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.table import Boxes
 
 __all__ = ["best_paths"]
 
@@ -22,7 +22,7 @@ __all__ = ["best_paths"]
 def best_paths(boxes: Boxes, clip_of_frame: np.ndarray, link_iou: float, nms_iou: float) -> np.ndarray:
     """(N,) int64: the number of the path each box is on, in the order they were chosen; -1 for none.
 
-    boxes: by ascending frame; clip_of_frame, link_iou, nms_iou: see :func:`kaggle_utils.seqnms.seq_nms`
+    boxes: by ascending frame; clip_of_frame, link_iou, nms_iou: see :func:`kaggle_utils.boxes.seqnms.seq_nms`
 
     >>> film = Boxes([0, 1, 1], [[0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 9, 7]], [0.5, 0.9, 0.4])
     >>> best_paths(film, np.zeros(2, np.int64), 0.5, 0.3)

@@ -2,7 +2,7 @@
 
 One pass serves all IoU thresholds: the thresholds a true box is found at, and a prediction is a hit
 at, are the bits of one whole number, so IoUs are computed and sorted once. The NumPy twin, with the
-same answers to the bit, is in :mod:`kaggle_utils.matching`.
+same answers to the bit, is in :mod:`kaggle_utils.boxes.matching`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Boxes come surest first and join the cluster they overlap most. What they are compared with lies in
 five arrays (left, top, right, bottom, area), which lets the processor's vector units work on them,
 and a cluster keeps running sums, so a box costs one comparison per cluster and nothing per member. The
-NumPy twin, with the same answers, is :mod:`kaggle_utils.fusion_numpy`.
+NumPy twin, with the same answers, is :mod:`kaggle_utils.boxes.fusion_numpy`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.compiled.grouping import Sets, in_order, sets_of, side_by_side
 
 __all__ = ["nmw", "wbf"]
 
-_AVG, _MAX, _BOX_AND_MODEL, _ABSENT = range(4)  # as in kaggle_utils.fusion.CONF_TYPES
+_AVG, _MAX, _BOX_AND_MODEL, _ABSENT = range(4)  # as in kaggle_utils.boxes.fusion.CONF_TYPES
 _CONF_TYPES = {"avg": _AVG, "max": _MAX, "box_and_model_avg": _BOX_AND_MODEL, "absent_model_aware_avg": _ABSENT}
 
 
@@ -49,7 +49,7 @@ class Clusters(NamedTuple):
 
 
 def nmw(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float, iou: float) -> Boxes:
-    """See :func:`kaggle_utils.fusion.nmw`; weights (M,) as they multiply the scores, or None.
+    """See :func:`kaggle_utils.boxes.fusion.nmw`; weights (M,) as they multiply the scores, or None.
 
     >>> nmw([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5).score
     array([0.8])
@@ -66,7 +66,7 @@ def wbf(
     conf_type: str,
     allows_overflow: bool,
 ) -> Boxes:
-    """See :func:`kaggle_utils.fusion.wbf`; weights as in :func:`nmw`.
+    """See :func:`kaggle_utils.boxes.fusion.wbf`; weights as in :func:`nmw`.
 
     >>> wbf([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5, "avg", False).score
     array([0.65])
@@ -217,7 +217,7 @@ def _most_overlapped(clusters: Clusters, n: int, box: np.ndarray, overlap: np.nd
 
 @njit(cache=True)
 def _confidence(clusters: Clusters, c: int, weights: np.ndarray, conf_type: int, allows_overflow: bool) -> float:
-    """The fused score of cluster c: see :func:`kaggle_utils.fusion.wbf`."""
+    """The fused score of cluster c: see :func:`kaggle_utils.boxes.fusion.wbf`."""
     score, weight = clusters.score[c], clusters.weight[c]
     if conf_type == _MAX:
         return clusters.first[c] / weights.max()

@@ -3,7 +3,7 @@
 The boxes that others are compared with lie in five arrays (left, top, right, bottom, area), which lets
 the processor's vector units work on them. NMS compares a box with those kept so far only, a block at
 a time; a block is filled up with boxes that overlap nothing. The NumPy twin, with the same answers, is
-:mod:`kaggle_utils.fusion_numpy`.
+:mod:`kaggle_utils.boxes.fusion_numpy`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numba import njit
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.compiled.grouping import sets_of, side_by_side
 
 __all__ = ["nms", "soft_nms"]
@@ -23,7 +23,7 @@ _BLOCK = 32  # kept boxes compared at once; fewer are not vectorised, more are m
 
 
 def nms(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float, iou: float) -> Boxes:
-    """See :func:`kaggle_utils.fusion.nms`; weights (M,) as they multiply the scores, or None.
+    """See :func:`kaggle_utils.boxes.fusion.nms`; weights (M,) as they multiply the scores, or None.
 
     >>> len(nms([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5))
     1
@@ -43,7 +43,7 @@ def soft_nms(
     min_score: float,
     decayed: bool,
 ) -> Boxes:
-    """See :func:`kaggle_utils.fusion.soft_nms`; weights as in :func:`nms`.
+    """See :func:`kaggle_utils.boxes.fusion.soft_nms`; weights as in :func:`nms`.
 
     >>> soft_nms([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5, "linear", 0.5, 0.0, True).score
     array([0.8])

@@ -3,7 +3,7 @@
 A name is the family and a size letter: ``yolov5n``, ``yolov8s``, ``yolo11m``, ... The letter ``t``
 (tiny: a half of n's width) is this kit's, for CPUs and quick trials. ``+p2`` adds a detection head
 at stride 4 for small objects (the reef ladder's "P2 head": +.040 on the leaderboard).
-Checkpoints are read and written by :mod:`kaggle_utils.checkpoints`.
+Checkpoints are read and written by :mod:`kaggle_utils.learning.checkpoints`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import nn
 
-from kaggle_utils.checkpoints import write_checkpoint
+from kaggle_utils.learning.checkpoints import write_checkpoint
 
 __all__ = ["architecture", "build", "save_weights", "with_stride4_head"]
 

@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.f2 import f2_curve
+from kaggle_utils.boxes.paste import donors_from_frames
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.competitions.reef import ReefData, read_predictions, write_predictions
+from kaggle_utils.detector.files import write_yolo_dataset
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
 from kaggle_utils.detector.stages import minutes_of
 from kaggle_utils.files import fingerprint, replacing
-from kaggle_utils.fold_runs import each_fold
-from kaggle_utils.images import decode
-from kaggle_utils.metrics import f2_curve
-from kaggle_utils.paste import donors_from_frames
-from kaggle_utils.tta import VIEWS
-from kaggle_utils.yolo_dataset import write_yolo_dataset
+from kaggle_utils.images.decode import decode
+from kaggle_utils.images.views import VIEWS
+from kaggle_utils.learning.fold_runs import each_fold
 
 __all__ = ["PredictionSet", "FoldResult", "train_and_predict", "train_folds"]
 
@@ -36,7 +36,7 @@ __all__ = ["PredictionSet", "FoldResult", "train_and_predict", "train_folds"]
 class PredictionSet:
     """One way of asking: a view of the frame at a resolution.
 
-    view: a name of kaggle_utils.tta.VIEWS; imgsz: longer side in pixels
+    view: a name of kaggle_utils.images.views.VIEWS; imgsz: longer side in pixels
     """
 
     view: str

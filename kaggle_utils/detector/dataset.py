@@ -17,9 +17,9 @@ from tqdm import tqdm
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.utils.instance import Instances
 
-from kaggle_utils.augment import pixel_augmentation
-from kaggle_utils.paste import paste_objects
-from kaggle_utils.tta import view, view_boxes
+from kaggle_utils.boxes.paste import paste_objects
+from kaggle_utils.images.views import view, view_boxes
+from kaggle_utils.learning.augment import pixel_augmentation
 
 __all__ = ["FrameAugmentation", "FrameDataset", "cut_window"]
 
@@ -28,7 +28,7 @@ __all__ = ["FrameAugmentation", "FrameDataset", "cut_window"]
 class FrameAugmentation:
     """What is done to one frame, in this order.
 
-    donors: patches of starfish, as kaggle_utils.paste makes them, at the size of training
+    donors: patches of starfish, as kaggle_utils.boxes.paste makes them, at the size of training
     paste: probability that an empty frame gets one to three of them
     blend: how they are blended in, ``alpha`` or ``poisson``
     crop: side in pixels of the square window that is cut out, mostly around a starfish; 0: the whole frame
@@ -83,7 +83,7 @@ class FrameDataset(YOLODataset):
     """ultralytics' dataset, each frame passed through a :class:`FrameAugmentation` when it is read.
 
     augmentation: without pixels, which are made from the name below
-    pixel_set: a named set of kaggle_utils.augment
+    pixel_set: a named set of kaggle_utils.learning.augment
     load_size: longer side in pixels to which frames are resized when they are read
     seed: of the draws; each decoding process draws its own
     """

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from kaggle_utils.boxes import Boxes
-from kaggle_utils.checkpoints import load_weights
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.detector.architecture import build
-from kaggle_utils.tta import unview_boxes, view
+from kaggle_utils.images.views import unview_boxes, view
+from kaggle_utils.learning.checkpoints import load_weights
 
 __all__ = ["Detector"]
 
@@ -61,7 +61,7 @@ class Detector:
         """Boxes in the given images, image number i as frame i, in each image's own pixels.
 
         images: (H, W, 3) uint8 RGB, all of one shape
-        imgsz: longer side in pixels at which the model looks; view_name: see kaggle_utils.tta
+        imgsz: longer side in pixels at which the model looks; view_name: see kaggle_utils.images.views
         min_score: boxes below are dropped; nms_iou: of two that overlap more, the lower is dropped
         """
         from ultralytics.utils.nms import non_max_suppression

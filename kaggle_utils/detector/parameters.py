@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from kaggle_utils.augment import PIXEL_SETS
+from kaggle_utils.learning.augment import PIXEL_SETS
 
 __all__ = ["DetectorParameters", "SAMPLE", "SMOKE"]
 
@@ -46,7 +46,7 @@ class DetectorParameters:
     flipud: float = 0.5  # a camera that looks down has no up
     rotate90: float = 0.5  # probability of a quarter turn; 2nd place: +.02
     hsv: tuple[float, float, float] = (0.015, 0.5, 0.4)  # hue, saturation, value, as fractions
-    augmentations: str = "none"  # a named set of kaggle_utils.augment
+    augmentations: str = "none"  # a named set of kaggle_utils.learning.augment
     paste: float = 0.0  # probability of starfish pasted into an empty frame
     paste_blend: str = "alpha"  # alpha, or poisson, the 5th place's way
     # validation and out-of-fold predictions

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.detector.parameters import DetectorParameters
 from kaggle_utils.files import fingerprint
 

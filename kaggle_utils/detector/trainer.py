@@ -2,7 +2,7 @@
 
 ultralytics' loop does the stepping. What differs here: validation is the kit's own inference scored
 by the kit's own F2 (not mAP), checkpoints hold tensors only, a killed training goes on from its last
-epoch, several cards are joined by :mod:`kaggle_utils.data_parallel` (ultralytics' way writes a script and
+epoch, several cards are joined by :mod:`kaggle_utils.learning.data_parallel` (ultralytics' way writes a script and
 starts that), and nothing reaches for the network.
 """
 
@@ -24,15 +24,15 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import LOGGER
 from ultralytics.utils.torch_utils import ModelEMA, unwrap_model
 
-from kaggle_utils.checkpoints import start_from, write_checkpoint
-from kaggle_utils.data_parallel import Team
+from kaggle_utils.boxes.f2 import f2_curve
 from kaggle_utils.detector.architecture import architecture, build, save_weights
 from kaggle_utils.detector.dataset import FrameAugmentation, FrameDataset
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
 from kaggle_utils.detector.validation import Validation, predict_paths
 from kaggle_utils.files import replacing
-from kaggle_utils.metrics import f2_curve
+from kaggle_utils.learning.checkpoints import start_from, write_checkpoint
+from kaggle_utils.learning.data_parallel import Team
 
 __all__ = ["F2Trainer"]
 

@@ -13,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kaggle_utils.data_parallel import Team, together
 from kaggle_utils.detector.parameters import DetectorParameters
 from kaggle_utils.detector.stages import data_stamp, is_done, stage_plan
 from kaggle_utils.detector.validation import Validation
 from kaggle_utils.files import fingerprint, replacing
+from kaggle_utils.learning.data_parallel import Team, together
 
 __all__ = ["train_fold"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from kaggle_utils.boxes import Boxes
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.detector.inference import Detector
-from kaggle_utils.images import decode
+from kaggle_utils.images.decode import decode
 
 __all__ = ["Validation", "predict_paths"]
 

@@ -19,6 +19,7 @@ from nbclient.exceptions import CellExecutionError
 
 from kaggle_utils.errors import KitError
 from kaggle_utils.files import replacing
+from kaggle_utils.platform import runtime
 from kaggle_utils.platform.parameters import defaults, inject
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
     "refuse_unknown",
 ]
 
-_NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"  # beside the package, not in the wheel
+_NOTEBOOKS = runtime.CHECKOUT / "notebooks"  # beside the package, not in the wheel
 
 
 class NotebookFailed(KitError):

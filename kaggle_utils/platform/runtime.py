@@ -28,6 +28,7 @@ from kaggle_utils.platform.description import description
 from kaggle_utils.platform.gpu import Gpu, check_gpu, gpus
 
 __all__ = [
+    "CHECKOUT",
     "Gpu",
     "KAGGLE",
     "NotAttached",
@@ -52,6 +53,7 @@ __all__ = [
     "temp_dir",
 ]
 
+CHECKOUT = Path(__file__).resolve().parents[2]  # where the package lies, and at home notebooks and kernels beside it
 KAGGLE = Path("/kaggle")  # where Kaggle mounts input, working and temp
 SESSION_HOURS = 12.0
 RERUN_HOURS = 9.0

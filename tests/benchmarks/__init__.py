@@ -8,7 +8,7 @@ it.
 To add jobs, write ``bench_<topic>.py`` in this folder; it is found by its name. In it a function
 marked with :func:`job` makes the inputs and returns a :class:`Job`; nothing runs before that::
 
-    from kaggle_utils.fusion import soft_nms
+    from kaggle_utils.boxes.fusion import soft_nms
 
     from . import Job, Peer, job
 

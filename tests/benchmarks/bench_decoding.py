@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kaggle_utils.frame_cache import cached_frames
-from kaggle_utils.images import decode
+from kaggle_utils.images.cache import cached_frames
+from kaggle_utils.images.decode import decode
 
 from . import Job, Peer, job
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kaggle_utils.boxes import Boxes, xywh_from_xyxy
-from kaggle_utils.metrics import IOU_THRESHOLDS, F2Counts, F2Curve, f2_counts, f2_curve
+from kaggle_utils.boxes.f2 import IOU_THRESHOLDS, F2Counts, F2Curve, f2_counts, f2_curve
+from kaggle_utils.boxes.table import Boxes, xywh_from_xyxy
 
 from . import Job, Peer, job
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from kaggle_utils import fusion
-from kaggle_utils.boxes import Boxes
-from kaggle_utils.seqnms import links_of, seq_nms
+from kaggle_utils.boxes import fusion
+from kaggle_utils.boxes.seqnms import links_of, seq_nms
+from kaggle_utils.boxes.table import Boxes
 
 from . import Job, Peer, job
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kaggle_utils.components import mask_size_table, remove_small
-from kaggle_utils.dice import dice_table
-from kaggle_utils.joint_cuts import best_cuts
-from kaggle_utils.rle import mask_from_rle, rle_from_mask
+from kaggle_utils.evidence.joint_cuts import best_cuts
+from kaggle_utils.masks.components import mask_size_table, remove_small
+from kaggle_utils.masks.dice import dice_table
+from kaggle_utils.masks.rle import mask_from_rle, rle_from_mask
 
 from . import Job, Peer, job
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kaggle_utils.platform.bridge import BridgedReef
-from kaggle_utils.platform.python37 import pack, unpack
+from kaggle_utils.platform.reef_api.bridge import BridgedReef
+from kaggle_utils.platform.wheels.python37 import pack, unpack
 
 STAND_IN = Path(__file__).parents[1] / "reef_stand_in.py"
 

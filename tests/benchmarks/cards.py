@@ -20,12 +20,12 @@ import numpy as np
 import torch
 
 from kaggle_utils.competitions.clouds_examples import CloudExamples
-from kaggle_utils.data_parallel import Team, together
-from kaggle_utils.fold_runs import each_fold
-from kaggle_utils.inference import mixed_precision, moved
-from kaggle_utils.losses import loss, masks_and_labels
-from kaggle_utils.models import ModelParameters, architectures, build
-from kaggle_utils.training import Epoch, Fold, TrainingParameters, train
+from kaggle_utils.learning.data_parallel import Team, together
+from kaggle_utils.learning.fold_runs import each_fold
+from kaggle_utils.learning.losses import loss, masks_and_labels
+from kaggle_utils.learning.models import ModelParameters, architectures, build
+from kaggle_utils.learning.predict import mixed_precision, moved
+from kaggle_utils.learning.trainer import Epoch, Fold, TrainingParameters, train
 
 ENCODER = "tu-tf_efficientnet_lite0"
 AIM = 0.95

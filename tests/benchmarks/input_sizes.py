@@ -21,8 +21,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kaggle_utils.frame_cache import cached_frames
-from kaggle_utils.images import decode
+from kaggle_utils.images.cache import cached_frames
+from kaggle_utils.images.decode import decode
 
 SIZES = ((480, 320), (576, 384), (960, 640))  # (width, height)
 IMAGES, ROUNDS = 36, 5

@@ -29,7 +29,7 @@ from kaggle_utils.competitions.samples.clouds_labels import (
 )
 from kaggle_utils.competitions.samples.clouds_sky import paint_sky
 from kaggle_utils.competitions.samples.folders import hidden_folder, make_once, write_jpeg
-from kaggle_utils.rle import rle_from_mask
+from kaggle_utils.masks.rle import rle_from_mask
 
 __all__ = ["make_clouds_sample", "hidden_folder"]
 

@@ -1,0 +1,1 @@
+"""The sub-commands of ``kaggle-utils``, a file each."""

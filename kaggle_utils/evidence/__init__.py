@@ -1,0 +1,1 @@
+"""What figures are worth: cross-fitting, intervals, candidates, weights, the diary. Knows only counts."""

@@ -1,0 +1,185 @@
+"""How sure a score is, and whether one set of predictions is better than another: the bootstrap.
+
+Neighbouring frames resemble one another, so what is drawn with replacement are groups of them
+(sequences, videos), not frames. A metric made of counts needs no recomputation: the counts of a
+resample are the groups' counts weighted by how often each was drawn, one matrix product for all
+resamples. Two sets of predictions are compared on the same draws, because an easy sequence is easy
+for both; their difference is then known far better than either score. Efron and Tibshirani,
+"An Introduction to the Bootstrap" (1993), percentile interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kaggle_utils.boxes.f2 import F2Counts, f2, f2_counts_by_group
+from kaggle_utils.boxes.table import Boxes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Interval", "bootstrap_interval", "paired_difference", "gains", "f2_counts_of_groups", "f2_of_counts", "f2_table"]
+
+_AT_ONCE = 4_000_000  # drawn numbers held in memory at once
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score with its interval; undefined counts the resamples without a score (0/0), left out of it."""
+
+    value: float
+    low: float
+    high: float
+    undefined: int = 0
+
+    def __str__(self) -> str:
+        """
+        >>> print(Interval(0.7, 0.61234, 0.7899))
+        0.7000 [0.6123, 0.7899]
+        """
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+
+def bootstrap_interval(
+    counts_by_group: np.ndarray,
+    score: Callable[[np.ndarray], np.ndarray],
+    n: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """The score of all groups together, and where it lies in ``level`` of n resamples of the groups.
+
+    counts_by_group: (G, K) counts that add up over groups
+    score: (R, K) summed counts -> (R,) scores, NaN where there is none
+    With one group there is nothing to resample: low and high are NaN.
+
+    >>> hits_and_trials = np.array([[9, 10], [5, 10], [7, 10], [8, 10]])
+    >>> print(bootstrap_interval(hits_and_trials, lambda counts: counts[:, 0] / counts[:, 1]))
+    0.7250 [0.5750, 0.8500]
+    """
+    return _interval(*_scores(counts_by_group, score, n, seed), len(counts_by_group), level)
+
+
+def paired_difference(
+    counts_a: np.ndarray,
+    counts_b: np.ndarray,
+    score: Callable[[np.ndarray], np.ndarray],
+    n: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """score(a) - score(b) with its interval, both scored on the same resampled groups.
+
+    counts_a, counts_b: (G, K) counts of the same G groups; the rest as for :func:`bootstrap_interval`
+
+    >>> a, b = np.array([[9, 10], [5, 10], [7, 10]]), np.array([[8, 10], [4, 10], [6, 10]])
+    >>> print(paired_difference(a, b, lambda counts: counts[:, 0] / counts[:, 1]))
+    0.1000 [0.1000, 0.1000]
+    """
+    if np.shape(counts_a) != np.shape(counts_b):
+        shapes = f"counts_a has shape {np.shape(counts_a)}, counts_b {np.shape(counts_b)}"
+        raise ValueError(f"{shapes}, expected the same groups and counts")
+    (a, scores_a), (b, scores_b) = (_scores(counts, score, n, seed) for counts in (counts_a, counts_b))
+    return _interval(a - b, scores_a - scores_b, len(counts_a), level)
+
+
+def _scores(
+    counts_by_group: np.ndarray, score: Callable[[np.ndarray], np.ndarray], n: int = 2000, seed: int = 0
+) -> tuple[float, np.ndarray]:
+    """The score of all groups together, and (n,) those of resamples."""
+    counts = np.asarray(counts_by_group, dtype=np.float64)
+    if counts.ndim != 2 or not len(counts):
+        raise ValueError(f"counts by group have shape {counts.shape}, expected (G, K) with at least one group")
+    return float(score(counts.sum(0, keepdims=True))[0]), score(_resamples(counts, n, seed))
+
+
+def _resamples(counts: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """(n, K): counts summed over G groups drawn with replacement; the same draws for the same G and seed."""
+    rng, groups = np.random.default_rng(seed), len(counts)
+    sizes = np.diff([*range(0, n, max(1, _AT_ONCE // groups)), n])
+    return np.concatenate([rng.multinomial(groups, np.full(groups, 1 / groups), size) @ counts for size in sizes])
+
+
+def _interval(value: float, scores: np.ndarray, groups: int, level: float) -> Interval:
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}, expected a number between 0 and 1")
+    defined = scores[~np.isnan(scores)]
+    undefined = len(scores) - len(defined)
+    if groups < 2 or not len(defined):
+        return Interval(value, np.nan, np.nan, undefined)
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(low), float(high), undefined)
+
+
+def gains(
+    counts: Mapping[str, np.ndarray], score: Callable[[np.ndarray], np.ndarray], baseline: str, metric: str = "score"
+) -> pd.DataFrame:
+    """What each candidate scores, and what it gains on the baseline, with intervals (95 %) of the same resamples.
+
+    counts: name -> (G, K) of the same groups; score: as for :func:`bootstrap_interval`; metric: name of its column
+    Returns the columns name, <metric>, low, high, gain, gain_low, gain_high. Raises ValueError when the
+    baseline is none of the names.
+
+    >>> counts = {"plain": np.array([[8, 10], [4, 10], [6, 10]]), "better": np.array([[9, 10], [5, 10], [7, 10]])}
+    >>> gains(counts, lambda sums: sums[:, 0] / sums[:, 1], "plain", "hits")[["name", "hits", "gain_low"]].round(3)
+         name  hits  gain_low
+    0   plain   0.6       0.0
+    1  better   0.7       0.1
+    """
+    import pandas as pd
+
+    if baseline not in counts:
+        raise ValueError(f"baseline is {baseline!r}, expected one of {list(counts)}")
+    resampled = {name: _scores(one, score) for name, one in counts.items()}
+    groups, (base, base_scores), rows = len(counts[baseline]), resampled[baseline], []
+    for name, (value, scores) in resampled.items():
+        own, gain = _interval(value, scores, groups, 0.95), _interval(value - base, scores - base_scores, groups, 0.95)
+        rows.append((name, own.value, own.low, own.high, gain.value, gain.low, gain.high))
+    return pd.DataFrame(rows, columns=["name", metric, "low", "high", "gain", "gain_low", "gain_high"])
+
+
+def f2_counts_of_groups(truth: Boxes, predictions: Boxes, group_of_frame: np.ndarray, **how: Any) -> np.ndarray:
+    """(G, T + 2) counts of the groups in ascending order, for :func:`f2_of_counts`.
+
+    how: thresholds, plus_one and engine, as for :func:`kaggle_utils.boxes.matching.match`
+    """
+    counts = f2_counts_by_group(truth, predictions, group_of_frame, **how)[1]
+    return np.column_stack([counts.tp, counts.truths, counts.predictions])
+
+
+def f2_of_counts(sums: np.ndarray) -> np.ndarray:
+    """(R,) F2 of (R, T + 2) summed counts."""
+    return f2(F2Counts(sums[:, :-2], sums[:, -2], sums[:, -1]))
+
+
+def f2_table(
+    truth: Boxes,
+    candidates: Mapping[str, tuple[Boxes, float]],
+    group_of_frame: np.ndarray,
+    baseline: str,
+    **how: Any,
+) -> pd.DataFrame:
+    """What each set of predictions is worth in F2, and what it gains on the baseline.
+
+    candidates: name -> (predictions, cut); boxes with score >= cut are kept
+    group_of_frame: (n_frames,) the sequence (or video) of each frame, the unit that is resampled
+    baseline: the name that the others are compared with; a missing one is a ValueError
+    how: thresholds, plus_one and engine, as for :func:`kaggle_utils.boxes.matching.match`
+    Returns a pandas.DataFrame: name, f2, low, high, gain, gain_low, gain_high (95 % intervals).
+
+    >>> truth = Boxes([0, 1, 2], [[0, 0, 9, 9]] * 3)
+    >>> candidates = {"all": (truth, 0.5), "two": (truth[:2], 0.5)}
+    >>> f2_table(truth, candidates, np.array([0, 1, 2]), baseline="two")[["name", "f2", "gain"]].round(3)
+      name     f2   gain
+    0  all  1.000  0.286
+    1  two  0.714  0.000
+    """
+    counts = {
+        name: f2_counts_of_groups(truth, predictions[predictions.score >= cut], group_of_frame, **how)
+        for name, (predictions, cut) in candidates.items()
+    }
+    return gains(counts, f2_of_counts, baseline, "f2")

@@ -1,0 +1,1 @@
+"""Pixels: files decoded, cached, seen in views and colours."""

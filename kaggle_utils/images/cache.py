@@ -1,0 +1,84 @@
+"""Resized frames on disk, decoded once: one array that any process may map.
+
+Decoding 23,501 frames takes minutes and every epoch of every fold wants them again, smaller. Here
+they are decoded and resized once into a plain ``.npy`` file, beside a ``.json`` that says what it
+holds. A kill loses nothing: the next call goes on where the last one was. Processes that ask at the
+same time wait for the first, then map the same pages of memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kaggle_utils.files import locked, replacing
+from kaggle_utils.images.decode import decode
+
+__all__ = ["cached_frames"]
+
+STEP = 64  # images between two notes of how far the work is
+
+
+def cached_frames(
+    paths: Sequence[str | os.PathLike],
+    folder: str | os.PathLike,
+    size: tuple[int, int],
+    threads: int | None = None,
+    progress: str | None = None,
+    grayscale: bool = False,
+) -> np.memmap:
+    """All images at one size, (N, height, width, 3) uint8 RGB, mapped read-only from a file in ``folder``.
+
+    paths: image files; their names, sizes and times of change tell one cache from another
+    size: (width, height) in pixels; N * width * height * 3 bytes must fit on the disk
+    threads, progress: as for :func:`kaggle_utils.images.decode.decode`, whose errors come through
+    grayscale: (N, height, width, 1) instead, in a file of its own and a third of the size
+
+    >>> import cv2, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = cv2.imwrite(f"{folder}/a.png", np.zeros((90, 160, 3), np.uint8))
+    ...     cached_frames([f"{folder}/a.png"], f"{folder}/cache", size=(32, 18)).shape
+    (1, 18, 32, 3)
+    """
+    sources = [_source(path) for path in paths]
+    key = hashlib.sha256(json.dumps([size, sources]).encode()).hexdigest()[:12]
+    path = Path(folder) / f"frames_{size[0]}x{size[1]}_{'gray_' if grayscale else ''}{key}.npy"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path.with_suffix(".lock"), "w") as lock, locked(lock):
+            if not path.exists():  # another process made it while this one waited
+                _note(path.with_suffix(".json"), {"size": size, "grayscale": grayscale, "sources": sources})
+                _fill(path, paths, size, threads, progress, grayscale)
+    return np.load(path, mmap_mode="r")
+
+
+def _source(path: str | os.PathLike) -> tuple[str, int, float]:
+    stat = os.stat(path)
+    return str(Path(path).absolute()), stat.st_size, stat.st_mtime
+
+
+def _fill(
+    path: Path, paths: Sequence, size: tuple[int, int], threads: int | None, progress: str | None, grayscale: bool
+) -> None:
+    part, note = path.with_suffix(".part"), path.with_suffix(".done")
+    shape = (len(paths), size[1], size[0], 1 if grayscale else 3)
+    done = json.loads(note.read_text()) if part.exists() and note.exists() else 0
+    frames = np.lib.format.open_memmap(part, mode="r+" if done else "w+", dtype=np.uint8, shape=shape)
+    for number, image in enumerate(decode(paths[done:], size, threads, progress, grayscale), start=done):
+        frames[number] = image
+        if (number + 1) % STEP == 0:
+            frames.flush()
+            _note(note, number + 1)
+    frames.flush()
+    os.replace(part, path)
+    note.unlink(missing_ok=True)
+
+
+def _note(path: Path, value: object) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(value))

@@ -1,0 +1,182 @@
+"""Named sets of pixel augmentations, their parameters visible; the one file that knows albumentations.
+
+Version 2.0.8 is pinned (it is in Kaggle's image and no longer maintained), so a successor can take
+its place here and nowhere else. PIXEL_SETS change colours and sharpness, never geometry; GEOMETRY_SETS
+move pixels, and masks with them; COLOUR_SETS are not for grey pictures; BATCH_SETS mix the pictures of a
+batch among one another, which :mod:`kaggle_utils.learning.mixing` does. What helps differs: on the amazon's images
+contrast and CLAHE hurt.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "BATCH_SETS",
+    "COLOUR_SETS",
+    "GEOMETRY_SETS",
+    "PIXEL_SETS",
+    "augmentation",
+    "known_sets",
+    "pixel_augmentation",
+    "require_fit",
+    "split_sets",
+]
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+# name: list of (transform of albumentations, its arguments); each is applied with its probability p
+PIXEL_SETS: dict[str, list[tuple[str, dict]]] = {
+    "none": [],
+    "blur_downscale": [
+        ("MotionBlur", {"blur_limit": (3, 9), "p": 0.3}),
+        ("GaussianBlur", {"blur_limit": (3, 7), "p": 0.2}),
+        ("Downscale", {"scale_range": (0.5, 0.9), "p": 0.3}),
+    ],
+    "sharpen_denoise": [
+        ("Sharpen", {"alpha": (0.1, 0.4), "lightness": (0.8, 1.1), "p": 0.4}),
+        ("MedianBlur", {"blur_limit": (3, 5), "p": 0.3}),
+    ],
+    "brightness_contrast": [
+        ("RandomBrightnessContrast", {"brightness_limit": 0.25, "contrast_limit": 0.25, "p": 0.6}),
+        ("RandomGamma", {"gamma_limit": (70, 140), "p": 0.3}),
+    ],
+    "clahe": [("CLAHE", {"clip_limit": (1.0, 4.0), "tile_grid_size": (8, 8), "p": 0.7})],
+    "grayscale": [("ToGray", {"p": 0.3})],
+    "noise": [("GaussNoise", {"std_range": (0.02, 0.08), "p": 0.4})],  # of the full range
+    "cutout": [  # pixels only: what lies behind a hole is still to be found
+        ("CoarseDropout", {"num_holes_range": (1, 4), "hole_height_range": (0.05, 0.2), "hole_width_range": (0.05, 0.2),
+                           "fill": 0, "p": 0.5}),
+    ],
+}  # fmt: skip
+
+COLOUR_SETS = {"grayscale"}  # those that need 3 channels
+SQUARE_SETS = {"dihedral"}  # those that need square images
+MULTIPLE = 32  # of which the sides of a crop are multiples, as encoders want them
+
+_CUBIC, _REFLECT = 2, 4  # OpenCV's numbers: cubic interpolation, borders mirrored
+
+GEOMETRY_SETS: dict[str, list[tuple[str, dict]]] = {
+    "flips": [("HorizontalFlip", {"p": 0.5}), ("VerticalFlip", {"p": 0.5})],
+    "dihedral": [("D4", {"p": 1.0})],  # flips and quarter turns; for square images
+    "crop": [("RandomCrop", {"side": 0.75})],  # always a window of this part of each side, as it is: a smaller input
+    "crop_rescale": [("RandomResizedCrop", {"scale": (0.4, 1.0), "interpolation": _CUBIC, "p": 0.7})],
+    "rotate_rescale": [
+        ("Affine", {"rotate": (-20, 20), "scale": (0.8, 1.25), "translate_percent": (-0.1, 0.1), "keep_ratio": True,
+                    "border_mode": _REFLECT, "p": 0.7}),
+    ],
+}  # fmt: skip
+
+BATCH_SETS: dict[str, dict[str, float]] = {  # share of the other picture drawn from Beta(alpha, alpha), p of the batches
+    "mixup": {"alpha": 0.4, "p": 0.5},
+    "cutmix": {"alpha": 1.0, "p": 0.5},
+}
+
+
+def split_sets(name: str) -> tuple[str, str]:
+    """What is done to each picture by itself, and what mixes a batch: for :func:`augmentation` and for
+    :func:`kaggle_utils.learning.mixing.mixing`.
+
+    name: keys of PIXEL_SETS, GEOMETRY_SETS and BATCH_SETS joined by '+'; raises ValueError for an unknown one
+
+    >>> split_sets("flips+mixup+clahe"), split_sets("cutmix")
+    (('flips+clahe', 'mixup'), ('none', 'cutmix'))
+    """
+    parts = known_sets(name, PIXEL_SETS | GEOMETRY_SETS | BATCH_SETS)
+    single, batches = ([part for part in parts if (part in BATCH_SETS) == mixed] for mixed in (False, True))
+    return "+".join(single) or "none", "+".join(batches)
+
+
+def pixel_augmentation(name: str, seed: int = 0) -> Callable[[np.ndarray], np.ndarray] | None:
+    """A function (H, W, 3) uint8 RGB -> the same shape, or None for the set ``none``.
+
+    name: a key of PIXEL_SETS, several joined by '+'; seed: covers the draws of this function's calls.
+    Raises ValueError for an unknown name.
+
+    >>> pixel_augmentation("clahe+blur_downscale")(np.zeros((32, 32, 3), np.uint8)).shape
+    (32, 32, 3)
+    """
+    whole = _composed(_steps(name, PIXEL_SETS), None, seed)
+    return whole and (lambda image: whole(image=np.ascontiguousarray(image))["image"])
+
+
+def augmentation(
+    name: str, size: tuple[int, int], channels: int = 3
+) -> Callable[[np.ndarray, np.ndarray | None, int | None], tuple[np.ndarray, np.ndarray | None]]:
+    """A function (image, masks, draw) -> (image, masks), in which both move alike.
+
+    name: keys of PIXEL_SETS and GEOMETRY_SETS joined by '+', applied in this order
+    size: (width, height) of the images; all come out in this size, or with ``crop`` all in a smaller one
+    image: (H, W, 3) uint8 RGB, or (H, W, 1) with ``channels`` 1; masks: (H, W, C), or None where there are none
+    draw: seed of this one call, None for no augmentation; the same draw gives the same anywhere
+    Raises ValueError for an unknown name, and for a set that needs colours or square images where there are none.
+
+    >>> flipped = augmentation("flips", size=(2, 1))
+    >>> image = np.array([[[1], [2]]], np.uint8).repeat(3, axis=2)
+    >>> sorted({flipped(image, None, draw)[0][0, 0, 0].item() for draw in range(9)})
+    [1, 2]
+    """
+    steps = _steps(name, PIXEL_SETS | GEOMETRY_SETS)
+    require_fit(name, size, channels)
+    whole = _composed(steps, size, 0)
+
+    def augmented(image: np.ndarray, masks: np.ndarray | None, draw: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+        if whole is None or draw is None:
+            return image, masks
+        whole.set_random_seed(draw)
+        given = {"image": image} if masks is None else {"image": image, "mask": masks}
+        made = whole(**given)
+        return made["image"], None if masks is None else made["mask"].reshape(*made["image"].shape[:2], -1)
+
+    return augmented
+
+
+def require_fit(name: str, size: tuple[int, int], channels: int = 3) -> None:
+    """ValueError where a set cannot be had of images of this size, (width, height), and so many channels.
+
+    >>> require_fit("flips+dihedral", (480, 480))
+    """
+    parts = name.split("+")
+    if channels == 1 and (colours := [part for part in parts if part in COLOUR_SETS]):
+        raise ValueError(f"augmentations is {name!r}, {colours} needs pictures of 3 channels, these have 1")
+    if size[0] != size[1] and (turns := [part for part in parts if part in SQUARE_SETS]):
+        raise ValueError(f"augmentations is {name!r}, {turns} needs square pictures, these are {size[0]}x{size[1]}")
+
+
+def known_sets(name: str, sets: Mapping[str, Any]) -> list[str]:
+    """The names joined by '+'; raises ValueError for one that is not a key of ``sets``."""
+    wanted = name.split("+")
+    if unknown := [part for part in wanted if part not in sets]:
+        raise ValueError(f"augmentations is {name!r}, {unknown} is not among {', '.join(sets)}")
+    return wanted
+
+
+def _steps(name: str, sets: dict[str, list[tuple[str, dict]]]) -> list[tuple[str, dict]]:
+    return [step for part in known_sets(name, sets) for step in sets[part]]
+
+
+def _composed(steps: list[tuple[str, dict]], size: tuple[int, int] | None, seed: int) -> Callable[..., dict] | None:
+    if not steps:
+        return None
+    import albumentations
+
+    made = []
+    for kind, arguments in steps:
+        arguments, size = _sized(kind, arguments, size)
+        made.append(getattr(albumentations, kind)(**arguments))
+    return albumentations.Compose(made, seed=seed)
+
+
+def _sized(kind: str, arguments: dict, size: tuple[int, int] | None) -> tuple[dict, tuple[int, int] | None]:
+    """A transform's arguments for images of (width, height), and the size that it leaves."""
+    if kind == "RandomCrop":
+        width, height = (max(1, round(side * arguments["side"] / MULTIPLE)) * MULTIPLE for side in size)
+        return {"height": height, "width": width, "pad_if_needed": True, "p": 1.0}, (width, height)
+    if kind == "RandomResizedCrop":
+        shape = size[0] / size[1]
+        return {"size": (size[1], size[0]), "ratio": (0.9 * shape, 1.1 * shape)} | arguments, size
+    return arguments, size

@@ -1,0 +1,98 @@
+"""Folds one after another on one device, or side by side on several, a process for each device.
+
+The clouds diary saw GPU memory grow from fold to fold until everything was deleted by hand. Here a
+fold is a function call: what it made goes when it returns, and what it left on the card is said.
+Two T4s train two folds at a time; where there is one model only, both train it
+(:mod:`kaggle_utils.learning.data_parallel`).
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from typing import Any, TypeVar
+
+import torch
+
+__all__ = ["each_fold"]
+
+Job = TypeVar("Job")
+T = TypeVar("T")
+
+
+def each_fold(jobs: Sequence[Job], run: Callable[[Job, tuple[str, ...]], T], devices: Sequence[str] = ("cpu",)) -> list[T]:
+    """``run(job, devices)`` for every job, such as a fold's number; the answers in the order of the jobs.
+
+    devices: one, such as ("cuda:0",): the jobs in turn on it. Several: as many jobs at a time, each in a
+        process of its own on one of them; but a single job gets them all
+    run: builds its own model and returns no part of it; with several devices a function of a module, or a
+        functools.partial of one, since it is pickled
+    An error in one job keeps those from beginning that have not, and is raised when those that have are done.
+    Warns of memory that a job left on its card.
+
+    >>> each_fold([0, 1, 2], lambda fold, devices: f"fold {fold} on {devices[0]}", devices=["cpu"])
+    ['fold 0 on cpu', 'fold 1 on cpu', 'fold 2 on cpu']
+    """
+    devices = tuple(devices)
+    if not devices:
+        raise ValueError("devices is empty, expected at least one, as 'cpu' or 'cuda:0'")
+    if len(devices) == 1 or len(jobs) == 1:
+        return [_run_and_release(job, run, devices) for job in jobs]
+    context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+    free = context.SimpleQueue()
+    for device in devices:
+        free.put(device)
+    with ProcessPoolExecutor(len(devices), context, _take_a_device, (free,)) as pool:
+        begun: list[Future[T]] = []
+        busy: set[Future[T]] = set()
+        for job in jobs:
+            if len(busy) == len(devices):
+                done, busy = wait(busy, return_when=FIRST_COMPLETED)
+                if any(future.exception() for future in done):
+                    break
+            begun.append(pool.submit(_on_own_device, job, run))
+            busy.add(begun[-1])
+        return [future.result() for future in begun]
+
+
+_own: list[str] = []  # in a process of the pool: its device
+
+
+def _take_a_device(free: Any) -> None:
+    """Begin a process of the pool: one device is its own, and it ends when its parent is killed."""
+    _own.append(free.get())
+    if torch.device(_own[0]).type == "cuda":
+        torch.cuda.set_device(_own[0])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _on_own_device(job: Job, run: Callable[[Job, tuple[str, ...]], T]) -> T:
+    return _run_and_release(job, run, (_own[0],))
+
+
+def _run_and_release(job: Job, run: Callable[[Job, tuple[str, ...]], T], devices: tuple[str, ...]) -> T:
+    before = _allocated(devices[0])
+    try:
+        answer = run(job, devices)
+        gc.collect()
+        if (left := _allocated(devices[0]) - before) > 0:
+            warnings.warn(f"job {job} left {left / 2**20:.1f} MiB on {devices[0]}: something holds its tensors", stacklevel=3)
+        return answer
+    finally:
+        if torch.device(devices[0]).type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _allocated(device: str) -> int:
+    """Bytes of living tensors on a card; 0 for a CPU."""
+    return torch.cuda.memory_allocated(device) if torch.device(device).type == "cuda" else 0

@@ -1,0 +1,234 @@
+"""Segmenters and classifiers by architecture and encoder name, built without a download.
+
+Decoders and encoders are segmentation_models_pytorch's, ``tu-`` encoders timm's. Inputs are
+normalised inside the model, by what its encoder was trained with, so training and submission cannot
+differ in it. Grey pictures of one channel are spread over the encoder's three there, and get the
+answer that their three-channel copies would get. Start weights are local files. Used by clouds and
+contrails (masks, with or without a label head) and amazon (labels: architecture ``classifier``).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kaggle_utils.learning.checkpoints import load_weights
+from kaggle_utils.learning.group_norm import with_group_norm
+from kaggle_utils.plain_json import plain
+
+__all__ = ["ModelParameters", "Network", "architectures", "build", "load_model", "side_multiple"]
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of a channel each, of images from 0 to 1
+IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_HALVES: Statistics = ((0.5,) * 3, (0.5,) * 3)
+_DPN: Statistics = ((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3)
+# smp's own encoders that were not trained with ImageNet's. smp itself asks a server for these numbers. Of an encoder
+# with several sets of weights they are those of the first; for advprop take timm's, as tu-tf_efficientnet_b0.ap_in1k
+_OTHERS = {"dpn": _DPN, "inception": _HALVES, "xception": _HALVES, "timm-tf_efficientnet_lite": _HALVES}
+
+
+@dataclass(frozen=True)
+class ModelParameters:
+    """What a model is made of."""
+
+    architecture: str = "unet"  # one of architectures()
+    encoder: str = "tu-tf_efficientnet_lite0"  # a name of smp, or "tu-" and a name of timm
+    classes: int = 4  # masks, or labels of a classifier
+    channels: int = 3  # of the images; 1: grey, on an encoder of three
+    labels: int = 0  # outputs of a label head beside the masks; 0: none
+    dropout: float = 0.2  # before the label head
+    upsampling: str = ""  # nearest or bilinear; empty: the architecture's own
+    norm: str = "batch"  # group: the decoder's norms by groups of channels; group everywhere: the encoder's too
+    start: str = ""  # weights to start from: a local file; empty: random
+    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the smp architecture
+
+    @property
+    def inputs(self) -> int:
+        """Channels of the encoder."""
+        return 3 if self.channels == 1 else self.channels
+
+    def plain(self) -> dict[str, Any]:
+        """In JSON's own types, to lie beside the weights as the fact ``model``."""
+        return plain(asdict(self))
+
+
+class Network(nn.Module):
+    """A model with its normalisation: images (B, C, H, W), uint8 or float from 0 to 1 -> logits.
+
+    net: gives masks (B, classes, H, W), labels (B, classes), or the pair (masks, labels)
+    mean, std: of images from 0 to 1, one number for each channel that the net takes
+    channels: C; where it is 1, each of the net's channels gets the grey picture, normalised as its own (a first
+    kernel summed over its channels would not answer alike: the means of ImageNet's channels differ)
+    Raises ValueError for images of other channels.
+    """
+
+    def __init__(self, net: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], channels: int) -> None:
+        super().__init__()
+        self.net, self.channels = net, channels
+        self.register_buffer("mean", torch.tensor(mean).reshape(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).reshape(-1, 1, 1))
+
+    def forward(self, images: torch.Tensor) -> Any:
+        if images.shape[1] != self.channels:
+            raise ValueError(f"the images have {images.shape[1]} channels, expected {self.channels}")
+        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        return self.net((images - self.mean) / self.std)
+
+
+class _Classifier(nn.Module):
+    """An encoder's last features, averaged over the image, to logits (B, classes)."""
+
+    def __init__(self, encoder: nn.Module, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.encoder = encoder
+        pooled = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout)
+        self.head = nn.Sequential(*pooled, nn.Linear(encoder.out_channels[-1], classes))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.encoder(images)[-1])
+
+
+def architectures() -> list[str]:
+    """Names that :func:`build` knows.
+
+    >>> {"classifier", "unet", "fpn", "linknet", "pspnet", "deeplabv3plus"} <= set(architectures())
+    True
+    """
+    import segmentation_models_pytorch as smp
+
+    return ["classifier", *smp.MODEL_ARCHITECTURES_MAPPING]
+
+
+def build(parameters: ModelParameters, seed: int = 0) -> Network:
+    """A model with random or start weights; ``seed`` covers what is random.
+
+    Raises ValueError for a name that is not known, an option the architecture does not have, and
+    start weights that do not fill the encoder.
+
+    >>> model = build(ModelParameters("fpn", "resnet18", classes=4, labels=2)).eval()
+    >>> [tuple(part.shape) for part in model(torch.zeros(1, 3, 64, 96, dtype=torch.uint8))]
+    [(1, 4, 64, 96), (1, 2)]
+    """
+    p = parameters
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = _classifier(p) if p.architecture == "classifier" else _segmenter(p)
+    model = Network(net, *_statistics(p.encoder, net.encoder, p.inputs), p.channels)
+    if p.start:
+        _start(model, Path(p.start))
+    if p.norm not in ("batch", "group", "group everywhere"):
+        raise ValueError(f"norm is {p.norm!r}, expected batch, group or group everywhere")
+    if p.norm != "batch":
+        with_group_norm(model, keep=() if p.norm == "group everywhere" else ("net.encoder",))
+    return model
+
+
+def side_multiple(parameters: ModelParameters) -> int:
+    """Pixels of which both sides of a picture must be a multiple for this segmenter; raises ValueError as :func:`build` does.
+
+    >>> side_multiple(ModelParameters("fpn", "resnet18")), side_multiple(ModelParameters("unet", "resnet18"))
+    (32, 1)
+    """
+    with torch.random.fork_rng(devices=[]):
+        net = _segmenter(parameters)
+    return net.encoder.output_stride if getattr(net, "requires_divisible_input_shape", True) else 1
+
+
+def load_model(path: Path, device: str = "cpu") -> Network:
+    """The model of a checkpoint whose facts hold its parameters as ``model``; in evaluation mode.
+
+    Raises ValueError for a checkpoint without.
+    """
+    content = load_weights(path)
+    if "model" not in content:
+        raise ValueError(f"{path} holds {sorted(content)}, expected 'model' among them: facts={{'model': parameters.plain()}}")
+    model = build(replace(ModelParameters(**content["model"]), start=""))
+    model.load_state_dict(content["state"])
+    return model.to(device).eval()
+
+
+def _classifier(p: ModelParameters) -> nn.Module:
+    return _Classifier(_encoder(p), p.classes, p.dropout)
+
+
+def _encoder(p: ModelParameters) -> nn.Module:
+    from segmentation_models_pytorch.encoders import get_encoder
+
+    try:
+        return get_encoder(p.encoder, in_channels=p.inputs, depth=5, weights=None)
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(f"encoder is {p.encoder!r}: {str(error)[:200]}") from None
+
+
+def _segmenter(p: ModelParameters) -> nn.Module:
+    import segmentation_models_pytorch as smp
+
+    if p.architecture not in smp.MODEL_ARCHITECTURES_MAPPING:
+        raise ValueError(f"architecture is {p.architecture!r}, expected one of {', '.join(architectures())}")
+    made = smp.MODEL_ARCHITECTURES_MAPPING[p.architecture]
+    arguments = dict(p.options)
+    if p.upsampling and "decoder_interpolation" in inspect.signature(made.__init__).parameters:
+        arguments["decoder_interpolation"] = p.upsampling
+    if p.labels:
+        arguments["aux_params"] = {"classes": p.labels, "dropout": p.dropout}
+    try:
+        net = made(p.encoder, encoder_weights=None, in_channels=p.inputs, classes=p.classes, **arguments)
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(f"{p.architecture} on encoder {p.encoder!r} cannot be made: {str(error)[:200]}") from None
+    if p.upsampling:
+        _upsample(net, p, "decoder_interpolation" in arguments)
+    return net
+
+
+def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None:
+    """Exchange the way the layers between decoder and output grow."""
+    if p.upsampling not in ("nearest", "bilinear"):
+        raise ValueError(f"upsampling is {p.upsampling!r}, expected nearest or bilinear, or empty for the architecture's own")
+    grown = [layer for layer in net.modules() if isinstance(layer, nn.Upsample)]
+    if not grown and not decoder_follows:
+        raise ValueError(f"upsampling is {p.upsampling!r}, but {p.architecture} learns to grow; leave it empty")
+    for layer in grown:
+        layer.mode, layer.align_corners = p.upsampling, (True if p.upsampling == "bilinear" else None)
+
+
+def _statistics(name: str, encoder: nn.Module, channels: int) -> Statistics:
+    """What an encoder's start weights were trained with, the three channels' repeated over more."""
+    timms = getattr(getattr(encoder, "model", None), "pretrained_cfg", None) or {}
+    mean, std = (timms["mean"], timms["std"]) if "mean" in timms else _smps_statistics(name)
+    return tuple((tuple(values) * channels)[:channels] for values in (mean, std))
+
+
+def _smps_statistics(name: str) -> Statistics:
+    """Mean and deviation of an encoder that is smp's own."""
+    return next((found for start, found in _OTHERS.items() if name.startswith(start)), IMAGENET)
+
+
+def _start(model: Network, path: Path) -> None:
+    """Weights of timm, of torchvision or of this kit, whichever names fit, into the model."""
+    own, given = model.state_dict(), load_weights(path)["state"]
+    tries = [{prefix + n: t for n, t in given.items()} for prefix in ("", "net.", "net.encoder.", "net.encoder.model.")]
+    named = max(tries, key=lambda names: len(own.keys() & names.keys()))
+    fitted = {n: _as_wide(t, own[n].shape).to(own[n].dtype) for n, t in named.items() if n in own}
+    fitting = {n: t for n, t in fitted.items() if t.shape == own[n].shape}
+    needed = [n for n in own if re.match(r"net\.encoder\.", n) and not n.endswith("num_batches_tracked")]
+    if missing := [n for n in needed if n not in fitting]:
+        raise ValueError(
+            f"start: {path} fills {len(needed) - len(missing)} of the encoder's {len(needed)} tensors, expected all; "
+            f"missing is {missing[0]}, the file begins with {next(iter(given), None)!r}"
+        )
+    model.load_state_dict(fitting, strict=False)
+
+
+def _as_wide(kernel: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """A first layer's kernel (O, 3, h, w) for another number of channels: repeated, and as much weaker, as timm does it."""
+    if kernel.ndim != 4 or len(shape) != 4 or kernel.shape[1] != 3 or shape[1] == 3 or kernel.shape[0] != shape[0]:
+        return kernel
+    repeated = kernel.repeat(1, -(-shape[1] // 3), 1, 1)[:, : shape[1]]
+    return repeated * (3 / shape[1])

@@ -1,0 +1,211 @@
+"""Probabilities on disk as 8 bit, one file a model and fold, read and merged piece by piece.
+
+Float masks of the clouds competition (5,546 x 4 x 350 x 525) take 16 GB a model, 8-bit ones 4 GB:
+the diary's trick. A file is mapped only while some of its rows are read or written, so an ensemble
+of many models over thousands of images holds one chunk in memory. What the rounding costs in score,
+:func:`eight_bit_cost` says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from kaggle_utils.evidence.merging import merged
+from kaggle_utils.files import replacing
+from kaggle_utils.plain_json import json_text, plain
+
+__all__ = ["Joined", "PredictionStore", "Readable", "as_bytes", "eight_bit_cost", "ensemble", "from_bytes"]
+
+
+def as_bytes(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities 0 to 1 -> uint8 0 to 255, rounded. Raises ValueError for others and for NaN.
+
+    >>> as_bytes(np.array([0.0, 0.5, 1.0])).tolist()
+    [0, 128, 255]
+    """
+    low, high = (probabilities.min(), probabilities.max()) if probabilities.size else (0, 0)
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"probabilities run from {low} to {high}, expected 0 to 1 without NaN")
+    return (probabilities * 255 + 0.5).astype(np.uint8)
+
+
+def from_bytes(values: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`as_bytes` in float32, off by 1/510 at most.
+
+    >>> from_bytes(np.array([0, 51, 255], np.uint8)).round(6).tolist()
+    [0.0, 0.20000000298023224, 1.0]
+    """
+    return values.astype(np.float32) / np.float32(255)
+
+
+def eight_bit_cost(probabilities: np.ndarray, score: Callable[[np.ndarray], float]) -> float:
+    """What a score of probabilities loses when they have been through 8 bits; below 0 where it gains.
+
+    >>> eight_bit_cost(np.array([0.5, 0.9]), lambda p: float((p > 0.5).mean()))  # .5 becomes 128/255, above .5
+    -0.5
+    """
+    return score(probabilities) - score(from_bytes(as_bytes(probabilities)))
+
+
+class Readable(Protocol):
+    """What holds probabilities of numbered rows: a store, or several joined."""
+
+    rows: np.ndarray  # (N,) int64, ascending
+    shape: tuple[int, ...]  # of one row's probabilities
+
+    def read(self, rows: Sequence[int]) -> np.ndarray: ...
+
+
+class PredictionStore:
+    """One model's predictions of one fold: ``path`` (.npy, uint8) and a .json beside it that says what it holds.
+
+    rows: (N,) numbers in the competition's table, ascending; shape: of one row, as (4, 350, 525)
+    facts: what was noted with it; written: (N,) bool
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        """Open one that is there. Raises FileNotFoundError."""
+        self.path = Path(path)
+        note = json.loads(self._note.read_text())
+        self.rows, self.shape, self.facts = np.asarray(note["rows"], np.int64), tuple(note["shape"]), note["facts"]
+        self.written = np.zeros(len(self.rows), bool)
+        for start, stop in note["written"]:
+            self.written[start:stop] = True
+
+    @classmethod
+    def create(
+        cls, path: str | os.PathLike, rows: Sequence[int], shape: Sequence[int],
+        facts: Mapping[str, Any] | None = None, anew: bool = False,
+    ) -> PredictionStore:  # fmt: skip
+        """A new store, or the one begun here with the same rows, shape and facts, to go on with.
+
+        anew: whether another that lies here is replaced rather than refused
+        Raises ValueError when another lies here, or a row number comes twice.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = PredictionStore.create(f"{folder}/unet_fold0.npy", rows=[7, 3], shape=(2,))
+        ...     store.write([7], np.array([[0.2, 1.0]]))
+        ...     store.missing().tolist(), PredictionStore(store.path).read([7]).round(2).tolist()
+        ([3], [[0.20000000298023224, 1.0]])
+        """
+        numbers = np.unique(np.asarray(rows, np.int64))
+        if len(numbers) != len(rows):
+            raise ValueError(f"rows are {len(rows)} numbers, {len(numbers)} of them different, expected each once")
+        head = {"rows": numbers.tolist(), "shape": list(shape), "facts": plain(facts or {})}
+        path = Path(path)
+        if path.with_suffix(".json").is_file():
+            store, wanted = cls(path), {"rows": numbers.tolist(), "shape": tuple(shape), "facts": head["facts"]}
+            held = {"rows": store.rows.tolist(), "shape": store.shape, "facts": store.facts}
+            other = [name for name in wanted if held[name] != wanted[name]]
+            if not other:
+                return store
+            if not anew:
+                own, asked = str(held[other[0]])[:80], str(wanted[other[0]])[:80]
+                raise ValueError(f"{path} holds other {other[0]}: {own}, now {asked}; name another file")
+            path.with_suffix(".json").unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(numbers), *shape))
+        with replacing(path.with_suffix(".json")) as part:
+            part.write_text(json_text({**head, "written": []}))
+        return cls(path)
+
+    def write(self, rows: Sequence[int], probabilities: np.ndarray) -> None:
+        """Keep probabilities (B, *shape) of these rows; what is written survives a kill of the process."""
+        values, places = as_bytes(np.asarray(probabilities)), self._places(rows)
+        if values.shape != (len(places), *self.shape):
+            raise ValueError(f"probabilities have shape {values.shape}, expected {(len(places), *self.shape)}")
+        np.load(self.path, mmap_mode="r+")[places] = values
+        self.written[places] = True
+        note = {"rows": self.rows.tolist(), "shape": self.shape, "facts": self.facts, "written": _ranges(self.written)}
+        with replacing(self._note) as part:
+            part.write_text(json_text(note))
+
+    def missing(self) -> np.ndarray:
+        """Numbers of the rows that are still to be written."""
+        return self.rows[~self.written]
+
+    def read(self, rows: Sequence[int]) -> np.ndarray:
+        """(B, *shape) float32 probabilities. Raises ValueError for a row that is not there or not written."""
+        places = self._places(rows)
+        if not self.written[places].all():
+            raise ValueError(f"row {self.rows[places[~self.written[places]][0]]} of {self.path} is not written yet")
+        return from_bytes(np.load(self.path, mmap_mode="r")[places])
+
+    def _places(self, rows: Sequence[int]) -> np.ndarray:
+        wanted = np.asarray(rows, np.int64)
+        places = np.searchsorted(self.rows, wanted).clip(max=len(self.rows) - 1)
+        if (wrong := self.rows[places] != wanted).any():
+            raise ValueError(f"row {wanted[wrong][0]} is not in {self.path}, which has {len(self.rows)} rows")
+        return places
+
+    @property
+    def _note(self) -> Path:
+        return self.path.with_suffix(".json")
+
+
+def _ranges(written: np.ndarray) -> list[list[int]]:
+    """Where a mask is true, as [start, stop) pairs."""
+    edges = np.flatnonzero(np.diff(written, prepend=False, append=False))
+    return edges.reshape(-1, 2).tolist()
+
+
+class Joined:
+    """The folds of one model as one: stores of different rows and one shape.
+
+    Raises ValueError for shapes that differ and for a row that two stores hold.
+    """
+
+    def __init__(self, parts: Sequence[Readable]) -> None:
+        shapes = {tuple(part.shape) for part in parts}
+        if len(shapes) != 1:
+            raise ValueError(f"the parts have shapes {sorted(shapes)}, expected one and the same")
+        self.parts, self.shape = list(parts), shapes.pop()
+        together = np.concatenate([part.rows for part in parts])
+        order = np.argsort(together, kind="stable")
+        self.rows = together[order]
+        self._owner = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])[order]
+        if (twice := self.rows[1:] == self.rows[:-1]).any():
+            raise ValueError(f"row {self.rows[1:][twice][0]} is in two parts, expected folds that share none")
+
+    def read(self, rows: Sequence[int]) -> np.ndarray:
+        """(B, *shape) float32 probabilities, each row from the part that holds it."""
+        rows = np.asarray(rows, np.int64)
+        places = np.searchsorted(self.rows, rows).clip(max=len(self.rows) - 1)
+        if (wrong := self.rows[places] != rows).any():
+            raise ValueError(f"row {rows[wrong][0]} is in none of the {len(self.parts)} parts")
+        answer, owner = np.empty((len(rows), *self.shape), np.float32), self._owner[places]
+        for number in np.unique(owner):
+            answer[owner == number] = self.parts[number].read(rows[owner == number])
+        return answer
+
+
+def ensemble(
+    models: Sequence[Readable],
+    rows: Iterable[int] | None = None,
+    *,
+    weights: Sequence[float] | None = None,
+    how: str = "mean",
+    temperature: float = 0.5,
+    chunk: int = 16,
+    progress: str | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(row numbers (B,), merged probabilities (B, *shape) float32), ``chunk`` rows at a time.
+
+    models: stores or :class:`Joined` folds, which all hold the rows
+    rows: which, in this order; default: all of the first model
+    weights, how, temperature: as :func:`kaggle_utils.evidence.merging.merged` takes them
+    Memory: about (models + 2) x chunk x the floats of one row, however many rows there are.
+    """
+    from tqdm import tqdm
+
+    numbers = models[0].rows if rows is None else np.fromiter(rows, np.int64)
+    for start in tqdm(range(0, len(numbers), chunk), desc=progress, disable=progress is None):
+        part = numbers[start : start + chunk]
+        yield part, merged([model.read(part) for model in models], weights, how, temperature)

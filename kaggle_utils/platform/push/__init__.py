@@ -1,0 +1,1 @@
+"""Kernels on Kaggle: metadata checked, sent, waited for, brought home, submitted."""

@@ -1,0 +1,117 @@
+"""Calls to Kaggle through the official client, with a time limit and with failures that say what to do.
+
+Each call runs the client in a process of its own (:mod:`kaggle_utils.platform.push.client_process`): it
+can neither print (with VERBOSE set it prints credentials), nor end this process, nor wait for ever.
+About half a second a call, which is nothing beside what is waited for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+from kaggle_utils.errors import KitError
+from kaggle_utils.platform.runtime import CHECKOUT
+
+__all__ = ["KaggleFailure", "ask", "owner_name"]
+
+_PROCESS = "kaggle_utils.platform.push.client_process"
+_START = "import runpy, sys; sys.path[:] = filter(None, sys.path); runpy.run_module({!r}, run_name='__main__')"
+_KEY = re.compile(r"KGAT_\w+|\b[0-9a-fA-F]{32,}\b")  # a token, a key of kaggle.json
+
+
+class KaggleFailure(KitError):
+    """A call that did not succeed.
+
+    kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``full`` (no
+    room for another session), ``unreachable`` (no answer, so it may or may not have arrived),
+    ``sources`` (pushed, but without some of its sources), ``run`` (a kernel ended badly), ``client``
+    (the client itself gave up)
+    status: HTTP status, 0 where there is none
+    """
+
+    def __init__(self, kind: str, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.kind, self.status = kind, status
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same call may well succeed a little later."""
+        return self.uncertain or self.status == 429
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether Kaggle may have done what was asked all the same: no answer, or one of a gateway's."""
+        return self.kind == "unreachable" or self.status >= 500
+
+
+def ask(call: str, limit_s: float = 120.0, **arguments: Any) -> Any:
+    """The answer to one of the calls of :data:`client_process.CALLS`.
+
+    limit_s: seconds after which the client is stopped. Raises KaggleFailure.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _START.format(_PROCESS)],  # without the folder here, where a kaggle.py may lie
+            input=json.dumps({"call": call, "arguments": arguments}),
+            env=_environment(),
+            timeout=limit_s,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise KaggleFailure("unreachable", f"Kaggle did not answer the call {call!r} in {limit_s:g} s") from None
+    return _read(call, done)
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))}
+
+
+def _read(call: str, done: subprocess.CompletedProcess) -> Any:
+    try:
+        outcome = json.loads(done.stdout)
+    except ValueError:
+        text = f"the kaggle client ended with code {done.returncode} during the call {call!r}{_last_words(done.stderr)}"
+        raise KaggleFailure("client", text) from None
+    if "failure" in outcome:
+        raise _worded(**outcome["failure"])
+    return outcome["answer"]
+
+
+def _last_words(text: str) -> str:
+    """The last line of what a process said, with whatever may be a key blackened."""
+    lines = text.strip().splitlines()
+    return f": {_KEY.sub('***', lines[-1])}" if lines else ""
+
+
+def _worded(kind: str, status: int, text: str) -> KaggleFailure:
+    if kind == "missing":
+        return KaggleFailure(kind, f'the kaggle client cannot be loaded ({text}): pip install "kaggle-utils[kaggle]"')
+    if kind == "credentials" or status == 401:
+        advice = "make an API token in your Kaggle settings and put it where the kaggle client looks for it"
+        return KaggleFailure("credentials", f"Kaggle does not know you ({text}): {advice}", status)
+    if kind == "unreachable":
+        return KaggleFailure(kind, f"no answer from Kaggle: {text}")
+    if kind == "refused":
+        return KaggleFailure(kind, f"Kaggle refuses (HTTP {status}): {text}", status)
+    return KaggleFailure(kind, f"the kaggle client gave up: {text}")
+
+
+def owner_name(given: str | None = None) -> str:
+    """Whose kernels: the given name, else ``KAGGLE_USERNAME``, else whom the client's credentials name.
+
+    Raises KaggleFailure when there are none.
+
+    >>> owner_name("me")
+    'me'
+    """
+    found = given or os.environ.get("KAGGLE_USERNAME") or ask("owner")
+    if not found:
+        raise KaggleFailure("credentials", "the credentials carry no user name: give it with --owner")
+    return found

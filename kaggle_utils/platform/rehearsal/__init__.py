@@ -1,0 +1,1 @@
+"""A session of Kaggle's, at home: what runs in it, what it costs, what is wrong."""

@@ -1,0 +1,117 @@
+"""A rehearsal in lines of text: what it measured, what that comes to on Kaggle, what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kaggle_utils.platform.push.quota import Quota
+from kaggle_utils.platform.rehearsal import sandbox
+from kaggle_utils.platform.rehearsal.projection import Limits, Line, gigabytes
+from kaggle_utils.platform.rehearsal.session import Run
+from kaggle_utils.platform.rehearsal.session_faults import Finding
+from kaggle_utils.platform.rehearsal.submission import Contest, SubmissionReport
+from kaggle_utils.platform.rehearsal.training import UNLIKE, TrainingReport
+
+__all__ = [
+    "duration",
+    "memory_line",
+    "output_line",
+    "projected",
+    "run_lines",
+    "submission_lines",
+    "surroundings",
+    "training_lines",
+]
+
+
+def projected(report: SubmissionReport, contest: Contest, limits: Limits, like_kaggle: bool) -> list[Finding]:
+    """Findings about the real hidden test: too slow, too much output.
+
+    like_kaggle: whether this machine has what the kernel asks for; if it has not, slowness is a note
+    """
+    found = []
+    if report.cost is None or report.output is None:
+        return found
+    hours = report.cost.at(contest.HIDDEN_ITEMS) / 3600
+    size = report.output.at(contest.HIDDEN_ITEMS)
+    many = f"{contest.HIDDEN_ITEMS:,} {contest.UNIT}s"
+    if hours > limits.hours:
+        slow = f"too slow: {many} would take {duration(3600 * hours)}, the rerun has {limits.hours:g} h"
+        found.append(Finding(slow + ("" if like_kaggle else UNLIKE), like_kaggle))
+    if size > limits.output:
+        much = f"{many} would write {gigabytes(size)}, Kaggle keeps {gigabytes(limits.output)}"
+        found.append(Finding(f"too much output: {much}"))
+    return found
+
+
+def submission_lines(report: SubmissionReport, contest: Contest, limits: Limits) -> list[str]:
+    """What was measured, a line a fact."""
+    lines = [f"run:         {report.items} {contest.UNIT}s in {duration(report.run.seconds)}"]
+    if report.cost is not None:
+        lines[0] += f": {_each(report.cost, contest.UNIT)}"
+        hours = f"{duration(report.cost.at(contest.HIDDEN_ITEMS))} of {limits.hours:g} h"
+        lines.append(f"projected:   {contest.HIDDEN_ITEMS:,} {contest.UNIT}s in {hours}, at this machine's speed")
+    lines += [memory_line(report.run, limits), output_line(report.run, limits)]
+    if report.submission is not None:
+        rows = max(0, report.submission.count("\n") - 1)
+        lines.append(f"submission:  {rows} rows" + ("" if report.score is None else ", {} {:.4f}".format(*report.score)))
+    return lines
+
+
+def training_lines(report: TrainingReport, unit: str, limits: Limits, left: Quota) -> list[str]:
+    """What was measured, and what the whole training comes to; unit: what an image is called."""
+    trained = sum(size.train for size in report.tried.values())
+    lines = [f"run:         a trial on {trained} {unit}s in {duration(report.run.seconds)}"]
+    if report.hours is not None and report.output is not None:
+        count = len(report.hours.folds)
+        folds = f"{count} fold{'s' * (count != 1)} of {report.images:,} {unit}s an epoch"
+        total, longest = (duration(3600 * hours) for hours in (report.hours.total, report.hours.longest))
+        lines += [f"a {unit}:".ljust(13) + line for line in report.costs]
+        lines.append(f"projected:   {folds} in {total} of {limits.hours:g} h, one alone {longest}, at this machine's speed")
+        lines.append(f"quota:       {left}")
+        output = f"{gigabytes(sum(report.output.values()))} of {gigabytes(limits.output)}"
+        lines.append(f"all output:  {output}: {_parts(report.output)}")
+    return [*lines, memory_line(report.run, limits), output_line(report.run, limits)]
+
+
+def _parts(output: Mapping[str, float]) -> str:
+    parts = sorted(output.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{kind} {gigabytes(size)}" for kind, size in parts)
+
+
+def run_lines(run: Run, limits: Limits) -> list[str]:
+    """What one run of a notebook took."""
+    return [f"run:         {duration(run.seconds)}", memory_line(run, limits), output_line(run, limits)]
+
+
+def _each(cost: Line, unit: str) -> str:
+    return f"{cost.start:.1f} s to start and {1000 * cost.each:.0f} ms a {unit}"
+
+
+def memory_line(run: Run, limits: Limits) -> str:
+    """Peaks against what a session has."""
+    card = f"{gigabytes(run.gpu)} of the card's {gigabytes(limits.card)}" if run.gpu else "no GPU was used"
+    return f"memory:      {gigabytes(run.host)} of {gigabytes(limits.host)}; {card}"
+
+
+def output_line(run: Run, limits: Limits) -> str:
+    """How much was written, and the three largest files."""
+    names = ", ".join(f"{name} ({gigabytes(size)})" for name, size in run.written[:3]) or "nothing"
+    more = f" and {len(run.written) - 3} more" if len(run.written) > 3 else ""
+    return f"output:      {gigabytes(run.output)} of {gigabytes(limits.output)}: {names}{more}"
+
+
+def surroundings(how: str | None) -> str:
+    """How the session was made, or what of it was not."""
+    return f"a fresh root ({how}): no network, inputs read-only" if how else f"note: {sandbox.WITHOUT}"
+
+
+def duration(seconds: float) -> str:
+    """A time as it is said.
+
+    >>> duration(42.4), duration(600), duration(12_600)
+    ('42 s', '10.0 min', '3.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,230 @@
+"""What went wrong in a rehearsed session, one sentence a fault.
+
+A notebook that fails on Kaggle leaves an exception from somewhere deep in a library, or, when the
+hidden test is scored, nothing at all. Here each way to fail that is known is recognised, and said with
+the cell, the line and the code that led to it. :data:`FAULTS` lists them all; ``kernels/README.md``
+shows what is printed for each, and a test keeps it to what really is.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kaggle_utils.platform.rehearsal.projection import Limits, gigabytes
+from kaggle_utils.platform.rehearsal.session import Run
+
+__all__ = ["FAULTS", "Finding", "findings"]
+
+FAULTS = (
+    "a source that is not attached",
+    "a wheel for another Python",
+    "an attempt to reach the internet",
+    "a write into the inputs",
+    "wrong columns",
+    "wrong columns in an answer",
+    "missing rows",
+    "doubled rows",
+    "reordered rows",
+    "NaN",
+    "malformed run lengths",
+    "overlapping runs",
+    "runs out of range",
+    "a box outside the frame",
+    "a score that is not a number",
+    "predict twice",
+    "next without predict",
+    "no predict at the end",
+    "too slow",
+    "out of memory",
+    "too much output",
+    "a GPU without kernels",
+    "only the public test's rows",
+    "answers that depend on the order",
+    "no submission",
+)
+_OF_THE_SYSTEM = {"OSError", "CalledProcessError"}  # what a refused connection or write becomes as a rule
+_OFFLINE = re.compile(r"(?i)connect|network|internet|offline|download|resol|timed out|unreachable|read-only")
+# in the words of touch, mkdir, cp or a shell
+_REFUSED = re.compile(r"(/[^\s'‘’\":]*/input/[^\n'‘’\":]*?)['’\"]?: Read-only file system")
+_UNRESOLVED = re.compile(r"(?:resolve host(?: address)?:? |Failed to connect to )[‘'\"]?([\w.-]+)")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence; ``fatal`` where Kaggle would fail, or score something else than what is meant."""
+
+    text: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return ("FAULT   " if self.fatal else "note    ") + self.text
+
+
+def findings(run: Run, limits: Limits) -> list[Finding]:
+    """All that a run showed to be wrong; for an error that nothing here knows, the error and its line."""
+    known = [*_limits(run, limits), *_reaching(run), *_writing(run), *_time_series(run)]
+    if run.error is not None and not any(finding.fatal for finding in known):
+        known.append(Finding(_error(run.error)))
+    if not run.finished and not any(finding.fatal for finding in known):
+        known.append(Finding(_ended(run)))
+    return known
+
+
+def _limits(run: Run, limits: Limits) -> Iterator[Finding]:
+    if run.stopped == "time":
+        yield Finding(f"too slow: {_now(run)} was not done after {limits.hours:g} h")
+    if run.stopped == "memory" or run.host > limits.host:
+        held = f"held {gigabytes(run.host)} of memory, a session has {gigabytes(limits.host)}"
+        yield Finding(f"out of memory: {_now(run)} {held}")
+    if run.gpu > limits.card:
+        yield Finding(f"out of memory: {gigabytes(run.gpu)} of one card were in use, it has {gigabytes(limits.card)}")
+    if run.stopped == "output" or run.output > limits.output:
+        name, size = run.written[0]
+        most = f"most of it {name} ({gigabytes(size)})"
+        yield Finding(f"too much output: {gigabytes(run.output)}, Kaggle keeps {gigabytes(limits.output)}; {most}")
+
+
+def _now(run: Run) -> str:
+    """The cell that was at work when the run was stopped, or the notebook when it was not."""
+    return f"cell {len(run.noted('cell')) + 1}" if run.stopped else "the notebook"
+
+
+def _reaching(run: Run) -> Iterator[Finding]:
+    attempts = run.noted("internet")
+    for notes in _by_line(attempts):
+        hosts = ", ".join(dict.fromkeys(note["host"] for note in notes))
+        caller = f" in {notes[0]['caller']}" if notes[0]["caller"] else ""
+        yield _attempt(run, notes[0], f"{_where(notes[0])} reaches for {hosts}{caller}, and there is no internet")
+    noted = {attempt["host"] for attempt in attempts}
+    for host in dict.fromkeys(_UNRESOLVED.findall(run.log)):
+        if host not in noted:
+            yield _by_a_program(run, f"reaches for {host}, and there is no internet")
+
+
+def _by_line(notes: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Notes of the same line of the same cell together, in the order in which they came."""
+    groups: dict[tuple, list] = {}
+    for note in notes:
+        groups.setdefault((note.get("cell"), note.get("line")), []).append(note)
+    return list(groups.values())
+
+
+def _attempt(run: Run, note: dict[str, Any], sentence: str) -> Finding:
+    """Fatal where the notebook failed on that line, and for that reason; a note where it has lived through it."""
+    error = run.error or {"kinds": [], "text": ""}
+    here = run.error is not None and (error["cell"], error["line"]) == (note.get("cell"), note.get("line"))
+    failed = here and (not _OF_THE_SYSTEM.isdisjoint(error["kinds"]) or _OFFLINE.search(error["text"]) is not None)
+    return Finding(sentence) if failed else Finding(f"{sentence}; the notebook goes on without", False)
+
+
+def _by_a_program(run: Run, does: str) -> Finding:
+    """What a program's own words tell; fatal where the notebook failed because the program did."""
+    if run.error is not None and "CalledProcessError" in run.error["kinds"]:
+        return Finding(f"{_where(run.error)} starts a program that {does}")
+    return Finding(f"a program that the notebook starts {does}; the notebook goes on without", fatal=False)
+
+
+def _writing(run: Run) -> Iterator[Finding]:
+    attempts = run.noted("input")
+    for notes in _by_line(attempts):
+        paths = list(dict.fromkeys(note["path"] for note in notes))
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        yield _attempt(run, notes[0], f"{_where(notes[0])} writes {paths[0]}{more}, and inputs are read-only")
+    error = run.error
+    if error and error["number"] == errno.EROFS and not attempts:
+        yield Finding(f"{_where(error)} writes {error['file'] or 'somewhere'}, and that is read-only")
+    noted = {attempt["path"] for attempt in attempts}
+    for path in dict.fromkeys(_REFUSED.findall(run.log)):
+        if path not in noted:
+            yield _by_a_program(run, f"writes {path}, and inputs are read-only")
+
+
+def _time_series(run: Run) -> Iterator[Finding]:
+    state, answered, frames = next((n["api"] for n in run.notes if "api" in n), ("", 0, 0))
+    for place in run.noted("unanswered")[:1]:
+        what = f"{_where(place)} asks for the next frame without a predict for the last, and gets None"
+        failed = "NoneType" in run.error["text"] if run.error else state == "asked"
+        yield Finding(what) if failed else Finding(f"{what}; the notebook goes on", fatal=False)
+    alone = run.error is None or "WrongColumns" in run.error["kinds"]  # else the error is another matter
+    for notes in _by_line(run.noted("answer")):
+        yield Finding(f"{_where(notes[0])} answers with {notes[0]['fault']}", fatal=alone)
+    if run.error is None and state == "asked" and not run.noted("unanswered"):
+        yield Finding(f"no predict at the end: frame {answered + 1} of {frames} is not answered, so nothing is submitted")
+    if run.error is None and state == "answered":
+        how = "the loop must go on until iter_test ends by itself"
+        yield Finding(f"after {answered} of {frames} frames no next one is asked for, so nothing is submitted: {how}")
+
+
+def _error(error: dict[str, Any]) -> str:
+    """One sentence about the exception that ended the run."""
+    for matches, sentence in _KNOWN:
+        if matches(error):
+            return sentence(error)
+    return f"{_where(error)} raises {error['kinds'][0]}: {_first_line(error['text'])}"
+
+
+def _where(place: dict[str, Any]) -> str:
+    """``cell 3, line 2 (`code`)``, as far as it is known."""
+    if not place.get("cell"):
+        return "the notebook"
+    code = place.get("code", "")
+    shown = code if len(code) <= 70 else code[:67] + "..."
+    return f"cell {place['cell']}, line {place['line']}" + (f" (`{shown}`)" if shown else "")
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[0]
+
+
+def _is(*names: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda error: not set(names).isdisjoint(error["kinds"])
+
+
+def _says(pattern: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda error: re.search(pattern, error["text"]) is not None
+
+
+def _missing_input(error: dict[str, Any]) -> bool:
+    return "FileNotFoundError" in error["kinds"] and "/input/" in f"{error['file'] or error['text']}"
+
+
+# what an error looks like, what is said about it; the first that matches counts
+_KNOWN: tuple[tuple[Callable, Callable[[dict[str, Any]], str]], ...] = (
+    (_is("NotAttached", "WrongPython", "GpuUnusable"), lambda e: f"{_where(e)}: {_first_line(e['text'])}"),
+    (
+        _missing_input,
+        lambda e: f"{_where(e)} reads {e['file'] or _first_line(e['text'])}, which is in nothing that is attached",
+    ),
+    (
+        _says("no kernel image is available|cudaErrorNoKernelImageForDevice"),
+        lambda e: f"{_where(e)}: this torch has no kernels for the GPU; runtime.check_gpu() says more",
+    ),
+    (
+        lambda e: _is("MemoryError", "OutOfMemoryError")(e) or _says("CUDA out of memory")(e),
+        lambda e: f"out of memory: {_where(e)} raises {e['kinds'][0]}: {_first_line(e['text'])}",
+    ),
+    (
+        _says("You must get the next test sample"),
+        lambda e: f"{_where(e)} calls predict when no frame waits for it: twice for one frame, or before the first",
+    ),
+    (
+        _says("You have already made predictions for the full test set"),
+        lambda e: f"{_where(e)} calls predict after the last frame",
+    ),
+    (
+        _says("You can only (iterate over|call `make_env)"),
+        lambda e: f"{_where(e)} asks the API a second time: {_first_line(e['text'])}",
+    ),
+)
+
+
+def _ended(run: Run) -> str:
+    if run.code in (-signal.SIGKILL, 128 + signal.SIGKILL):  # by itself, or as bubblewrap tells it
+        return f"out of memory: the system killed the notebook in cell {len(run.noted('cell')) + 1}"
+    last = (run.log.strip().splitlines() or ["it printed nothing"])[-1]
+    return f"cell {len(run.noted('cell')) + 1} ended the session with status {run.code}: {last}"

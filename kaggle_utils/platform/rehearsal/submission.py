@@ -1,0 +1,250 @@
+"""A submission, run at home as Kaggle will run it when it is scored on the hidden test.
+
+No network, inputs read-only at their Kaggle paths, an empty working folder, ``KAGGLE_IS_COMPETITION_RERUN``
+set, the hidden test swapped in. Three runs: the whole test, then its first item alone (a notebook that
+only works with the public rows fails here), then its items in another order (an answer must not depend
+on what came before in another clip). Their times give the cost of the real hidden test. The submission
+is checked to its last row, and scored where the truth is known.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from kaggle_utils.platform.rehearsal.attachments import competition_mounts
+from kaggle_utils.platform.rehearsal.projection import Limits, Line, line_through
+from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
+from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
+
+__all__ = ["Contest", "HiddenTest", "Rehearsal", "SubmissionReport", "rehearse_submission"]
+
+_ORDER_ITEMS = 24  # of the run in another order
+_SHOWN = 40  # characters of an answer
+_ONE_ITEM = "one {} only: what starts and what each costs cannot be told apart, so nothing is projected"
+SUBMISSION = "submission.csv"
+
+
+class HiddenTest(Protocol):
+    """A hidden test that can be cut and turned; see competitions/reef_rehearsal.py."""
+
+    def __len__(self) -> int: ...
+    def some(self, n: int) -> HiddenTest: ...
+    def take(self, rows: Sequence[int]) -> HiddenTest: ...
+    def other_order(self, at_most: int) -> list[int]: ...
+    def write(self, folder: Path) -> None: ...
+    def faults(self, table: Any) -> list[str]: ...
+    def answers(self, table: Any) -> list[str]: ...
+    def same(self, one: str, other: str) -> bool: ...
+    def score(self, table: Any) -> tuple[str, float] | None: ...
+
+
+class Contest(Protocol):
+    """What a module ``competitions/<name>_rehearsal.py`` says of its competition."""
+
+    SLUG: str
+    UNIT: str  # what the hidden test is made of: frame, image, record
+    HIDDEN_ITEMS: int  # how many the real one has
+    SERVED: bool  # through a time-series API; else files in the competition's folder are swapped
+
+    def hidden_test(self, folder: Path, frames: Sequence[Path]) -> HiddenTest: ...
+    def held_out(self, folder: Path, training: Sequence[Path], at_most: int) -> HiddenTest: ...
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """One notebook, of any stage, and what it is run with.
+
+    notebook: an .ipynb file's content; a submission has its parameters injected, a training gets those of its trial
+    folder: the competition's files; mounts: of everything else that is attached; how: of :mod:`sandbox`
+    limits: of the rerun for a submission, else of a session; say: told what is being done, a line at a time
+    """
+
+    notebook: Mapping[str, Any]
+    contest: Contest
+    folder: Path
+    mounts: Mapping[str, Path]
+    how: str | None
+    limits: Limits = field(default_factory=Limits.rerun)
+    say: Callable[[str], None] = lambda line: None
+
+
+@dataclass(frozen=True)
+class SubmissionReport:
+    """What a rehearsal came to; ``cost`` in seconds and ``output`` in bytes by item.
+
+    Both are None where a run failed and where the test has one item.
+    """
+
+    items: int
+    run: Run
+    cost: Line | None
+    output: Line | None
+    score: tuple[str, float] | None
+    findings: tuple[Finding, ...]
+    submission: str | None
+
+
+def rehearse_submission(rehearsal: Rehearsal, hidden: HiddenTest) -> SubmissionReport:
+    """Runs the submission notebook on the hidden test, on its first item, and in another order."""
+    with tempfile.TemporaryDirectory(prefix="kaggle-rehearsal-") as name:
+        stage = _Stage(rehearsal, Path(name))
+        rehearsal.say(f"the hidden test, {len(hidden)} {rehearsal.contest.UNIT}s")
+        whole = stage.play(hidden, "whole")
+        if whole.faults:
+            return _report(hidden, whole, None, [*whole.remarks, *whole.faults, *stage.public_rows_only(whole)])
+        rehearsal.say(f"one {rehearsal.contest.UNIT}")
+        one = stage.play(hidden.take([0]), "one")
+        wrong = [*_monotonous(whole), *_alone(one, whole, rehearsal.contest.UNIT)]
+        order = hidden.other_order(_ORDER_ITEMS)
+        if order:
+            rehearsal.say(f"another order, {len(order)} {rehearsal.contest.UNIT}s")
+            wrong += _reordered(stage.play(hidden.take(order), "order"), order, whole, rehearsal.contest.UNIT)
+        else:
+            wrong.append(Finding("one clip only: no other order could be tried", fatal=False))
+        if len(hidden) == 1:
+            wrong.append(Finding(_ONE_ITEM.format(rehearsal.contest.UNIT), fatal=False))
+        cost = None if one.faults or len(hidden) == 1 else _costs(one.run, whole.run, len(hidden))
+        return _report(hidden, whole, cost, [*whole.remarks, *wrong])
+
+
+@dataclass(frozen=True)
+class _Played:
+    """One run of the notebook on one test: what is wrong, what is merely worth saying, the table it wrote."""
+
+    run: Run
+    test: HiddenTest
+    faults: tuple[Finding, ...]
+    remarks: tuple[Finding, ...]
+    table: Any = None
+    text: str | None = None
+
+    @property
+    def answers(self) -> list[str]:
+        return self.test.answers(self.table)
+
+
+class _Stage:
+    """Where tests are laid out and the notebook is run on them."""
+
+    def __init__(self, rehearsal: Rehearsal, folder: Path) -> None:
+        self.rehearsal, self.folder = rehearsal, folder
+
+    def play(self, test: HiddenTest, name: str) -> _Played:
+        """The notebook on a test, as the rerun would."""
+        place = self.folder / name
+        place.mkdir()
+        test.write(place)
+        run = self._run(place, rerun=True)
+        found = findings(run, self.rehearsal.limits)
+        fatal, remarks = ([f for f in found if f.fatal is wanted] for wanted in (True, False))
+        path = self.session({}).working / SUBMISSION
+        if fatal:
+            return _Played(run, test, tuple(fatal), tuple(remarks))
+        if not path.is_file():
+            there = ", ".join(name for name, _ in run.written[:3]) or "nothing"
+            return _Played(run, test, (Finding(f"no {SUBMISSION}: the notebook wrote {there}"),), tuple(remarks))
+        table, wrong = _table(path)
+        wrong = wrong or test.faults(table)
+        faults = tuple(Finding(f"{SUBMISSION}: {fault}") for fault in wrong)
+        return _Played(run, test, faults, tuple(remarks), table, path.read_text(encoding="utf-8", errors="replace"))
+
+    def public_rows_only(self, whole: _Played) -> list[Finding]:
+        """After a failure: does the notebook run, or write the very same, with the test that everybody sees?"""
+        self.rehearsal.say("the public test, for comparison")
+        run = self._run(None, rerun=False)
+        path = self.session({}).working / SUBMISSION
+        if any(finding.fatal for finding in findings(run, self.rehearsal.limits)) or not path.is_file():
+            return []
+        what = "it works with the public test's rows only"
+        if whole.run.error is not None:
+            return [Finding(f"{what}: with those it runs, with the hidden test it fails")]
+        same = path.read_text(encoding="utf-8", errors="replace") == whole.text
+        return [Finding(f"{what}: it submits those whatever the hidden test has")] if same else []
+
+    def session(self, mounts: Mapping[str, Path]) -> Session:
+        return Session(self.folder / "kaggle", mounts, self.rehearsal.how)
+
+    def _run(self, test: Path | None, rerun: bool) -> Run:
+        contest, mounts = self.rehearsal.contest, dict(self.rehearsal.mounts)
+        swapped = None if contest.SERVED else test
+        mounts |= competition_mounts(contest.SLUG, self.rehearsal.folder, swapped)
+        mounts |= {"temp/hidden": test} if contest.SERVED and test else {}
+        hidden = "temp/hidden" if contest.SERVED and test else None
+        return run_notebook(self.session(mounts), self.rehearsal.notebook, rerun, hidden, self.rehearsal.limits)
+
+
+def _table(path: Path) -> tuple[Any, list[str]]:
+    """The submission with every cell as its text, or why it is no table."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False), []
+    except (ValueError, pd.errors.ParserError) as error:
+        return None, [f"it is no table: {error}".strip()]
+
+
+def _monotonous(whole: _Played) -> list[Finding]:
+    """A model that was not loaded answers the same everywhere; so does one that finds nothing."""
+    same = len(whole.test) > 1 and len(set(whole.answers)) == 1
+    what = f"all {len(whole.test)} answers are the same: {_short(whole.answers[0])}"
+    return [Finding(what, fatal=False)] if same else []
+
+
+def _alone(one: _Played, whole: _Played, unit: str) -> list[Finding]:
+    """With one item the notebook must run, and answer it as it did among the others."""
+    if one.faults:
+        return _only_with(f"the test's own number of rows only; with one {unit}", one, whole)
+    return _compared(one, [0], whole, unit, "alone")
+
+
+def _reordered(played: _Played, order: Sequence[int], whole: _Played, unit: str) -> list[Finding]:
+    if played.faults:
+        return _only_with("the test's own order only; in another", played, whole)
+    return _compared(played, order, whole, unit, "in another order of the test")
+
+
+def _only_with(what: str, played: _Played, whole: _Played) -> list[Finding]:
+    """The faults that the whole test has not, with what else was seen for the first time: it may be their cause."""
+    new = [remark for remark in played.remarks if remark not in whole.remarks]
+    return [*new, *(Finding(f"it works with {what}: {fault.text}") for fault in played.faults)]
+
+
+def _compared(played: _Played, rows: Sequence[int], whole: _Played, unit: str, how: str) -> list[Finding]:
+    pairs = list(zip(rows, played.answers, strict=True))
+    differ = [(row, answer) for row, answer in pairs if not played.test.same(answer, whole.answers[row])]
+    if not differ:
+        return []
+    row, answer = differ[0]
+    what = f"answers depend on the order: {len(differ)} of {len(pairs)} differ {how}"
+    was, now = _from_the_difference(whole.answers[row], answer)
+    return [Finding(f"{what}; {unit} {row} was {was}, now {now}")]
+
+
+def _from_the_difference(one: str, other: str) -> tuple[str, str]:
+    """Two texts, quoted; long ones from the first word on in which they differ."""
+    if max(len(one), len(other)) <= _SHOWN:
+        return repr(one), repr(other)
+    words = one.split(), other.split()
+    same = next((i for i, (a, b) in enumerate(zip(*words, strict=False)) if a != b), min(map(len, words)))
+    return _short("... " + " ".join(words[0][same:])), _short("... " + " ".join(words[1][same:]))
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
+
+
+def _costs(one: Run, whole: Run, items: int) -> tuple[Line, Line]:
+    seconds = line_through((1, one.seconds), (items, whole.seconds))
+    return seconds, line_through((1, one.output), (items, whole.output))
+
+
+def _report(
+    hidden: HiddenTest, whole: _Played, costs: tuple[Line, Line] | None, found: Sequence[Finding]
+) -> SubmissionReport:
+    cost, output = costs or (None, None)
+    score = None if whole.faults else hidden.score(whole.table)
+    return SubmissionReport(len(hidden), whole.run, cost, output, score, tuple(found), whole.text)

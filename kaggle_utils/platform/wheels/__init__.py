@@ -1,0 +1,1 @@
+"""The dataset of wheels for offline notebooks, and its installation on Kaggle."""

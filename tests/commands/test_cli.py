@@ -1,0 +1,144 @@
+"""The command line: what it prints, and one sentence for a mistake."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kaggle_utils.cli import main
+from kaggle_utils.commands import run as run_command
+from kaggle_utils.evidence import diary
+from kaggle_utils.platform import notebooks
+
+HEADER = "video_id,sequence,video_frame,sequence_frame,image_id,annotations\n"
+TRUTH = HEADER + "0,1,0,0,0-0,\"[{'x': 10, 'y': 10, 'width': 40, 'height': 40}]\"\n0,1,1,1,0-1,[]\n"
+
+
+@pytest.fixture
+def tables(tmp_path):
+    (tmp_path / "train.csv").write_text(TRUTH)
+    (tmp_path / "preds.csv").write_text("image_id,annotations\n0-0,0.9 10 10 40 40\n0-1,0.5 0 0 20 20\n")
+    return tmp_path
+
+
+def score(folder, *more: str) -> list[str]:
+    return ["score", "reef", "--truth", str(folder / "train.csv"), "--predictions", str(folder / "preds.csv"), *more]
+
+
+def test_score_prints_the_score_and_the_best_cut(tables, capsys):
+    assert main(score(tables)) == 0  # 5 / (4 + 2) and 5 / (4 + 1)
+    assert capsys.readouterr().out == "F2 0.8333 (2 frames, 1 true boxes, 2 predicted); 1.0000 with the cut 0.9\n"
+
+
+def test_score_as_json_holds_every_breakdown(tables, capsys):
+    main(score(tables, "--json"))
+    card = json.loads(capsys.readouterr().out)
+    assert card["f2"] == pytest.approx(5 / 6) and len(card["by_iou"]) == 11 and card["by_group"] == {"0": card["f2"]}
+
+
+def test_a_table_that_does_not_fit_is_one_sentence_and_exit_code_1(tables, capsys):
+    (tables / "preds.csv").write_text("image_id,annotations\n0-0,\n")
+    assert main(score(tables)) == 1
+    captured = capsys.readouterr()
+    assert "1 image_id missing: '0-1'" in captured.err and captured.out == ""
+
+
+def test_an_annotation_that_cannot_be_read_is_named_with_its_file_and_frame(tables, capsys):
+    (tables / "train.csv").write_text(TRUTH.replace("0-1,[]", "0-1,[{'x': 10}]").replace("0-0", "0-7"))
+    assert main(score(tables)) == 1
+    said = "train.csv: image_id 0-1: the annotations are \"[{'x': 10}]\", expected a list of {'x': .., 'y': .., 'width': .."
+    assert said in capsys.readouterr().err
+
+
+def test_what_has_a_metric_can_be_scored_and_what_has_notebooks_can_be_run(capsys):
+    for command in ("score", "run"):
+        with pytest.raises(SystemExit):
+            main([command, "pond"])
+        assert "invalid choice: 'pond' (choose from" in (said := capsys.readouterr().err)
+        assert "clouds" in said and "reef" in said and "reef_runs" not in said
+
+
+def test_a_kit_without_notebooks_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(notebooks, "_NOTEBOOKS", tmp_path)
+    assert main(["run", "reef"]) == 1
+    assert "no notebooks at" in capsys.readouterr().err
+
+
+@pytest.fixture
+def earlier_runs(tmp_path, monkeypatch):
+    """Stages 3 and 4 have run before and left their figures; notebooks do nothing now."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", "runs")
+    monkeypatch.setenv("KAGGLE_UTILS_INPUT", "reef")
+    monkeypatch.setenv("KAGGLE_UTILS_HIDDEN", "hidden")
+    for folder in ("reef", "hidden", "runs/reef/3_decide", "runs/reef/4_submit"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "reef" / "train.csv").write_text(TRUTH)
+    (tmp_path / "hidden" / "truth.csv").write_text(TRUTH)
+    decision = {"f2": 0.5, "low": 0.4, "high": 0.6, "fitted": 0.55, "candidate": 0.52, "name": "baseline"}
+    (tmp_path / "runs/reef/3_decide/decision.json").write_text(json.dumps(decision))
+    (tmp_path / "runs/reef/4_submit/submission.csv").write_text("index,annotations\n0,0.9 10 10 40 40\n1,0.5 0 0 20 20\n")
+    monkeypatch.setattr(notebooks, "execute", lambda path, folder, values: folder / f"{path.stem}.html")
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        ("2_train", []),
+        ("3_decide", [
+            "out-of-fold F2: 0.5000 [0.4000, 0.6000] chosen and cut without each fold; 0.5200 of the chosen (baseline), "
+            "0.5500 on the frames its cut was fitted on"
+        ]),
+        ("4_submit", ["hidden-test F2: 0.8333", f"submission:     {Path('runs/reef/4_submit/submission.csv')}"]),
+    ],
+)
+def test_a_run_tells_the_figures_of_the_stages_that_ran_and_paths_from_here(stage, told, earlier_runs, capsys):
+    assert main(["run", "reef", "--stage", stage, "--input", "reef"]) == 0
+    page = f"notebooks:     {Path('runs/reef') / stage / stage}.html"
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()[3:]] == [*told, page]
+
+
+def test_a_path_elsewhere_is_told_in_full(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run_command._from_here(tmp_path / "runs") == tmp_path / "runs"
+    assert run_command._from_here(Path("runs/a")) == run_command._from_here(tmp_path / "here" / "runs" / "a") == Path("runs/a")
+
+
+def test_diary_prints_only_the_columns_that_vary(tmp_path, capsys):
+    for imgsz in (640, 1280):
+        line = diary.entry("reef", "2_train", {"imgsz": imgsz, "lr": 1}, {"imgsz": 0, "lr": 0}, score=0.5)
+        diary.append(tmp_path / "d.jsonl", line)
+    run = diary.read(tmp_path / "d.jsonl").entries[1]["run"]
+    assert main(["diary", str(tmp_path / "d.jsonl"), "--score", run, "0.61", "-", "--plot", str(tmp_path / "p.png")]) == 0
+    header = next(row for row in capsys.readouterr().out.splitlines() if row.startswith("| run"))
+    assert "imgsz" in header and "lr" not in header and "public" in header and (tmp_path / "p.png").stat().st_size > 1000
+
+
+def test_a_diary_that_is_not_there_is_named(tmp_path, capsys):
+    assert main(["diary", str(tmp_path / "none.jsonl")]) == 1
+    assert "none.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--set", "imgsize=640"], "'imgsize'"),
+        (["--stage", "5"], "'5'"),
+        (["--input", "no/such/folder"], "no/such/folder"),
+        (["--set", "imgsz"], "'imgsz'"),
+    ],
+)
+def test_a_mistyped_run_is_refused_before_anything_runs(arguments, said, tmp_path, capsys):
+    assert main(["run", "reef", "--output", str(tmp_path), *arguments]) == 1
+    assert said in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_failing_notebook_is_left_beside_its_results(tmp_path):
+    cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "x = 1", "outputs": [], "execution_count": None}
+    bad = cell | {"metadata": {}, "source": "raise ValueError(f'x is {x}')"}
+    path = tmp_path / "1_bad.ipynb"
+    path.write_text(json.dumps({"cells": [cell, bad], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    with pytest.raises(notebooks.NotebookFailed, match="code cell 3: ValueError: x is 7"):
+        notebooks.execute(path, tmp_path / "out", {"x": 7})
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"1_bad-failed.html", "1_bad-failed.ipynb"}

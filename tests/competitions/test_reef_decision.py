@@ -1,0 +1,126 @@
+"""A decision frame by frame is the decision on the whole table; what is written is what is read."""
+
+import numpy as np
+import pytest
+
+from kaggle_utils.boxes.f2 import f2, f2_counts
+from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.competitions.reef_comparison import boxes_of_choices, chosen_without, compare, cut_by_the_others
+from kaggle_utils.competitions.reef_decision import Decision, Stream, apply, read_decision, scored, write_decision
+from kaggle_utils.evidence.candidates import choose
+
+CLIPS = np.array([0] * 12 + [1] * 9 + [2] * 15)
+
+
+def moving_boxes(seed: int, n_frames: int = len(CLIPS)) -> Boxes:
+    """Three objects that drift through every frame, seen two times in three, and some noise."""
+    rng = np.random.default_rng(seed)
+    frame, k = np.divmod(np.arange(3 * n_frames), 3)
+    left_top = np.column_stack([100 + 300 * k + 6 * frame, 200 + 100 * k + 3 * frame]) + rng.normal(0, 2, (len(k), 2))
+    seen = rng.random(len(k)) < 0.67
+    objects = Boxes(frame[seen], np.hstack([left_top, left_top + 50])[seen], rng.uniform(0.05, 0.9, seen.sum()))
+    corner = rng.uniform(0, 600, (n_frames, 2))
+    noise = Boxes(np.arange(n_frames), np.hstack([corner, corner + rng.uniform(10, 60, (n_frames, 2))]), rng.uniform(0.01, 0.3, n_frames))
+    return Boxes.concat([objects, noise])
+
+
+DECISIONS = {
+    "fusion alone": Decision(("a", "b"), {"method": "wbf", "iou": 0.5}, cut=0.2),
+    "attention": Decision(("a",), attention={"behind": 2, "gain": 0.5}, cut=0.2),
+    "tracking": Decision(("a",), tracking={"min_score": 0.1, "lift": 0.5, "decay": 0.7, "longest": 1}, cut=0.2),
+    "everything": Decision(("b", "a"), {"method": "nmw", "iou": 0.4}, {"behind": 3, "gain": 0.3}, {"longest": 2}, 0.25),
+}
+
+
+def streamed(decision: Decision, tables: dict[str, Boxes]) -> Boxes:
+    stream, answers = Stream(decision), []
+    for frame, clip in enumerate(CLIPS):
+        if frame and clip != CLIPS[frame - 1]:
+            stream.reset()
+        answers.append(stream.update([tables[name][tables[name].frame == frame] for name in decision.sets]))
+    return Boxes.concat(answers)
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_frame_by_frame_gives_the_boxes_of_the_whole_table(name, seed):
+    decision, tables = DECISIONS[name], {"a": moving_boxes(seed), "b": moving_boxes(seed + 100)}
+    whole, stream = (b[np.lexsort((*b.xyxy.T, b.score, b.frame))] for b in (apply(decision, tables, CLIPS), streamed(decision, tables)))
+    assert len(whole) == len(stream) > 20 and np.array_equal(whole.frame, stream.frame)
+    assert np.allclose(whole.xyxy, stream.xyxy) and np.allclose(whole.score, stream.score)
+
+
+def test_the_cut_is_applied_last_and_boxes_stay_inside_the_frame():
+    tables = {"a": Boxes([0, 0], [[-20, -20, 40, 40], [900, 500, 1400, 800]], [0.9, 0.1])}
+    decision = Decision(("a",), cut=0.5)
+    assert len(scored(decision, tables, CLIPS)) == 2
+    answer = apply(decision, tables, CLIPS)
+    assert answer.xyxy.tolist() == [[0, 0, 40, 40]]
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_a_decision_is_read_as_it_was_written(name, tmp_path):
+    write_decision(tmp_path / "decision.json", DECISIONS[name], f2=0.5)
+    assert read_decision(tmp_path / "decision.json") == (DECISIONS[name], {"f2": 0.5})
+
+
+def test_the_models_it_was_measured_with_are_kept_beside_a_decision(tmp_path):
+    write_decision(tmp_path / "decision.json", DECISIONS["attention"], models={0: "ab", 3: "cd"}, f2=0.5)
+    assert read_decision(tmp_path / "decision.json")[1] == {"f2": 0.5, "models": {"0": "ab", "3": "cd"}}
+
+
+@pytest.mark.parametrize(("made_from", "used"), [(True, False), (False, True)])
+def test_a_decision_is_not_read_for_other_data(made_from, used, tmp_path):
+    write_decision(tmp_path / "decision.json", DECISIONS["attention"], sample=made_from)
+    assert read_decision(tmp_path / "decision.json", sample=made_from) == read_decision(tmp_path / "decision.json")
+    with pytest.raises(ValueError, match="decision.json was made from .*sample"):
+        read_decision(tmp_path / "decision.json", sample=used)
+
+
+def test_a_file_that_is_no_decision_is_refused(tmp_path):
+    (tmp_path / "x.json").write_text('{"something": 1}')
+    with pytest.raises(ValueError, match="something"):
+        read_decision(tmp_path / "x.json")
+
+
+def test_a_missing_prediction_set_is_named():
+    with pytest.raises(KeyError, match="hflip@640"):
+        scored(Decision(("hflip@640",)), {"identity@640": Boxes.empty()}, CLIPS)
+
+
+def test_choosing_anew_gives_each_fold_what_is_best_on_the_others():
+    """Frames 0 and 1 are fold 0, 2 and 3 fold 1; "left" finds fold 0's boxes alone, "right" fold 1's."""
+    truth, folds = Boxes([0, 1, 2, 3], [[0, 0, 9, 9]] * 4), np.array([0, 0, 1, 1])
+    wrong = Boxes([0, 1, 2, 3], [[50, 50, 59, 59]] * 4)
+    mixed = {
+        "left": Boxes.concat([truth[:2], wrong[2:]]),
+        "right": Boxes.concat([wrong[:2], truth[2:]]),
+    }
+    choices = chosen_without(truth, mixed, folds, np.arange(4), baseline="left")
+    assert choices == {0: "right", 1: "left"}  # each is the better one where it is not judged
+    assert f2(f2_counts(truth, boxes_of_choices(truth, mixed, choices, folds))) == 0.0
+
+
+def test_a_fold_has_no_say_in_what_is_chosen_without_it():
+    """Whatever is true in a fold, its own choice stays; somewhere another fold's choice changes."""
+    candidates = {"one": moving_boxes(7), "other": moving_boxes(8), "third": moving_boxes(9)}
+    folds, truth = CLIPS % 3, candidates["one"][candidates["one"].score > 0.3]
+    truth = truth.replace(score=np.ones(len(truth)))
+    before = chosen_without(truth, candidates, folds, CLIPS, "one")
+    for fold in range(3):
+        emptied = truth[folds[truth.frame] != fold]
+        shifted = Boxes.concat([emptied, candidates["other"][folds[candidates["other"].frame] == fold].replace()])
+        for changed in (emptied, shifted.replace(score=np.ones(len(shifted)))):
+            assert chosen_without(changed, candidates, folds, CLIPS, "one")[fold] == before[fold]
+
+
+def test_the_comparison_shows_the_honest_figure_beside_the_fitted_one():
+    truth = moving_boxes(7)
+    truth = truth[truth.score > 0.3].replace(score=np.ones((truth.score > 0.3).sum()))
+    good, worse = moving_boxes(7), moving_boxes(8)
+    table = compare(truth, {"worse": worse, "good": good}, CLIPS % 3, CLIPS, baseline="worse").set_index("name")
+    survivors = cut_by_the_others(truth, good, CLIPS % 3)
+    assert table.loc["good", "f2"] == pytest.approx(f2(f2_counts(truth, survivors)))
+    assert table.loc["good", "fitted"] >= table.loc["good", "f2"] > table.loc["worse", "f2"]
+    assert table.loc["good", "gain"] > 0 == table.loc["worse", "gain"]
+    assert choose(table.reset_index(), ["good", "worse"], "worse", "f2") == "good"

@@ -1,0 +1,130 @@
+"""The bootstrap against a loop over resamples, its coverage, and pairing."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kaggle_utils.boxes.f2 import f2, f2_counts
+from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.evidence.intervals import Interval, bootstrap_interval, f2_table, paired_difference
+
+
+def share(counts):
+    with np.errstate(invalid="ignore"):
+        return counts[:, 0] / counts[:, 1]
+
+
+def sequences(rng, n=12, quality=0.5):
+    """Hits and trials of n sequences that differ in how hard they are."""
+    trials = rng.integers(20, 200, n)
+    return np.column_stack([rng.binomial(trials, np.clip(quality + rng.normal(0, 0.2, n), 0, 1)), trials])
+
+
+def test_resamples_are_those_of_a_loop_that_draws_groups():
+    counts = sequences(np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    scores = []
+    for _ in range(4000):
+        rows = rng.integers(0, len(counts), len(counts))
+        hits, trials = counts[rows].sum(0)
+        scores.append(hits / trials)
+    interval = bootstrap_interval(counts, share, n=4000)
+    assert interval.value == counts[:, 0].sum() / counts[:, 1].sum()
+    assert (interval.low, interval.high) == pytest.approx(np.quantile(scores, [0.025, 0.975]), abs=0.01)
+
+
+def test_with_two_groups_the_resamples_can_be_counted():
+    # Draws of two groups: twice the first (1/4), one of each (1/2), twice the second (1/4): 0, .5, 1.
+    interval = bootstrap_interval(np.array([[0, 10], [10, 10]]), share, level=0.4)
+    assert (interval.value, interval.low, interval.high) == (0.5, 0.5, 0.5)
+    interval = bootstrap_interval(np.array([[0, 10], [10, 10]]), share, level=0.6)
+    assert (interval.value, interval.low, interval.high) == (0.5, 0.0, 1.0)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    covered = 0
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        rate = np.clip(rng.normal(0.5, 0.1, 25), 0, 1)
+        counts = np.column_stack([rng.binomial(100, rate), np.full(25, 100)])
+        interval = bootstrap_interval(counts, share, n=400, seed=seed, level=0.9)
+        covered += interval.low <= 0.5 <= interval.high
+    assert 0.8 < covered / 150 < 0.97
+
+
+def test_pairing_sees_a_small_gain_that_unpaired_intervals_hide():
+    better = sequences(np.random.default_rng(2))
+    worse = better - [[1, 0]] * len(better)  # one hit less in every sequence
+    a, b = bootstrap_interval(better, share), bootstrap_interval(worse, share)
+    gain = paired_difference(better, worse, share)
+    assert a.low < b.value < a.high  # the intervals overlap widely
+    assert 0 < gain.low < gain.value == a.value - b.value < gain.high
+    assert gain.high - gain.low < (a.high - a.low) / 10
+
+
+def test_the_difference_to_oneself_is_nothing_and_signs_follow_the_order():
+    a, b = sequences(np.random.default_rng(3)), sequences(np.random.default_rng(4), quality=0.3)
+    assert paired_difference(a, a, share) == Interval(0.0, 0.0, 0.0)
+    forth, back = paired_difference(a, b, share), paired_difference(b, a, share)
+    assert (back.value, back.low, back.high) == pytest.approx((-forth.value, -forth.high, -forth.low))
+
+
+def test_the_same_seed_gives_the_same_interval_however_memory_is_split(monkeypatch):
+    counts = sequences(np.random.default_rng(5))
+    whole = bootstrap_interval(counts, share, seed=7)
+    monkeypatch.setattr("kaggle_utils.evidence.intervals._AT_ONCE", 100)
+    assert bootstrap_interval(counts, share, seed=7) == whole != bootstrap_interval(counts, share, seed=8)
+
+
+def test_resamples_without_a_score_are_left_out_and_counted():
+    # Only one of two groups has trials: a quarter of the draws takes the empty one twice.
+    interval = bootstrap_interval(np.array([[3, 4], [0, 0]]), share, n=4000)
+    assert (interval.value, interval.low, interval.high) == (0.75, 0.75, 0.75)
+    assert interval.undefined / 4000 == pytest.approx(1 / 4, abs=0.03)
+
+
+def test_one_group_or_nothing_to_score_has_no_interval():
+    one = bootstrap_interval(np.array([[3, 4]]), share)
+    assert one.value == 0.75 and math.isnan(one.low) and math.isnan(one.high)
+    none = bootstrap_interval(np.zeros((3, 2)), share, n=10)
+    assert math.isnan(none.value) and math.isnan(none.low) and none.undefined == 10
+
+
+def test_wrong_arguments_are_named():
+    counts = np.ones((3, 2))
+    with pytest.raises(ValueError, match=r"shape \(3,\), expected \(G, K\)"):
+        bootstrap_interval(np.ones(3), share)
+    with pytest.raises(ValueError, match=r"counts_a has shape \(3, 2\), counts_b \(2, 2\)"):
+        paired_difference(counts, counts[:2], share)
+    with pytest.raises(ValueError, match="level is 95"):
+        bootstrap_interval(counts, share, level=95)
+
+
+def detections(rng, n_frames=60):
+    """One true box a frame, found or not, and as many false ones."""
+    truth = Boxes(np.arange(n_frames), [[0, 0, 10, 10]] * n_frames)
+    found = truth.replace(score=rng.random(n_frames))
+    false = Boxes(np.arange(n_frames), [[50, 50, 60, 60]] * n_frames, rng.random(n_frames) ** 2)
+    return truth, Boxes.concat([found, false])
+
+
+def test_the_table_has_each_candidate_with_its_score_and_its_gain_on_the_baseline():
+    truth, predictions = detections(np.random.default_rng(6))
+    sequence = np.arange(60) // 5
+    candidates = {"low cut": (predictions, 0.1), "high cut": (predictions, 0.6), "perfect": (truth, 0.0)}
+    table = f2_table(truth, candidates, sequence, baseline="low cut").set_index("name")
+    assert table.index.tolist() == list(candidates)
+    for name, (boxes, cut) in candidates.items():
+        assert table.f2[name] == pytest.approx(f2(f2_counts(truth, boxes[boxes.score >= cut])))
+        assert table.gain[name] == pytest.approx(table.f2[name] - table.f2["low cut"])
+        assert table.low[name] <= table.f2[name] <= table.high[name]
+    assert table.loc["low cut", ["gain", "gain_low", "gain_high"]].tolist() == [0, 0, 0]
+    assert table.loc["perfect", ["f2", "low", "high"]].tolist() == [1, 1, 1]
+    assert table.gain_high["high cut"] < 0 < table.gain_low["perfect"]
+
+
+def test_a_table_without_its_baseline_is_refused():
+    truth, predictions = detections(np.random.default_rng(7))
+    with pytest.raises(ValueError, match="baseline is 'nms', expected one of"):
+        f2_table(truth, {"wbf": (predictions, 0.1)}, np.arange(60), baseline="nms")

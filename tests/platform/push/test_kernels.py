@@ -1,0 +1,215 @@
+"""Kernels pushed, waited for and fetched with the real kaggle client against a loopback server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from kernel_folders import COMPETITION, write_kernel
+
+from kaggle_utils.platform.push import kernels
+from kaggle_utils.platform.push.client import KaggleFailure
+from kaggle_utils.platform.push.kernels import fetch, log_tail, send, wait
+from kaggle_utils.platform.push.stamping import Stamp
+
+pytest_plugins = ["kaggle_fixtures"]
+
+TRAIN = "me/pond-2-train"
+
+
+@pytest.fixture
+def eda_is_there(service):
+    service.kernels["me/pond-1-eda"] = [{}]
+
+
+def test_an_accepted_push_says_version_and_page(service, pond, eda_is_there):
+    send(pond / "pond-2-train", Stamp("me"))
+    pushed = send(pond / "pond-2-train", Stamp("me", {"fold": 2}))
+    assert (pushed.kernel, pushed.version) == (TRAIN, 2)
+    assert pushed.url == "https://www.kaggle.com/code/me/pond-2-train"
+
+
+def test_kaggle_receives_what_the_folder_says(service, pond, eda_is_there):
+    send(pond / "pond-2-train", Stamp("me", {"fold": 2}))
+    got = service.kernels[TRAIN][0]
+    assert (got["slug"], got["newTitle"], got["machineShape"]) == (TRAIN, "Pond 2 train", "NvidiaTeslaP100")
+    assert got["isPrivate"] is True and got.get("enableInternet", False) is False and got["enableGpu"] is True
+    assert got["datasetDataSources"] == ["me/kaggle-utils-wheels"]
+    assert got["kernelDataSources"] == ["me/pond-1-eda"]
+    assert got["competitionDataSources"] == [COMPETITION]
+    assert "fold = 2" in json.loads(got["text"])["cells"][1]["source"]
+
+
+def test_the_folder_works_with_the_plain_client_once_the_owner_is_set(service, pond, eda_is_there):
+    path = pond / "pond-2-train/kernel-metadata.json"
+    path.write_text(path.read_text().replace("OWNER", "me"))
+    command = [sys.executable, "-m", "kaggle", "kernels", "push", "-p", str(path.parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Kernel version 1 successfully pushed" in done.stdout and "not valid" not in done.stdout
+    [plain] = service.kernels[TRAIN]
+    send(pond / "pond-2-train", Stamp("me"))
+    assert json.loads(plain.pop("text")) == json.loads(service.kernels[TRAIN][1].pop("text"))
+    assert service.kernels[TRAIN] == [plain, plain]
+
+
+def test_every_kind_of_rejected_source_is_reported(service, pond):
+    service.datasets.clear()
+    service.competitions.clear()
+    folder = write_kernel(pond, "pond-2-train", model_sources=["google/m/keras/v/1"])
+    with pytest.raises(KaggleFailure) as caught:
+        send(folder, Stamp("me"))
+    assert caught.value.kind == "sources"
+    said = str(caught.value)
+    assert "me/pond-2-train version 1 runs without some of its sources" in said
+    for part in (
+        "datasets me/kaggle-utils-wheels",
+        "kernels me/pond-1-eda",
+        f"competitions {COMPETITION}",
+        "models google/m/keras/v/1",
+    ):
+        assert part in said
+
+
+def test_an_error_within_a_good_answer_is_a_failure(service, pond):
+    service.push_error = "Maximum batch GPU session count of 2 reached"
+    with pytest.raises(KaggleFailure, match="was not pushed: Kaggle says 'Maximum batch GPU session count") as caught:
+        send(pond / "pond-2-train", Stamp("me"))
+    assert caught.value.kind == "full"
+
+
+def test_a_name_clash_says_what_to_do(service, pond):
+    service.fail("SaveKernel", 409, "Notebook title is already in use")
+    with pytest.raises(KaggleFailure, match="HTTP 409.*already in use; another notebook of yours") as caught:
+        send(pond / "pond-2-train", Stamp("me"))
+    assert caught.value.status == 409
+
+
+def test_a_push_cut_in_the_middle_may_have_arrived_and_is_not_repeated(service, pond):
+    service.die("SaveKernel")
+    with pytest.raises(KaggleFailure, match="may have arrived all the same: look at https://www.kaggle.com/code/me"):
+        send(pond / "pond-2-train", Stamp("me"))
+    assert service.names() == ["SaveKernel"]
+
+
+def test_a_push_that_a_gateway_did_not_answer_may_have_arrived_too(service, quick_client, pond):
+    service.fail("SaveKernel", 504, "Gateway Timeout")
+    with pytest.raises(KaggleFailure, match="HTTP 504.*may have arrived all the same"):
+        send(pond / "pond-2-train", Stamp("me"))
+    assert service.names() == ["SaveKernel"]
+
+
+def test_a_kernel_kept_under_another_name_is_a_failure(service, pond, eda_is_there, monkeypatch):
+    monkeypatch.setattr("kaggle_server._slug", lambda title: "pond-2-train-again")
+    with pytest.raises(KaggleFailure, match="keeps me/pond-2-train as me/pond-2-train-again"):
+        send(pond / "pond-2-train", Stamp("me"))
+
+
+def test_waiting_sees_a_kernel_through_queue_and_run(service, capfd):
+    service.kernels[TRAIN] = [{}]
+    service.sessions[TRAIN] = ["QUEUED", "QUEUED", "RUNNING", "COMPLETE"]
+    assert wait([TRAIN], poll_s=0.01) == {TRAIN: ""}
+    assert service.names() == ["GetKernelSessionStatus"] * 4
+    assert capfd.readouterr() == ("", "")
+
+
+def test_waiting_sits_out_a_server_that_dies(service):
+    service.kernels[TRAIN] = [{}]
+    service.die("GetKernelSessionStatus")
+    service.fail("GetKernelSessionStatus", 502)
+    assert wait([TRAIN], poll_s=0.01) == {TRAIN: ""}
+
+
+def test_waiting_gives_up_at_once_on_a_kernel_that_is_not_there(service):
+    with pytest.raises(KaggleFailure, match="HTTP 403"):
+        wait(["me/nothing-there"], poll_s=0.01)
+    assert len(service.calls) == 1
+
+
+def test_waiting_ends_when_the_time_is_over(service):
+    service.kernels[TRAIN] = [{}]
+    service.sessions[TRAIN] = ["RUNNING"]
+    with pytest.raises(KaggleFailure, match="me/pond-2-train: not over yet"):
+        wait([TRAIN], poll_s=0.01, limit_hours=0)
+
+
+def test_a_failed_kernel_shows_its_message_and_the_end_of_its_log(service):
+    other = "me/pond-2-train-fold1"
+    service.kernels |= {TRAIN: [{}], other: [{}]}
+    service.sessions[TRAIN] = ["ERROR"]
+    service.sessions[other] = ["RUNNING", "COMPLETE"]
+    service.failures[TRAIN] = "Your notebook tried to allocate more memory than is available"
+    lines = [{"stream_name": "stdout", "time": n, "data": f"step {n}\n"} for n in range(100)]
+    service.logs[TRAIN] = json.dumps(lines)
+    told = wait([TRAIN, other], poll_s=0.01)
+    said = told[TRAIN].splitlines()
+    assert told[other] == ""
+    assert said[0] == (
+        "me/pond-2-train ended with ERROR: Your notebook tried to allocate more memory than is available. "
+        "The end of its log:"
+    )
+    assert said[1:] == [f"step {n}" for n in range(70, 100)]
+
+
+def test_a_log_that_is_plain_text_is_shown_as_it_is(service):
+    service.kernels[TRAIN] = [{}]
+    service.logs[TRAIN] = "one\ntwo\nthree"
+    assert log_tail(TRAIN, lines=2) == "two\nthree"
+
+
+def test_outputs_of_several_pages_come_home_and_older_ones_are_put_aside(service, tmp_path):
+    service.kernels[TRAIN] = [{}]
+    service.outputs[TRAIN] = {f"weights/{n}.pt": bytes([n]) for n in range(25)}
+    (tmp_path / "2_train").mkdir()
+    (tmp_path / "2_train/old.pt").write_bytes(b"old")
+    files = fetch(TRAIN, tmp_path / "2_train", aside=tmp_path / "earlier/2_train")
+    assert len(files) == 26  # 25 and the log
+    assert (tmp_path / "2_train/weights/24.pt").read_bytes() == b"\x18"
+    assert not (tmp_path / "2_train/old.pt").exists()
+    assert (tmp_path / "earlier/2_train/old.pt").read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_only_files_asked_for_are_fetched(service, tmp_path):
+    service.kernels[TRAIN] = [{}]
+    service.outputs[TRAIN] = {"run.json": b"{}", "weights.pt": b"w"}
+    files = fetch(TRAIN, tmp_path / "out", pattern=r"\.json$")
+    assert [path.name for path in files] == ["pond-2-train.log", "run.json"]
+
+
+@pytest.fixture
+def at_once(quick_client, monkeypatch) -> None:
+    monkeypatch.setattr(kernels, "_AGAIN_S", (0.0, 0.0, 0.0))
+
+
+def test_a_download_that_fails_leaves_what_was_there(service, at_once, tmp_path):
+    service.kernels[TRAIN] = [{}]
+    service.outputs[TRAIN] = {"a.pt": b"a", "b.pt": b"b"}
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.pt").write_bytes(b"old")
+    service.fail("GET", 500, "storage is down", times=4)
+    with pytest.raises(KaggleFailure, match="HTTP 500.*the file a.pt is not given"):
+        fetch(TRAIN, tmp_path / "out")
+    assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b"old"]
+
+
+def test_a_download_that_fails_for_a_moment_is_tried_again(service, at_once, tmp_path):
+    service.kernels[TRAIN] = [{}]
+    service.outputs[TRAIN] = {"a.pt": b"a", "b.pt": b"b"}
+    service.die("GET")
+    service.fail("GET", 503)
+    service.fail("ListKernelSessionOutput", 502)
+    assert [path.name for path in fetch(TRAIN, tmp_path / "out")] == ["a.pt", "b.pt", "pond-2-train.log"]
+
+
+def test_a_file_that_is_refused_is_not_asked_for_again_and_its_signed_address_not_shown(service, at_once, tmp_path):
+    service.kernels[TRAIN] = [{}]
+    service.outputs[TRAIN] = {"a.pt": b"a"}
+    service.signature = "?X-Goog-Signature=s3cret"
+    service.fail("GET", 403)
+    with pytest.raises(KaggleFailure, match="HTTP 403.*a.pt") as caught:
+        fetch(TRAIN, tmp_path / "out")
+    assert "s3cret" not in str(caught.value) and "127.0.0.1" not in str(caught.value)
+    assert service.names().count("GET") == 1
+    assert [path.name for path in fetch(TRAIN, tmp_path / "out")] == ["a.pt", "pond-2-train.log"]
