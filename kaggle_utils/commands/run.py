@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from kaggle_utils.competitions.hidden import hidden_truth
 from kaggle_utils.platform import runtime, source
 from kaggle_utils.platform.parameters import parse_set
 from kaggle_utils.platform.set_argument import add_set_argument
+from kaggle_utils.tasks.hidden import hidden_truth
 
 __all__ = ["add_run_arguments", "run_run"]
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.competitions.faults import column_faults, name_faults, refuse
 from kaggle_utils.competitions.samples.folders import MARKER
 from kaggle_utils.files import replacing
 from kaggle_utils.masks.rle import mask_from_rle, rle_from_mask, runs_from_rle
 from kaggle_utils.masks.scorecard import MaskScorecard, mask_scorecard, resized_mask
+from kaggle_utils.tasks.faults import column_faults, name_faults, refuse
 
 if TYPE_CHECKING:
     import pandas as pd

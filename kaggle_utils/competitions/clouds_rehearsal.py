@@ -16,9 +16,9 @@ import numpy as np
 
 from kaggle_utils.competitions import clouds
 from kaggle_utils.competitions.clouds_runs import first_fold_images
-from kaggle_utils.competitions.hidden import hidden_truth
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 from kaggle_utils.masks.rle import mask_from_rle
+from kaggle_utils.tasks.hidden import hidden_truth
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from kaggle_utils.competitions import clouds
-from kaggle_utils.competitions.handover import stage_lines
+from kaggle_utils.tasks.handover import stage_lines
 
 __all__ = ["summary"]
 

@@ -1,7 +1,7 @@
 """What a whole training of the clouds segmenter will cost, from three epochs of two folds on a few pictures.
 
 The trial is the training notebook itself at its real parameters, as for reef
-(:mod:`kaggle_utils.competitions.training_cost` has what both share). A picture is paid for in five ways, each
+(:mod:`kaggle_utils.tasks.training_cost` has what both share). A picture is paid for in five ways, each
 projected by itself: read once at each input size, its masks drawn once, trained on in each epoch of the other
 folds, judged in each epoch of its own fold, predicted once a view and checkpoint. A file's time does not
 tell training from judging within an epoch, so a few pictures of one fold and three times as many of another
@@ -27,7 +27,7 @@ import numpy as np
 from kaggle_utils.competitions import clouds
 from kaggle_utils.competitions.clouds_parameters import SMOKE, CloudsRun
 from kaggle_utils.competitions.clouds_runs import fold_of_images
-from kaggle_utils.competitions.training_cost import TRIAL_EPOCHS, Hours, Sizes, costs_of, grown, said, times_of
+from kaggle_utils.tasks.training_cost import TRIAL_EPOCHS, Hours, Sizes, costs_of, grown, said, times_of
 
 __all__ = [
     "COMPETITION",

@@ -17,9 +17,9 @@ import numpy as np
 from kaggle_utils.boxes.formats import boxes_from_annotations, boxes_from_texts, texts_from_boxes
 from kaggle_utils.boxes.scorecard import Scorecard, scorecard
 from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.competitions.box_faults import border_faults, text_faults, unreadable
-from kaggle_utils.competitions.faults import column_faults, name_faults, order_faults, refuse
 from kaggle_utils.files import replacing
+from kaggle_utils.tasks.box_faults import border_faults, text_faults, unreadable
+from kaggle_utils.tasks.faults import column_faults, name_faults, order_faults, refuse
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,9 +21,9 @@ from kaggle_utils.boxes.attention import CausalAttention, attend
 from kaggle_utils.boxes.fusion import fuse
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.boxes.tracking import CausalTracker, rescore, track
-from kaggle_utils.competitions.handover import require_same_source
 from kaggle_utils.competitions.reef import inside_frame
 from kaggle_utils.files import replacing
+from kaggle_utils.tasks.handover import require_same_source
 
 __all__ = ["Decision", "Stream", "apply", "scored", "split_settings", "write_decision", "read_decision"]
 

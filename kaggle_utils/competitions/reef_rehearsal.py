@@ -20,8 +20,8 @@ from kaggle_utils.boxes.f2 import f2, f2_counts
 from kaggle_utils.boxes.formats import boxes_from_texts
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.competitions import reef
-from kaggle_utils.competitions.hidden import hidden_truth
 from kaggle_utils.competitions.reef_runs import trained_folds
+from kaggle_utils.tasks.hidden import hidden_truth
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,7 @@ class HiddenFrames:
 def hidden_test(folder: Path, frames: Iterable[Path]) -> HiddenFrames:
     """The hidden test in a folder; frames: its image files in the order of serving.
 
-    Its truth is what :func:`kaggle_utils.competitions.hidden.hidden_truth` finds; ValueError when that lacks a frame.
+    Its truth is what :func:`kaggle_utils.tasks.hidden.hidden_truth` finds; ValueError when that lacks a frame.
     """
     paths = tuple(frames)
     truth = hidden_truth(folder)

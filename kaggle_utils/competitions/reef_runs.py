@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.competitions.handover import folds_table, require_weights, training_outputs, write_run_json
 from kaggle_utils.competitions.reef import ReefData, read_predictions, write_predictions
 from kaggle_utils.files import fingerprint
+from kaggle_utils.tasks.handover import folds_table, require_weights, training_outputs, write_run_json
 
 if TYPE_CHECKING:
     import pandas as pd

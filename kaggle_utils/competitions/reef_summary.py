@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kaggle_utils.boxes.scorecard import Scorecard
 from kaggle_utils.competitions import reef
-from kaggle_utils.competitions.handover import stage_lines
+from kaggle_utils.tasks.handover import stage_lines
 
 __all__ = ["summary", "hidden_score"]
 

@@ -4,7 +4,7 @@ The trial (:func:`write_trial`, :func:`trial_values`) is the training notebook i
 the same model, resolution, batch and augmentations on fewer frames of the same sequences. From the times at
 which it wrote its files (:func:`measured`) come seconds a training frame and seconds a predicted frame, and
 from those (:func:`training_hours`) the hours of all folds, stages and prediction sets. What is not
-particular to reef is in :mod:`kaggle_utils.competitions.training_cost`.
+particular to reef is in :mod:`kaggle_utils.tasks.training_cost`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import numpy as np
 
 from kaggle_utils.competitions import reef
 from kaggle_utils.competitions.reef_runs import fold_of_frames
-from kaggle_utils.competitions.training_cost import TRIAL_EPOCHS, Hours, Sizes, grown, said, times_of
 from kaggle_utils.detector.files import thin_out_empties
 from kaggle_utils.detector.parameters import SMOKE, DetectorParameters
+from kaggle_utils.tasks.training_cost import TRIAL_EPOCHS, Hours, Sizes, grown, said, times_of
 
 __all__ = [
     "COMPETITION",

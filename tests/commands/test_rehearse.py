@@ -15,9 +15,9 @@ from rehearsal_scenarios import READ, WRITE, notebook
 
 from kaggle_utils.cli import main
 from kaggle_utils.commands import rehearse as rehearse_command
-from kaggle_utils.competitions.training_cost import Hours, Sizes, grown
 from kaggle_utils.platform.push import quota
 from kaggle_utils.platform.rehearsal.session import run_notebook
+from kaggle_utils.tasks.training_cost import Hours, Sizes, grown
 
 SETTINGS = "runs = '1 2'\nepochs = 20\nfold = None\nfolds = None"
 PARAMETERS = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": SETTINGS}

@@ -16,7 +16,7 @@ from kaggle_utils.competitions import clouds_training_cost as costs
 from kaggle_utils.competitions.clouds_parameters import CloudsRun
 from kaggle_utils.competitions.clouds_training_cost import Measured, SizeCost
 from kaggle_utils.competitions.samples.clouds import make_clouds_sample
-from kaggle_utils.competitions.training_cost import TRIAL_EPOCHS, Sizes
+from kaggle_utils.tasks.training_cost import TRIAL_EPOCHS, Sizes
 
 TRIED = {0: Sizes(train=15, valid=5, side=100), 2: Sizes(train=5, valid=15, side=100)}
 SMALL = SizeCost(2e-3, 1e-3, 0.5, 0.2, 0.8, {"identity": (1.0, 0.1), "hflip_last": (0.5, 0.3)})

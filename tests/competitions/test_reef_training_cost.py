@@ -8,8 +8,8 @@ from reef_tables import BOX, images, table
 
 from kaggle_utils.competitions import reef_training_cost as costs
 from kaggle_utils.competitions.reef_training_cost import Measured
-from kaggle_utils.competitions.training_cost import TRIAL_EPOCHS, Sizes
 from kaggle_utils.detector.parameters import DetectorParameters
+from kaggle_utils.tasks.training_cost import TRIAL_EPOCHS, Sizes
 
 SETS = {"identity@1280": 0.05, "hflip@1280": 0.07}
 

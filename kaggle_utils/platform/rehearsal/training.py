@@ -3,7 +3,7 @@
 The training notebook runs as it is, at its real parameters, for three epochs of a fold or two on a few
 images. What an image costs then, times the images there are, gives the hours, and what was written the
 output. A competition says how in ``competitions/<name>_training_cost.py``, with
-:mod:`kaggle_utils.competitions.training_cost`.
+:mod:`kaggle_utils.tasks.training_cost`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kaggle_utils.competitions.training_cost import TRIAL_EPOCHS, Hours, Sizes
 from kaggle_utils.platform.parameters import defaults, inject
 from kaggle_utils.platform.push.quota import Quota
 from kaggle_utils.platform.rehearsal.attachments import competition_mounts
@@ -23,6 +22,7 @@ from kaggle_utils.platform.rehearsal.projection import Limits, gigabytes
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal
+from kaggle_utils.tasks.training_cost import TRIAL_EPOCHS, Hours, Sizes
 
 __all__ = ["UNLIKE", "Trial", "TrainingReport", "rehearse_training", "training_findings"]
 

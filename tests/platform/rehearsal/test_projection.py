@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaggle_utils.competitions import reef_rehearsal
-from kaggle_utils.competitions.training_cost import Hours, Sizes
 from kaggle_utils.platform.push import quota
 from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.push.client_process import CALLS
@@ -19,6 +18,7 @@ from kaggle_utils.platform.rehearsal.report import projected, submission_lines, 
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.rehearsal.submission import SubmissionReport
 from kaggle_utils.platform.rehearsal.training import TrainingReport, training_findings
+from kaggle_utils.tasks.training_cost import Hours, Sizes
 
 costs = st.floats(0, 1e6)
 

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from kaggle_utils.competitions.handover import (
+from kaggle_utils.tasks.handover import (
     folds_table,
     require_same_source,
     require_weights,

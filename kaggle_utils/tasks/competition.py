@@ -1,0 +1,141 @@
+"""What a competition says of itself, in one file, and what its kind does for it.
+
+A competition is a module of :mod:`kaggle_utils.competitions`, or any object from outside the package, that answers
+:class:`Competition`: facts, layout, faults and score. Everything that competitions of a kind share (training a member,
+its prediction sets, the search for a decision, the submission, what a rehearsal compares) is its :class:`Kind`, written
+once in this package. Notebooks and commands hold a competition and ask it; none of them names one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kaggle_utils.tasks.runs import Job, Runs
+
+__all__ = ["Card", "Competition", "FoldSize", "Items", "Kind", "Look", "Stream"]
+
+Look = Callable[[tuple[int, int] | None], np.ndarray]  # (width, height), None: as it is -> (H, W, C) uint8
+
+
+@dataclass(frozen=True)
+class FoldSize:
+    """How many items one fold trains on in an epoch, and how many it leaves out to be judged and predicted."""
+
+    train: int
+    valid: int
+
+
+class Items(Protocol):
+    """Items of a competition in the order of its table, with their truth where it is known."""
+
+    table: pd.DataFrame  # one row an item: the column KEY, exists (bool), and path, group, clip where there are such
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: np.ndarray) -> Items:
+        """Those chosen by row numbers, in that order, or by a mask; numbered from 0."""
+
+    def present(self) -> Items:
+        """Only those whose files are there."""
+
+
+class Card(Protocol):
+    """A score with its parts; ``str`` is what a person reads."""
+
+    def to_json(self) -> str: ...
+
+    @property
+    def score(self) -> float: ...
+
+
+class Stream(Protocol):
+    """Items to be answered, as the competition hands them out: files of a folder, or an API that waits for each answer."""
+
+    total: int | None  # how many; None where nobody knows
+    ahead: int  # how many may be looked at before the first of them is answered
+
+    def __iter__(self) -> Iterator[tuple[Any, Look]]:
+        """(key, look) of each item in turn; ``look(size)`` gives its pixels."""
+
+    def take(self, key: Any, answer: Any) -> None:
+        """The answer to the oldest item that waits for one."""
+
+    def close(self) -> Path:
+        """The submission, checked and written; ValueError with all its faults, and then none is left."""
+
+
+class Competition(Protocol):
+    """What a competition must say.
+
+    Sizes are (width, height), shapes (height, width), both in pixels. Pixels are (H, W, C) uint8, on the grid of their
+    labels. An item is named by what its table has in the column KEY.
+    """
+
+    NAME: str  # as the command line has it, and folders of notebooks, kernels and runs
+    SLUG: str  # Kaggle's
+    UNIT: str  # what an item is called: frame, picture, chip, record
+    KEY: str  # the column that names items
+    CLASSES: tuple[str, ...]
+    KIND: Kind
+    CODE: bool  # submitted as a kernel that is run again on a hidden test, or as a file
+    HIDDEN_ITEMS: int  # in the real test
+    FULL: Mapping[int, FoldSize]  # the folds of the real training data
+    SAMPLE: Mapping[str, Any]  # parameters in place of the defaults for the built-in sample
+    SMOKE: Mapping[str, Any]  # and for a run that only shows that everything runs
+    SCORE_OPTIONS: Mapping[str, str]  # name of a keyword of score_files -> what it does
+
+    def make_sample(self, folder: Path) -> Path:
+        """The built-in sample, painted unless it is there; its hidden test lies in ``<folder>-hidden``."""
+
+    def load(self, folder: Path) -> Items:
+        """The training items; files that are not there are marked, not refused."""
+
+    def test(self, folder: Path) -> Items:
+        """Those to predict, in the submission's order."""
+
+    def hidden(self, folder: Path) -> Items:
+        """A hidden test in a folder of its own, with its truth where that lies in it or beside it."""
+
+    def read(self, items: Items, row: int, size: tuple[int, int] | None, **pixels: Any) -> np.ndarray:
+        """Pixels of an item; pixels: choices of the training (colour, bands, frames)."""
+
+    def truth(self, items: Items, row: int, shape: tuple[int, int]) -> Any:
+        """What the answer to an item is scored by."""
+
+    def stream(self, items: Items | None, folder: Path, output: Path) -> Stream:
+        """The submission: from files, items in their order, unless the competition has an API of its own."""
+
+    def lay_out(self, items: Items, folder: Path) -> None:
+        """Writes what makes these items all of the test there is, by links: for rehearsals."""
+
+    def faults(self, table: pd.DataFrame, names: Sequence[Any]) -> list[str]:
+        """Why Kaggle would refuse a submission, a sentence each; table: all cells as text."""
+
+    def score_files(self, truth: Path, predictions: Path, **options: Any) -> Card:
+        """The competition's score of two tables on disk."""
+
+
+class Kind(Protocol):
+    """What competitions of one kind share. ``competition`` is always one of that kind."""
+
+    METRIC: str  # F2, Dice
+
+    def parameters(self, names: Mapping[str, Any], preset: Mapping[str, Any]) -> Any:
+        """A training's parameters from a notebook's variables; ValueError for what does not fit together."""
+
+    def train(self, competition: Competition, items: Items, jobs: Iterable[Mapping[str, Any]], output: Path) -> list[Job]:
+        """Each job trained, and its prediction sets written; what is done is not done again."""
+
+    def predictor(self, competition: Competition, runs: Runs, decision: Any, device: str) -> Callable:
+        """looks of some items -> their answers, by the rules that stage 3 measured."""
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two answers, as a submission has them, are the same but for rounding."""

@@ -1,0 +1,345 @@
+"""The layout of what a training leaves, written and read here and nowhere else.
+
+``folds.csv`` (stage 1) names the fold of every item, and the finer ``part`` that decisions are cross-fitted over.
+``run.json`` (stage 2) lies beside weights and prediction sets and says whose they are: one entry for each job, which is
+a member trained on all folds but one. A prediction set is what one member's models say of the items they have not
+seen, asked in one view; it is called ``<member>_<view>``, and ``<member>_<view>_last`` where the last epoch's weights
+were asked and not the best one's. One kernel may train everything or one fold of one member: outputs are read as if one
+kernel had written them, once it is sure that they belong together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kaggle_utils.files import fingerprint, replacing
+from kaggle_utils.plain_json import json_text
+from kaggle_utils.tasks.faults import column_faults, refuse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "HARMLESS",
+    "Job",
+    "PredictionSet",
+    "Runs",
+    "data_version",
+    "read_folds",
+    "read_runs",
+    "require_same_source",
+    "write_folds",
+    "write_run",
+]
+
+HARMLESS = frozenset({"workers", "reserve", "cache", "hours"})  # parameters that change nothing in what is learnt
+_MEMBER = re.compile(r"[a-z0-9]+")
+DTYPES = ("uint8", "float32", "text")  # of masks, of labels, of boxes
+
+
+@dataclass(frozen=True)
+class PredictionSet:
+    """One way of asking: a member's models, in a view, with the weights of a checkpoint.
+
+    member: ``[a-z0-9]+``; view: as the kind names them, such as ``hflip@1.25`` (1.25 times the member's input size)
+    checkpoint: best or last; dtype: how answers are kept, one of DTYPES
+
+    >>> PredictionSet("unet", "hflip").name, PredictionSet("unet", "hflip@1.25", "last").name
+    ('unet_hflip', 'unet_hflip@1.25_last')
+    >>> PredictionSet("U-Net", "hflip")
+    Traceback (most recent call last):
+    ValueError: the member is called 'U-Net', expected small letters and digits only
+    """
+
+    member: str
+    view: str
+    checkpoint: str = "best"
+    dtype: str = "uint8"
+
+    def __post_init__(self) -> None:
+        if not _MEMBER.fullmatch(self.member):
+            raise ValueError(f"the member is called {self.member!r}, expected small letters and digits only")
+        if self.checkpoint not in ("best", "last") or self.dtype not in DTYPES:
+            raise ValueError(f"{self.checkpoint!r} weights kept as {self.dtype!r}, expected best or last, and {DTYPES}")
+
+    @property
+    def name(self) -> str:
+        """What pages and decisions call it."""
+        return f"{self.member}_{self.view}" + ("" if self.checkpoint == "best" else f"_{self.checkpoint}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A member trained on all folds but one: what came of it.
+
+    items: names of those it was judged on and has not seen; score: the best epoch's, on them
+    minutes: of training; stopped: why it ended, in words
+    weights: checkpoint -> file; sets: name -> (how it was asked, its files, as the kind reads them)
+    parameters: all that it was trained with, in JSON's types; history: figures, an epoch each
+    """
+
+    member: str
+    fold: int
+    items: tuple[str, ...]
+    score: float
+    minutes: float
+    stopped: str
+    weights: Mapping[str, Path]
+    sets: Mapping[str, tuple[PredictionSet, tuple[Path, ...]]]
+    parameters: Mapping[str, Any]
+    history: Sequence[Mapping[str, float]] = ()
+
+    @property
+    def title(self) -> str:
+        """How messages name it.
+
+        >>> Job("unet", 2, (), 0.5, 1.0, "", {}, {}, {}).title
+        'unet fold 2'
+        """
+        return f"{self.member} fold {self.fold}"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Everything that was trained, by however many sessions.
+
+    jobs: in order of member, as they were first met, and of fold
+    facts: what the first output notes besides (competition, sample, data, changed)
+    """
+
+    jobs: tuple[Job, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def folds(self) -> list[int]:
+        """Numbers of the folds that some member was trained without."""
+        return sorted({job.fold for job in self.jobs})
+
+    @cached_property
+    def sets(self) -> dict[str, PredictionSet]:
+        """name -> set, of those that every fold of their member has; ValueError where there is none."""
+        each = {name: [j for j in self.jobs if name in j.sets] for job in self.jobs for name in job.sets}
+        whole = {name: jobs for name, jobs in each.items() if [job.fold for job in jobs] == self.folds}
+        if not whole:
+            raise ValueError(f"no prediction set has all of the folds {self.folds}, there are {sorted(each)}")
+        return {name: jobs[0].sets[name][0] for name, jobs in whole.items()}
+
+    def files(self, name: str) -> dict[int, tuple[Path, ...]]:
+        """fold -> files of a prediction set."""
+        return {job.fold: job.sets[name][1] for job in self.jobs if name in job.sets}
+
+    def weights(self, member: str, checkpoint: str = "best") -> dict[int, Path]:
+        """fold -> weights; FileNotFoundError saying whose are missing and what lies there."""
+        return {job.fold: _there(job, checkpoint) for job in self.jobs if job.member == member}
+
+    def parameters(self, member: str) -> Mapping[str, Any]:
+        """What a member was trained with."""
+        return next(job.parameters for job in self.jobs if job.member == member)
+
+    def judged_on(self, fold: int | None = None) -> tuple[str, ...]:
+        """Names of the items that the models of a fold, the first if None, have not seen."""
+        fold = self.folds[0] if fold is None else fold
+        return next(job.items for job in self.jobs if job.fold == fold)
+
+    def fold_of_item(self, names: Sequence[str]) -> np.ndarray:
+        """(N,) int64, the fold whose models have not seen the item; -1 where all that were trained have.
+
+        names: (N,) of the data in use; ValueError for outputs that were judged on items which are not among them.
+        """
+        place = {name: row for row, name in enumerate(names)}
+        found = np.full(len(place), -1)
+        for job in self.jobs:
+            if unknown := [name for name in job.items if name not in place]:
+                raise ValueError(f"{job.title} was judged on {unknown[0]!r}, which is not in this data")
+            found[[place[name] for name in job.items]] = job.fold
+        return found
+
+    def fingerprints(self, sets: Iterable[str] | None = None) -> dict[str, dict[str, str]]:
+        """{"unet best": {fold: SHA-1 of its weights}}: what a decision is measured with; sets: those it uses, all if None."""
+        chosen = [self.sets[name] for name in (self.sets if sets is None else sets)]
+        asked = dict.fromkeys((one.member, one.checkpoint) for one in chosen)
+        return {
+            f"{member} {checkpoint}": {str(k): fingerprint(path) for k, path in self.weights(member, checkpoint).items()}
+            for member, checkpoint in asked
+        }
+
+    def require_weights(self, noted: Mapping[str, Mapping[str, str]]) -> None:
+        """ValueError when weights are not those that a decision was measured with; noted: their :meth:`fingerprints`."""
+        for asked, expected in noted.items():
+            weights = self.weights(*asked.split(" "))
+            for fold, known in expected.items():
+                path = weights.get(int(fold))
+                found = path and fingerprint(path)
+                if found != known:
+                    now = f"{path} is {found[:12]}" if found else "there are none"
+                    told = f"{asked} fold {fold}: the decision was measured with {known[:12]}, now {now}"
+                    raise ValueError(f"{told}: run 3_decide again")
+
+
+def write_folds(path: Path, table: pd.DataFrame) -> None:
+    """``folds.csv``. table: the column that names items, fold (-1: only ever trained on), part, and whatever else helps.
+
+    Without a column ``part`` the parts are the folds. Raises ValueError for an item that is there twice.
+    """
+    table = table if "part" in table else table.assign(part=table["fold"])
+    key = table.columns[0]
+    refuse([f"{key} {name!r} stands more than once" for name in table[key][table[key].duplicated()][:1]], path)
+    with replacing(path) as partial:
+        table.to_csv(partial, index=False)
+
+
+def read_folds(path: Path, names: pd.Series) -> pd.DataFrame:
+    """The rows of folds.csv in the order of names, which are their index: fold and part int64, other columns as text.
+
+    names: (N,) whose name is that of the column in the file
+    Raises ValueError for a table that lacks columns, has a name twice, or has no fold for some name.
+
+    >>> import pandas as pd, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_folds(Path(folder, "folds.csv"), pd.DataFrame({"image": ["a.jpg", "b.jpg"], "fold": [1, 0]}))
+    ...     read_folds(Path(folder, "folds.csv"), pd.Series(["b.jpg", "a.jpg"], name="image"))["fold"].tolist()
+    [0, 1]
+    """
+    import pandas as pd
+
+    key = names.name
+    table = pd.read_csv(path, dtype=str)
+    refuse(column_faults(table, (key, "fold", "part")), path)
+    refuse([f"{key} {name!r} stands more than once" for name in table[key][table[key].duplicated()][:1]], path)
+    found = table.set_index(key).reindex(names.astype(str))
+    without = found.index[found["fold"].isna()]
+    count = f"{len(without)} of {len(found)} have no fold"
+    refuse([f"{count}, the first is {name!r}, expected folds of this data" for name in without[:1]], path)
+    return found.astype({"fold": "int64", "part": "int64"})
+
+
+def data_version(folder: Path) -> str:
+    """Twelve hexadecimal digits that stand for the tables of a competition's folder: other rows or labels, others.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "train.csv").write_text("a")
+    ...     one = data_version(Path(folder))
+    ...     _ = Path(folder, "train.csv").write_text("b")
+    ...     len(one), one == data_version(Path(folder))
+    (12, False)
+    """
+    tables = sorted(path for path in Path(folder).iterdir() if path.suffix in (".csv", ".json") and path.is_file())
+    return hashlib.sha1("".join(f"{path.name} {fingerprint(path)}\n" for path in tables).encode()).hexdigest()[:12]
+
+
+def write_run(folder: Path, jobs: Sequence[Job], **facts: Any) -> Path:
+    """``run.json`` of a training; returns its path. facts: plain values (competition, sample, data, changed)."""
+    noted = [_noted(job, folder) for job in jobs]
+    with replacing(folder / "run.json") as partial:
+        partial.write_text(json_text({"jobs": noted, **facts}, indent=1) + "\n")
+    return folder / "run.json"
+
+
+def _noted(job: Job, folder: Path) -> dict[str, Any]:
+    sets = {
+        name: asdict(one) | {"files": [path.relative_to(folder).as_posix() for path in files]}
+        for name, (one, files) in job.sets.items()
+    }
+    weights = {checkpoint: path.relative_to(folder).as_posix() for checkpoint, path in job.weights.items()}
+    return vars(job) | {"sets": sets, "weights": weights, "minutes": round(job.minutes, 2)}
+
+
+def read_runs(folders: Iterable[Path], sample: bool | None = None) -> Runs:
+    """The outputs of the training stage together.
+
+    sample: whether the data in use are the built-in sample's, see :func:`require_same_source`; None asks nothing
+    Raises FileNotFoundError where run.json is missing, and ValueError for outputs that do not belong together: from
+    another source, a job in two, an item judged by two folds, a member whose folds were trained with other parameters.
+    """
+    outputs = [(Path(folder), _run_json(Path(folder), sample)) for folder in folders]
+    jobs = [_job(noted, folder) for folder, run in outputs for noted in run["jobs"]]
+    first = dict.fromkeys(job.member for job in jobs)
+    jobs.sort(key=lambda job: (list(first).index(job.member), job.fold))
+    _refuse_twins(jobs)
+    _refuse_judged_twice(jobs)
+    return Runs(tuple(jobs), {name: value for name, value in outputs[0][1].items() if name != "jobs"})
+
+
+def _run_json(folder: Path, sample: bool | None) -> dict[str, Any]:
+    path = folder / "run.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing, stage 2_train writes it when its folds are done; {_lies_in(folder)}")
+    run = json.loads(path.read_text())
+    refuse([f"it holds {sorted(run)}, expected the jobs of a training by this version" for _ in [0] if "jobs" not in run], path)
+    require_same_source(run, sample, path)
+    return run
+
+
+def _job(noted: dict[str, Any], folder: Path) -> Job:
+    sets = {}
+    for name, one in noted["sets"].items():
+        files = tuple(folder / file for file in one.pop("files"))
+        sets[name] = PredictionSet(**one), files
+    weights = {checkpoint: folder / file for checkpoint, file in noted["weights"].items()}
+    return Job(**noted | {"sets": sets, "weights": weights, "items": tuple(noted["items"])})
+
+
+def _refuse_twins(jobs: Sequence[Job]) -> None:
+    """The same job twice, or two halves of one member that were not trained alike."""
+    seen: dict[tuple[str, int], Job] = {}
+    for job in jobs:
+        if (job.member, job.fold) in seen:
+            both = (next(iter(one.weights.values())).parent for one in (seen[job.member, job.fold], job))
+            raise ValueError(f"{job.title} is in {' and in '.join(map(str, both))}, expected it once")
+        other = next((one for (member, _), one in seen.items() if member == job.member), job)
+        for name in sorted((job.parameters.keys() | other.parameters.keys()) - HARMLESS):
+            one, two = other.parameters.get(name), job.parameters.get(name)
+            if one != two:
+                both = f"{one!r} in {other.title} and {two!r} in {job.title}"
+                raise ValueError(f"the parameter {name!r} is {both}, expected folds trained alike")
+        seen[job.member, job.fold] = job
+
+
+def _refuse_judged_twice(jobs: Sequence[Job]) -> None:
+    judge: dict[str, Job] = {}
+    for job in jobs:
+        for name in job.items:
+            if judge.setdefault(name, job).fold != job.fold:
+                both = f"{judge[name].title} and by {job.title}"
+                raise ValueError(f"{name!r} was judged by {both}, expected folds of one folds.csv")
+
+
+def _there(job: Job, checkpoint: str) -> Path:
+    path = job.weights.get(checkpoint)
+    if path is None or not path.is_file():
+        folder = next(iter(job.weights.values())).parents[1]
+        where = f"stage 2_train wrote them beside its run.json; {_lies_in(folder)}"
+        raise FileNotFoundError(f"the {checkpoint} weights of {job.title} are missing, expected {path}: {where}")
+    return path
+
+
+def _lies_in(folder: Path) -> str:
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"in {folder} lies: {', '.join(names[:12]) or 'nothing'}{more}"
+
+
+def require_same_source(content: Mapping[str, Any], sample: bool | None, path: Path) -> None:
+    """Raises ValueError when a file's ``sample`` says that it was made from other data than are in use.
+
+    content: what the file holds, with or without the flag; sample: whether the data in use are the built-in
+    sample's, None to ask nothing
+
+    >>> require_same_source({"sample": True}, False, "decision.json")
+    Traceback (most recent call last):
+    ValueError: decision.json was made from the built-in sample, expected the competition's data: run the stage again
+    """
+    made_from = content.get("sample")
+    if None not in (made_from, sample) and made_from != sample:
+        there, here = (("the competition's data", "the built-in sample")[flag] for flag in (made_from, sample))
+        raise ValueError(f"{path} was made from {there}, expected {here}: run the stage again")
