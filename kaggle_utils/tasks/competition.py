@@ -8,7 +8,7 @@ once in this package. Notebooks and commands hold a competition and ask it; none
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -50,10 +50,14 @@ class Items(Protocol):
 class Card(Protocol):
     """A score with its parts; ``str`` is what a person reads."""
 
-    def to_json(self) -> str: ...
-
     @property
     def score(self) -> float: ...
+
+    @property
+    def short(self) -> str:
+        """The figure and what it is compared with, such as ``0.8043; all empty 0.4583``."""
+
+    def to_json(self) -> str: ...
 
 
 class Stream(Protocol):
@@ -84,6 +88,7 @@ class Competition(Protocol):
     UNIT: str  # what an item is called: frame, picture, chip, record
     KEY: str  # the column that names items
     CLASSES: tuple[str, ...]
+    COLUMNS: tuple[str, ...]  # of the submission
     KIND: Kind
     CODE: bool  # submitted as a kernel that is run again on a hidden test, or as a file
     HIDDEN_ITEMS: int  # in the real test
@@ -116,8 +121,17 @@ class Competition(Protocol):
     def lay_out(self, items: Items, folder: Path) -> None:
         """Writes what makes these items all of the test there is, by links: for rehearsals."""
 
-    def faults(self, table: pd.DataFrame, names: Sequence[Any]) -> list[str]:
-        """Why Kaggle would refuse a submission, a sentence each; table: all cells as text."""
+    def rows(self, items: Items, row: int, answer: Any) -> list[tuple]:
+        """The submission's rows, in COLUMNS, for the answer to one item."""
+
+    def faults(self, table: pd.DataFrame, items: Items) -> list[str]:
+        """Why Kaggle would refuse a submission for these items, a sentence each; table: all cells as text."""
+
+    def answers(self, table: pd.DataFrame, items: Items) -> list[str]:
+        """One text for each item, of a table without faults: what a rehearsal compares."""
+
+    def score(self, items: Items, table: pd.DataFrame) -> Card:
+        """The competition's score of a table without faults, for items whose truth is known."""
 
     def score_files(self, truth: Path, predictions: Path, **options: Any) -> Card:
         """The competition's score of two tables on disk."""

@@ -1,0 +1,118 @@
+"""decision.json and validation.json: what stage 3 decided, what it is worth, and what a run says of both.
+
+One layout for all kinds: the kind's own decision as a mapping, and beside it the figures, each under the name that
+pages and the command line give it. The figure that counts is what the same choice gives when it is made anew without
+each fold; those that flatter stand beside it and are called so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kaggle_utils.files import replacing
+from kaggle_utils.plain_json import json_text, plain
+from kaggle_utils.tasks.runs import require_same_source
+
+if TYPE_CHECKING:
+    from kaggle_utils.tasks.competition import Competition, Items
+
+__all__ = ["Worth", "read_decision", "summary", "write_decision", "write_validation"]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a decision is worth, out of fold.
+
+    name: of the candidate that was chosen
+    score, low, high: of the choice made and fitted anew without each fold, with its 95 % interval
+    candidate: the chosen one's own figure, fitted without each fold, but chosen with all
+    fitted: its figure on the items it was fitted on
+    beside: what else every figure is compared with, such as {"all empty": .4665}
+    remarks: further lines for the summary
+    """
+
+    name: str
+    score: float
+    low: float
+    high: float
+    candidate: float
+    fitted: float
+    beside: Mapping[str, float] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
+
+    def line(self, metric: str, unit: str) -> str:
+        """
+        >>> Worth("wbf", 0.48, 0.12, 0.72, 0.6677, 0.6738).line("F2", "frame")
+        'F2 0.4800 [0.1200, 0.7200] chosen and fitted without each fold; 0.6677 of the chosen (wbf), 0.6738 on the frames it was fitted on'
+        """  # noqa: E501
+        honest = f"{metric} {self.score:.4f} [{self.low:.4f}, {self.high:.4f}] chosen and fitted without each fold"
+        flattering = f"{self.candidate:.4f} of the chosen ({self.name}), {self.fitted:.4f} on the {unit}s it was fitted on"
+        return "; ".join([honest, flattering, *(f"{name} {value:.4f}" for name, value in self.beside.items())])
+
+
+def write_decision(path: Path, decision: Mapping[str, Any], worth: Worth, weights: Mapping[str, Any], **facts: Any) -> None:
+    """``decision.json``.
+
+    decision: the kind's own, plain values; weights: fingerprints of those it was measured with
+    facts: sample, data (the version), run (the diary's), table (of candidates), and what else is plain
+    """
+    content = {"decision": decision, "worth": asdict(worth), "weights": weights, **facts}
+    with replacing(path) as partial:
+        partial.write_text(json_text(content, indent=1) + "\n")
+
+
+def read_decision(path: Path, sample: bool | None = None) -> tuple[dict[str, Any], Worth, dict[str, Any]]:
+    """The inverse of :func:`write_decision`: (the kind's decision, its worth, the facts with ``weights``).
+
+    sample: whether the data in use are the built-in sample's; None: whatever the decision was made from
+    Raises ValueError for a file that is no decision, or one made from other data.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_decision(Path(folder, "d.json"), {"cut": 0.5}, Worth("nms", 0.6, 0.5, 0.7, 0.61, 0.62), {}, sample=True)
+    ...     decision, worth, facts = read_decision(Path(folder, "d.json"))
+    ...     print(decision, worth.name, facts)
+    {'cut': 0.5} nms {'weights': {}, 'sample': True}
+    """
+    facts = json.loads(Path(path).read_text())
+    if not {"decision", "worth", "weights"} <= facts.keys():
+        raise ValueError(f"{path} holds {sorted(facts)}, expected a decision as 3_decide writes it")
+    require_same_source(facts, sample, path)
+    return facts.pop("decision"), Worth(**facts.pop("worth")), facts
+
+
+def write_validation(folder: Path, metric: str, score: float, items: int, **facts: Any) -> None:
+    """``validation.json``: the submission notebook's own score on items that its models have not seen."""
+    with replacing(folder / "validation.json") as partial:
+        partial.write_text(json_text({"metric": metric, "score": score, "items": items, **plain(facts)}, indent=1) + "\n")
+
+
+def summary(competition: Competition, runs: Path, hidden: Items | None, stages: Collection[str]) -> list[str]:
+    """Lines about the stages named, in order, each made of what a stage left.
+
+    runs: the competition's folder of runs, a folder for each stage; hidden: the hidden test with its truth, None where
+    that is not known; stages: those that have just run: figures that others left earlier are not told
+    """
+    import pandas as pd
+
+    lines, unit, metric = [], competition.UNIT, competition.KIND.METRIC
+    decision, answer = runs / "3_decide" / "decision.json", runs / "4_submit"
+    if "3_decide" in stages and decision.is_file():
+        worth = read_decision(decision)[1]
+        lines += [f"out of fold:    {worth.line(metric, unit)}", *worth.remarks]
+    if "4_submit" not in stages:
+        return lines
+    validation, submission = answer / "validation.json", answer / "submission.csv"
+    if validation.is_file():
+        v = json.loads(validation.read_text())
+        lines.append(f"validation:     {v['metric']} {v['score']:.4f} of the submission notebook on {v['items']} {unit}s")
+    if submission.is_file():
+        if hidden is not None:
+            card = competition.score(hidden, pd.read_csv(submission, dtype=str, keep_default_na=False))
+            lines.append(f"hidden test:    {metric} {card.short}")
+        lines.append(f"submission:     {submission}")
+    return lines

@@ -1,0 +1,89 @@
+"""Jobs as plain data: a member trained on all folds but one; in a mapping, out a folder. What runs them is handed in.
+
+Cards side by side on this machine are one way (:func:`side_by_side`), a kernel for each fold on Kaggle is another: it
+is the same stage with the same parameters and ``fold`` set.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from kaggle_utils.errors import KitError
+
+__all__ = ["Order", "chosen_folds", "orders", "run_orders", "side_by_side"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be trained: plain values, so that it can be sent anywhere.
+
+    competition: its name; member: ``[a-z0-9]+``; fold: the one left out
+    parameters: all that the training needs to know, in JSON's types
+    """
+
+    competition: str
+    member: str
+    fold: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """How bars and messages name it."""
+        return f"{self.member} fold {self.fold}"
+
+
+def chosen_folds(there: Iterable[int], fold: int | None = None, folds: Sequence[int] | None = None) -> list[int]:
+    """Which folds are trained: one, some, or all there are (-1, which is only ever trained on, is none).
+
+    >>> chosen_folds([2, 0, -1]), chosen_folds([0, 1, 2], fold=1)
+    ([0, 2], [1])
+    >>> chosen_folds([0, 1], folds=[1, 5])
+    Traceback (most recent call last):
+    ValueError: folds to train are [1, 5], expected some of [0, 1]
+    """
+    known = sorted({int(one) for one in there} - {-1})
+    wanted = [fold] if fold is not None else known if folds is None else list(folds)
+    if not set(wanted) <= set(known):
+        raise ValueError(f"folds to train are {wanted}, expected some of {known}")
+    return wanted
+
+
+def orders(competition: str, members: Mapping[str, Mapping[str, Any]], folds: Sequence[int]) -> list[Order]:
+    """Every member on every fold; members: name -> its parameters.
+
+    >>> [order.title for order in orders("reef", {"a": {}, "b": {}}, folds=[0, 1])]
+    ['a fold 0', 'a fold 1', 'b fold 0', 'b fold 1']
+    """
+    return [Order(competition, member, fold, parameters) for member, parameters in members.items() for fold in folds]
+
+
+def side_by_side(devices: Sequence[str]) -> Callable[[Sequence[Order], Callable], list]:
+    """A way to run orders: as many at a time as there are devices, a single one on all of them.
+
+    Returns a function of orders and of what trains one (order, devices=...) -> its result.
+    """
+    from kaggle_utils.learning.fold_runs import each_fold
+
+    return lambda wanted, train: each_fold(wanted, train, devices)
+
+
+def run_orders(
+    wanted: Sequence[Order], train: Callable, run: Callable[[Sequence[Order], Callable], list], **shared: Any
+) -> list[Any]:
+    """The results of all orders for which there was time.
+
+    train: (order, devices, **shared) -> result, None when the session's end left no time; a function of a module
+    run: such as :func:`side_by_side` makes
+    A warning names what no time was left for; KitError when that is everything.
+    """
+    results = run(wanted, partial(train, **shared))
+    if untrained := [order.title for order, found in zip(wanted, results, strict=True) if found is None]:
+        message = f"no time was left to train {', '.join(untrained)}: push the missing folds as kernels of their own"
+        if len(untrained) == len(wanted):
+            raise KitError(message)
+        warnings.warn(message, stacklevel=2)
+    return [found for found in results if found is not None]

@@ -1,0 +1,96 @@
+"""The submission as a stream: items in, answers out, in one loop for files and for APIs that wait for each answer.
+
+The same loop runs at home, in a rehearsal, in the scored rerun and on training items whose truth is known, so what is
+rehearsed is what is submitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kaggle_utils.files import replacing
+from kaggle_utils.tasks.decisions import write_validation
+from kaggle_utils.tasks.faults import refuse
+
+if TYPE_CHECKING:
+    from kaggle_utils.tasks.competition import Card, Competition, Items, Look, Stream
+    from kaggle_utils.tasks.runs import Runs
+
+__all__ = ["FileStream", "answer_all", "held_out", "score_validation"]
+
+
+class FileStream:
+    """Items whose pixels lie in files, answered in their order, written as one table.
+
+    items: those to predict; path: of the table; pixels: choices of the training that reading them needs
+    Raises ValueError naming items whose files are not there: a submission needs all.
+    """
+
+    def __init__(self, competition: Competition, items: Items, path: Path, **pixels: Any) -> None:
+        self.competition, self.items, self.path, self.pixels = competition, items, Path(path), pixels
+        self.total = self.ahead = len(items)
+        self.rows: list[tuple] = []
+        missing = items.table[competition.KEY][~items.table["exists"]]
+        if len(missing):
+            told = f"{len(missing)} of {len(items)} test {competition.UNIT}s are not there, the first is {missing.iloc[0]}"
+            way_out = f"with validate=True training {competition.UNIT}s that the first fold left out are predicted instead"
+            raise ValueError(f"{told}; {way_out}")
+
+    def __iter__(self) -> Iterator[tuple[int, Look]]:
+        for row in range(len(self.items)):
+            yield row, partial(self._look, row)
+
+    def _look(self, row: int, size: tuple[int, int] | None) -> Any:
+        return self.competition.read(self.items, row, size, **self.pixels)
+
+    def take(self, key: int, answer: Any) -> None:
+        """The answer to the item of this row; answers come in order."""
+        self.rows += self.competition.rows(self.items, key, answer)
+
+    def close(self) -> Path:
+        """The table, checked to its last row; returns its path."""
+        import pandas as pd
+
+        table = pd.DataFrame(self.rows, columns=list(self.competition.COLUMNS))
+        refuse(self.competition.faults(table, self.items), self.path)
+        with replacing(self.path) as partial_path:
+            table.to_csv(partial_path, index=False)
+        return self.path
+
+
+def answer_all(
+    stream: Stream, predictor: Callable[[Sequence[Look]], Iterable[Any]], batch: int = 1, progress: str | None = None
+) -> Path:
+    """Every item of a stream answered, at most ``batch`` of them looked at together; returns the submission's path.
+
+    predictor: looks of some successive items -> the answer to each; progress: the title of a bar, None for no bar
+    """
+    from tqdm import tqdm
+
+    items, size = iter(stream), max(1, min(batch, stream.ahead))
+    with tqdm(total=stream.total, desc=progress, disable=progress is None, unit="item") as bar:
+        while some := list(islice(items, size)):
+            for (key, _), answer in zip(some, predictor([look for _, look in some]), strict=True):
+                stream.take(key, answer)
+            bar.update(len(some))
+    return stream.close()
+
+
+def held_out(competition: Competition, items: Items, runs: Runs, at_most: int | None = None) -> Items:
+    """Training items that the first fold's models have not seen, in place of a test; at_most: the first so many."""
+    return items.take(items.table[competition.KEY].isin(set(runs.judged_on())).to_numpy().nonzero()[0][:at_most])
+
+
+def score_validation(competition: Competition, items: Items, path: Path) -> Card:
+    """The score of a table of answers to items whose truth is known, also written to ``validation.json`` beside it."""
+    import pandas as pd
+
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    refuse(competition.faults(table, items), path)
+    card = competition.score(items, table)
+    write_validation(Path(path).parent, competition.KIND.METRIC, card.score, len(items))
+    return card
