@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kaggle_utils.competitions.faults import column_faults, name_faults, order_faults
-from kaggle_utils.masks.rle_faults import run_length_faults
+from kaggle_utils.masks.rle import run_length_faults
 
 SLUG = "pond"
 UNIT = "pond"

@@ -32,7 +32,7 @@ from kaggle_utils.images.cache import cached_frames
 from kaggle_utils.learning.augment import split_sets
 from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.data_parallel import Team, together
-from kaggle_utils.learning.fold_runs import each_fold
+from kaggle_utils.learning.devices import each_fold
 from kaggle_utils.learning.mixing import mixing
 from kaggle_utils.learning.models import build
 from kaggle_utils.learning.predict import predict

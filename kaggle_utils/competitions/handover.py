@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_utils.competitions.faults import column_faults, refuse
-from kaggle_utils.files import replacing
-from kaggle_utils.plain_json import json_text
+from kaggle_utils.files import json_text, replacing
 
 if TYPE_CHECKING:
     import pandas as pd

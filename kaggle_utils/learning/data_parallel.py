@@ -1,6 +1,6 @@
 """One model trained on several cards at once: a process a card, their gradients averaged at every step.
 
-Where there are several folds, a card for each (:mod:`kaggle_utils.learning.fold_runs`) wastes nothing and changes
+Where there are several folds, a card for each (:mod:`kaggle_utils.learning.devices`) wastes nothing and changes
 nothing. This is for the one model: each process takes its share of every batch, so ``batch`` means the
 same on one card and on two, and the first process alone judges, writes and shows progress. The means
 that batch norm takes are each card's own.

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaggle_utils.plain_json import plain
+from kaggle_utils.files import plain
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +51,7 @@ class TrainingParameters:
     # the weights
     ema: float = 0.0  # decay of the running mean of weights that is judged and kept; 0: the weights themselves
     encoder: str = "net.encoder"  # the part that ``opened`` is about
-    opened: Mapping[int, int | str] = field(default_factory=dict)  # from epoch (0, 1, ...) on: see freezing.open_blocks
+    opened: Mapping[int, int | str] = field(default_factory=dict)  # from epoch (0, 1, ...) on: see schedule.open_blocks
     clip: float = 0.0  # longest gradient; 0: any
     # the machine
     mixed: bool = True  # 16-bit arithmetic where the card gains from it
@@ -66,6 +66,8 @@ class TrainingParameters:
         for name in ("epochs", "batch", "accumulate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if not 0 < self.plateau[1] < 1:
+            raise ValueError(f"plateau lowers the rate by a factor of {self.plateau[1]}, expected one above 0 and below 1")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}, expected a decay of at least 0 and below 1")
         object.__setattr__(self, "opened", {_epoch(at): which for at, which in self.opened.items()})

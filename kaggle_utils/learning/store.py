@@ -17,8 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from kaggle_utils.evidence.merging import merged
-from kaggle_utils.files import replacing
-from kaggle_utils.plain_json import json_text, plain
+from kaggle_utils.files import json_text, plain, replacing
 
 __all__ = ["Joined", "PredictionStore", "Readable", "as_bytes", "eight_bit_cost", "ensemble", "from_bytes"]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kaggle_utils.files import json_text
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 from kaggle_utils.masks.rle import mask_from_rle
-from kaggle_utils.plain_json import json_text
 
 __all__ = ["MaskScorecard", "mask_scorecard", "resized_mask"]
 

@@ -29,7 +29,7 @@ __all__ = ["dice_of", "fit", "fit_on"]
 def dice_of(
     statistics: MaskStatistics, decision: MaskDecision, class_scores: np.ndarray | None = None
 ) -> np.ndarray:
-    """(N, C) float64: the Dice of each mask that :func:`kaggle_utils.masks.rules.apply` would give.
+    """(N, C) float64: the Dice of each mask that :func:`kaggle_utils.masks.rules.masks_by_rule` would give.
 
     class_scores: (N, C), where the decision uses them
     Raises ValueError for a level or an outline that was not measured, and for components of a minimum

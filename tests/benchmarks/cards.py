@@ -21,7 +21,7 @@ import torch
 
 from kaggle_utils.competitions.clouds_examples import CloudExamples
 from kaggle_utils.learning.data_parallel import Team, together
-from kaggle_utils.learning.fold_runs import each_fold
+from kaggle_utils.learning.devices import each_fold
 from kaggle_utils.learning.losses import loss, masks_and_labels
 from kaggle_utils.learning.models import ModelParameters, architectures, build
 from kaggle_utils.learning.predict import mixed_precision, moved
