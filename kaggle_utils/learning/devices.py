@@ -1,8 +1,8 @@
-"""Folds one after another on one device, or side by side on several, a process for each device.
+"""Folds one after another on one device, or side by side on several; and 16 bit where a device gains from it.
 
 The clouds diary saw GPU memory grow from fold to fold until everything was deleted by hand. Here a
 fold is a function call: what it made goes when it returns, and what it left on the card is said.
-Two T4s train two folds at a time; where there is one model only, both train it
+Several devices have a process each. Two T4s train two folds at a time; where there is one model only, both train it
 (:mod:`kaggle_utils.learning.data_parallel`).
 """
 
@@ -15,11 +15,12 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import torch
 
-__all__ = ["each_fold"]
+__all__ = ["each_fold", "half_precision", "mixed_precision"]
 
 Job = TypeVar("Job")
 T = TypeVar("T")
@@ -96,3 +97,21 @@ def _run_and_release(job: Job, run: Callable[[Job, tuple[str, ...]], T], devices
 def _allocated(device: str) -> int:
     """Bytes of living tensors on a card; 0 for a CPU."""
     return torch.cuda.memory_allocated(device) if torch.device(device).type == "cuda" else 0
+
+
+def half_precision(device: torch.device, wanted: bool = True) -> torch.dtype | None:
+    """The 16-bit type that a device gains from: none on CPUs and a P100, float16 on a T4, bfloat16 from Ampere on.
+
+    >>> half_precision(torch.device("cpu")) is None
+    True
+    """
+    if not wanted or device.type != "cuda":
+        return None
+    major, _ = torch.cuda.get_device_capability(device)
+    return None if major < 7 else torch.float16 if major < 8 else torch.bfloat16
+
+
+def mixed_precision(device: torch.device, wanted: bool = True) -> AbstractContextManager:
+    """A block in which the model computes in :func:`half_precision`, where there is one."""
+    dtype = half_precision(device, wanted)
+    return torch.autocast("cuda", dtype=dtype) if dtype else nullcontext()

@@ -29,8 +29,9 @@ from kaggle_utils.files import json_text, plain, replacing
 from kaggle_utils.learning.batches import Fold, mixed_seed, shuffled
 from kaggle_utils.learning.checkpoints import load_weights, write_checkpoint
 from kaggle_utils.learning.data_parallel import ALONE, Team
+from kaggle_utils.learning.devices import half_precision, mixed_precision
 from kaggle_utils.learning.parameters import TrainingParameters
-from kaggle_utils.learning.predict import half_precision, mixed_precision, moved, predict
+from kaggle_utils.learning.predict import moved, predict
 from kaggle_utils.learning.schedule import (
     cosine,
     decay_at,
@@ -41,7 +42,7 @@ from kaggle_utils.learning.schedule import (
     parameter_groups,
 )
 
-__all__ = ["Epoch", "Fold", "Outcome", "TrainingParameters", "train"]
+__all__ = ["Epoch", "Outcome", "train"]
 
 Predictions = Iterator[tuple[np.ndarray, Any]]  # (row numbers (B,), probabilities (B, ...)), batch by batch
 Loss = Callable[[Any, Any], torch.Tensor]  # (outputs, targets) -> scalar

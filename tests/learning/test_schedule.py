@@ -7,14 +7,15 @@ torch = pytest.importorskip("torch")
 
 from training_fixtures import Halves, equal, one_thread, small_model, tried, weights  # noqa: E402, F401
 
+from kaggle_utils.learning.batches import Fold  # noqa: E402
 from kaggle_utils.learning.checkpoints import load_weights  # noqa: E402
+from kaggle_utils.learning.parameters import TrainingParameters  # noqa: E402
 from kaggle_utils.learning.schedule import (  # noqa: E402
     block_names,
     learning_mode,
     open_blocks,
     parameter_groups,  # noqa: E402
 )
-from kaggle_utils.learning.trainer import Fold, TrainingParameters  # noqa: E402
 
 
 class TestSchedules:
