@@ -42,7 +42,7 @@ class Fold:
     valid: Sequence[int]
 
     def digest(self) -> str:
-        """Stands for the rows learnt from and those judged on.
+        """40 hexadecimal digits, the same for the same rows on both sides, in whatever order.
 
         >>> Fold([], [1, 0], [2]).digest() == Fold([], [0, 1], [2]).digest() != Fold([], [0], [1, 2]).digest()
         True

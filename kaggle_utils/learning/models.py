@@ -65,7 +65,7 @@ class Network(nn.Module):
     net: gives masks (B, classes, H, W), labels (B, classes), or the pair (masks, labels)
     mean, std: of images from 0 to 1, one number for each channel that the net takes
     channels: C; where it is 1, each of the net's channels gets the grey picture, normalised as its own (a first
-    kernel summed over its channels would not answer alike: the means of ImageNet's channels differ)
+    kernel summed over its channels would answer differently: the means of ImageNet's channels differ)
     Raises ValueError for images of other channels.
     """
 
@@ -144,7 +144,7 @@ def side_multiple(parameters: ModelParameters) -> int:
 def load_model(path: Path, device: str = "cpu") -> Network:
     """The model of a checkpoint whose facts hold its parameters as ``model``; in evaluation mode.
 
-    Raises ValueError for a checkpoint without.
+    Raises ValueError for a checkpoint that does not hold them.
     """
     content = load_weights(path)
     if "model" not in content:
@@ -188,7 +188,7 @@ def _segmenter(p: ModelParameters) -> nn.Module:
 
 
 def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None:
-    """Exchange the way the layers between decoder and output grow."""
+    """Change how the layers between decoder and output enlarge their input."""
     if p.upsampling not in ("nearest", "bilinear"):
         raise ValueError(f"upsampling is {p.upsampling!r}, expected nearest or bilinear, or empty for the architecture's own")
     grown = [layer for layer in net.modules() if isinstance(layer, nn.Upsample)]
@@ -199,7 +199,7 @@ def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None
 
 
 def _statistics(name: str, encoder: nn.Module, channels: int) -> Statistics:
-    """What an encoder's start weights were trained with, the three channels' repeated over more."""
+    """Mean and deviation that an encoder's start weights were trained with; more channels repeat the three."""
     timms = getattr(getattr(encoder, "model", None), "pretrained_cfg", None) or {}
     mean, std = (timms["mean"], timms["std"]) if "mean" in timms else _smps_statistics(name)
     return tuple((tuple(values) * channels)[:channels] for values in (mean, std))
@@ -227,7 +227,7 @@ def _start(model: Network, path: Path) -> None:
 
 
 def _as_wide(kernel: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """A first layer's kernel (O, 3, h, w) for another number of channels: repeated, and as much weaker, as timm does it."""
+    """A first layer's kernel (O, 3, h, w) for another number of channels: repeated and scaled down, as timm does."""
     if kernel.ndim != 4 or len(shape) != 4 or kernel.shape[1] != 3 or shape[1] == 3 or kernel.shape[0] != shape[0]:
         return kernel
     repeated = kernel.repeat(1, -(-shape[1] // 3), 1, 1)[:, : shape[1]]

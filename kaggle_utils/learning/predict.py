@@ -69,7 +69,7 @@ def _arrays(answer: Any) -> Any:
 
 
 def moved(value: Any, device: torch.device) -> Any:
-    """A tensor, or a list, tuple or mapping of them, on the device; images (B, C, H, W) there channels last.
+    """A tensor, or a list, tuple or mapping of them, on the device; on a GPU images (B, C, H, W) lie channels last.
 
     >>> moved([torch.zeros(1), {"mask": torch.ones(1)}], torch.device("cpu"))
     (tensor([0.]), {'mask': tensor([1.])})

@@ -26,7 +26,7 @@ __all__ = ["block_names", "cosine", "decay_at", "follow", "learning_mode", "open
 def parameter_groups(model: nn.Module, lr: float, rates: Mapping[str, float], weight_decay: float) -> list[dict]:
     """The model's parameters as an optimiser takes them, one group for each (rate, decay).
 
-    lr: rate of what no name of ``rates`` covers
+    lr: rate of the parameters that no name of ``rates`` covers
     rates: dotted name of a part -> factor on lr; of several names that cover a parameter the longest counts
     weight_decay: of matrices and kernels; vectors (biases, norms) get none
     Each group keeps its own full rate as ``base_lr``. Raises ValueError for a name that covers nothing.
@@ -71,7 +71,7 @@ def _covers(part: str, name: str) -> bool:
 def cosine(step: int, steps: int, warmup: int = 0, floor: float = 0.01) -> float:
     """Factor on the rate before step number ``step`` of ``steps``: up in a line, down in a half cosine.
 
-    warmup: steps of the way up; floor: what is left at the end. Source: Loshchilov and Hutter 2017.
+    warmup: how many steps go up; floor: the factor at the end. Source: Loshchilov and Hutter 2017.
 
     >>> [round(cosine(step, 9, warmup=2, floor=0.0), 2) for step in (0, 1, 2, 5, 8)]
     [0.33, 0.67, 1.0, 0.5, 0.0]
@@ -168,7 +168,7 @@ def learning_mode(model: nn.Module) -> nn.Module:
 
 
 def decay_at(step: int, decay: float) -> float:
-    """How much of the mean stays at a step, counted from 1: ``decay`` in the long run, less at first.
+    """The share of the running mean that a step, counted from 1, keeps: ``decay`` in the long run, less at first.
 
     >>> round(decay_at(1, 0.999), 3), decay_at(100_000, 0.999)
     (0.182, 0.999)

@@ -5,7 +5,7 @@
 An epoch is a pass over the training rows, then the metric on predictions of the rows that were left
 out. ``best.pth`` and ``last.pth`` hold weights and plain facts, ``progress.json`` a line of figures
 an epoch, ``resume.pth`` all that is needed to go on after a kill to the same result. What is done is
-not done again. The loop knows no platform: how much time is left it asks the function it is given.
+not done again. The loop knows no platform: it asks the function it is given how much time is left.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ class Outcome:
     """How a training ended.
 
     best: the best epoch's first figure; best_epoch: its number, from 1. None and 0 when no epoch was judged
-    seconds: that it took, over all sessions
+    seconds: how long it took, over all sessions
     stopped: why it ended, in words; finished: False when the deadline stopped it
-    history: a mapping an epoch; folder: where best.pth and last.pth lie
+    history: a mapping for each epoch; folder: where best.pth and last.pth lie
     """
 
     best: float | None
@@ -102,8 +102,9 @@ def train(
     team: where to train it; of several processes that train it together each calls this function
     mix: (inputs, targets, generator) -> the same, mixed among the rows of a batch (kaggle_utils.learning.mixing)
     seconds_left: asked again and again, so that the training ends in time
-    facts: plain values that lie beside the weights, and what the result depends on besides the parameters:
-        where they or the rows differ, it is another training; progress: the bar's title, None for no bar
+    facts: plain values that lie beside the weights, all that the result depends on besides the parameters:
+        where they or the rows differ, it is another training
+    progress: the bar's title, None for no bar
     Raises ValueError when the folder holds another training, FloatingPointError when the loss is not finite
     or the metric not a number.
     """
@@ -143,7 +144,7 @@ class _Training:
         self.kept = deepcopy(self.model).requires_grad_(False) if p.ema else self.model
         self.workers = p.processes(self.device)
         self.batches = shuffled(fold.examples, fold.train, p.batch, p.seed, self.workers, (team.rank, team.size))
-        self.steps = -(-len(self.batches) // p.accumulate)  # an epoch
+        self.steps = -(-len(self.batches) // p.accumulate)  # of an epoch
         self.optimizer = optimizer(parameter_groups(model, p.lr, p.rates, p.weight_decay), p.optimizer)
         self.scaler = torch.amp.GradScaler("cuda", enabled=half_precision(self.device, p.mixed) is torch.float16)
         patience, factor = p.plateau

@@ -6,7 +6,7 @@ which is the one difference between them (``empty``). Most of the time goes into
 text, so orjson does that where it is installed.
 
 A text that is not sound is refused in sentences (:func:`run_length_faults`), before Kaggle refuses it
-without a word; a decoder that takes it as it comes draws a wrong mask. Sound is: starts rise, lengths are
+without a word; a decoder that takes it as it comes draws a wrong mask. In a sound text starts rise, lengths are
 positive, no pixel is in two runs, and all lie in the image.
 """
 
@@ -58,7 +58,7 @@ def _edges(mask: np.ndarray) -> np.ndarray:
 
 
 def _true(flags: np.ndarray) -> np.ndarray:
-    """``np.flatnonzero`` of (8N,) bool; of many, most of them false, in half its time: eight at once first."""
+    """``np.flatnonzero`` of (8N,) bool, in half its time where they are many and mostly false: eight are looked at together."""
     if len(flags) < _MANY:
         return np.flatnonzero(flags)
     eights = np.flatnonzero(flags.view(np.uint64) != 0)

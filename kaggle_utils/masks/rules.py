@@ -135,7 +135,7 @@ def masks_by_rule(
 
 
 def _mask(rule: ClassDecision, probability: np.ndarray, score: float, kept: bool) -> np.ndarray:
-    """(H, W) of one class; kept: neither score nor sizes are asked."""
+    """(H, W) of one class; kept: whatever its score and size."""
     small = np.count_nonzero(probability >= rule.decide) < rule.min_size
     if not kept and (score < rule.gate or small):
         return np.zeros(probability.shape, np.uint8)

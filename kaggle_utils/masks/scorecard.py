@@ -55,7 +55,7 @@ def mask_scorecard(
 
     shape: (height, width) of the predicted masks, which is where they are compared
     truth_shape: of the true ones where it is another; they are resized
-    Raises ValueError naming the row and class of a text that is no run lengths of its shape.
+    Raises ValueError naming the row and class of a text that does not hold run lengths of its shape.
 
     >>> truth = np.array([["1 4", ""]], dtype=object)
     >>> print(mask_scorecard(truth, np.array([["3 4", "9 9"]], dtype=object), ["Fish", "Sugar"], (5, 5)))

@@ -1,7 +1,7 @@
 """The best mask decision, found exactly, and what it is worth on images it was not fitted on.
 
 All it needs of the images is in :class:`kaggle_utils.masks.statistics.MaskStatistics`. A search over levels,
-**every** minimum size and **every** gate is sorted, cumulated sums over its rows, and fitting once more
+**every** minimum size and **every** gate sorts its rows and takes cumulated sums, and fitting once more
 without a fold costs a second: so every fit comes with its cross-fitted figure.
 
 Exact, and jointly so, in each class: level, minimum component and gate; the triplet of high level, size and

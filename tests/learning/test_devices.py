@@ -77,7 +77,8 @@ def test_an_error_names_itself_and_keeps_later_jobs_from_beginning(tmp_path, mon
 def test_folds_end_with_a_killed_parent(tmp_path):
     """Else they would go on beside the next run, on its cards and in its files."""
     code = "import sys, test_devices as t; t.each_fold([0, 2], t.sleeps, devices=['cpu', 'cpu:0'])"
-    environment = {**os.environ, "FOLD_NOTES": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent)}
+    here = Path(__file__).parent
+    environment = {**os.environ, "FOLD_NOTES": str(tmp_path), "PYTHONPATH": f"{here}{os.pathsep}{here.parent}"}
     parent = subprocess.Popen([sys.executable, "-c", code], env=environment)
     children = wait_for(lambda: [int(path.name) for path in tmp_path.iterdir()], 2)
     parent.kill()
