@@ -32,15 +32,7 @@ from kaggle_utils.learning.data_parallel import ALONE, Team
 from kaggle_utils.learning.devices import half_precision, mixed_precision
 from kaggle_utils.learning.parameters import TrainingParameters
 from kaggle_utils.learning.predict import moved, predict
-from kaggle_utils.learning.schedule import (
-    cosine,
-    decay_at,
-    follow,
-    learning_mode,
-    open_blocks,
-    optimizer,
-    parameter_groups,
-)
+from kaggle_utils.learning.schedule import cosine, decay_at, follow, learning_mode, open_blocks, optimizer, parameter_groups
 
 __all__ = ["Epoch", "Outcome", "train"]
 
