@@ -18,7 +18,7 @@ from typing import Any
 
 from kaggle_utils.files import replacing
 from kaggle_utils.platform import runtime
-from kaggle_utils.platform.parameters import fan_out, inject, ranges
+from kaggle_utils.platform.parameters import add_set_argument, fan_out, inject, ranges
 from kaggle_utils.platform.push import chain, quota
 from kaggle_utils.platform.reef_api.timeseries import frame_paths
 from kaggle_utils.platform.rehearsal import report as report_lines
@@ -29,7 +29,6 @@ from kaggle_utils.platform.rehearsal.session import Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, rehearse_submission
 from kaggle_utils.platform.rehearsal.training import Trial, rehearse_training, training_findings
-from kaggle_utils.platform.set_argument import add_set_argument
 from kaggle_utils.platform.signals import signals_as_exits
 
 __all__ = ["add_rehearse_arguments", "run_rehearse"]

@@ -18,11 +18,9 @@ import numpy as np
 from kaggle_utils.competitions.clouds import SUBMISSION_SHAPE
 from kaggle_utils.competitions.clouds_runs import Runs
 from kaggle_utils.evidence.merging import merged
-from kaggle_utils.files import replacing
+from kaggle_utils.files import json_text, plain, replacing
 from kaggle_utils.learning.store import as_bytes, ensemble
-from kaggle_utils.masks.rules import ClassDecision, MaskDecision, apply
-from kaggle_utils.plain_json import json_text, plain
-from kaggle_utils.tasks.handover import require_same_source
+from kaggle_utils.masks.rules import ClassDecision, MaskDecision, masks_by_rule
 
 __all__ = [
     "EMPTY",
@@ -87,7 +85,7 @@ def decided(decision: CloudsDecision, masks: Sequence[np.ndarray], labels: Seque
     """
     settings = decision.merge.settings
     probabilities = as_bytes(np.clip(merged(masks, **settings), 0, 1))
-    return apply(decision.rule, probabilities, merged(labels, **settings) if decision.labels else None)
+    return masks_by_rule(decision.rule, probabilities, merged(labels, **settings) if decision.labels else None)
 
 
 def write_decision(path: Path, decision: CloudsDecision, **facts: Any) -> None:

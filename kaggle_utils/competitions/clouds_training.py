@@ -30,14 +30,15 @@ from kaggle_utils.errors import KitError
 from kaggle_utils.files import fingerprint
 from kaggle_utils.images.cache import cached_frames
 from kaggle_utils.learning.augment import split_sets
+from kaggle_utils.learning.batches import Fold
 from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.data_parallel import Team, together
-from kaggle_utils.learning.fold_runs import each_fold
+from kaggle_utils.learning.devices import each_fold
 from kaggle_utils.learning.mixing import mixing
 from kaggle_utils.learning.models import build
 from kaggle_utils.learning.predict import predict
 from kaggle_utils.learning.store import PredictionStore
-from kaggle_utils.learning.trainer import Fold, Outcome, train
+from kaggle_utils.learning.trainer import Outcome, train
 from kaggle_utils.learning.views import in_views
 
 __all__ = [

@@ -34,7 +34,7 @@ def cached_frames(
 ) -> np.memmap:
     """All images at one size, (N, height, width, 3) uint8 RGB, mapped read-only from a file in ``folder``.
 
-    paths: image files; their names, sizes and times of change tell one cache from another
+    paths: image files; their names, sizes and times of modification tell one cache from another
     size: (width, height) in pixels; N * width * height * 3 bytes must fit on the disk
     threads, progress: as for :func:`kaggle_utils.images.decode.decode`, whose errors come through
     grayscale: (N, height, width, 1) instead, in a file of its own and a third of the size

@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kaggle_utils.files import replacing
-from kaggle_utils.plain_json import json_text
+from kaggle_utils.files import json_text, replacing
 
 __all__ = ["Progress", "each"]
 

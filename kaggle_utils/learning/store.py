@@ -1,4 +1,4 @@
-"""Probabilities on disk as 8 bit, one file a model and fold, read and merged piece by piece.
+"""Probabilities on disk in 8 bits, one file for each model and fold, read and merged piece by piece.
 
 Float masks of the clouds competition (5,546 x 4 x 350 x 525) take 16 GB a model, 8-bit ones 4 GB:
 the diary's trick. A file is mapped only while some of its rows are read or written, so an ensemble
@@ -17,8 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from kaggle_utils.evidence.merging import merged
-from kaggle_utils.files import replacing
-from kaggle_utils.plain_json import json_text, plain
+from kaggle_utils.files import json_text, plain, replacing
 
 __all__ = ["Joined", "PredictionStore", "Readable", "as_bytes", "eight_bit_cost", "ensemble", "from_bytes"]
 
@@ -65,7 +64,7 @@ class Readable(Protocol):
 class PredictionStore:
     """One model's predictions of one fold: ``path`` (.npy, uint8) and a .json beside it that says what it holds.
 
-    rows: (N,) numbers in the competition's table, ascending; shape: of one row, as (4, 350, 525)
+    rows: (N,) numbers in the competition's table, ascending; shape: of one row, such as (4, 350, 525)
     facts: what was noted with it; written: (N,) bool
     """
 
@@ -83,7 +82,7 @@ class PredictionStore:
         cls, path: str | os.PathLike, rows: Sequence[int], shape: Sequence[int],
         facts: Mapping[str, Any] | None = None, anew: bool = False,
     ) -> PredictionStore:  # fmt: skip
-        """A new store, or the one begun here with the same rows, shape and facts, to go on with.
+        """A new store; or the one that was begun here with the same rows, shape and facts, to be gone on with.
 
         anew: whether another that lies here is replaced rather than refused
         Raises ValueError when another lies here, or a row number comes twice.

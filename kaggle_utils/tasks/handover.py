@@ -12,8 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaggle_utils.files import replacing
-from kaggle_utils.plain_json import json_text
+from kaggle_utils.files import json_text, replacing
 from kaggle_utils.tasks.faults import column_faults, refuse
 
 if TYPE_CHECKING:

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kaggle_utils.files import fingerprint, replacing
-from kaggle_utils.plain_json import json_text
+from kaggle_utils.files import fingerprint, json_text, replacing
 from kaggle_utils.tasks.faults import column_faults, refuse
 
 if TYPE_CHECKING:

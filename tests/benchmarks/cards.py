@@ -20,12 +20,14 @@ import numpy as np
 import torch
 
 from kaggle_utils.competitions.clouds_examples import CloudExamples
+from kaggle_utils.learning.batches import Fold
 from kaggle_utils.learning.data_parallel import Team, together
-from kaggle_utils.learning.fold_runs import each_fold
+from kaggle_utils.learning.devices import each_fold, mixed_precision
 from kaggle_utils.learning.losses import loss, masks_and_labels
 from kaggle_utils.learning.models import ModelParameters, architectures, build
-from kaggle_utils.learning.predict import mixed_precision, moved
-from kaggle_utils.learning.trainer import Epoch, Fold, TrainingParameters, train
+from kaggle_utils.learning.parameters import TrainingParameters
+from kaggle_utils.learning.predict import moved
+from kaggle_utils.learning.trainer import Epoch, train
 
 ENCODER = "tu-tf_efficientnet_lite0"
 AIM = 0.95

@@ -26,8 +26,10 @@ from training_fixtures import (  # noqa: E402
     worse,
 )
 
+from kaggle_utils.learning.batches import Fold  # noqa: E402
 from kaggle_utils.learning.checkpoints import load_weights  # noqa: E402
-from kaggle_utils.learning.trainer import Fold, TrainingParameters, train  # noqa: E402
+from kaggle_utils.learning.parameters import TrainingParameters  # noqa: E402
+from kaggle_utils.learning.trainer import train  # noqa: E402
 
 
 class Killed(BaseException):

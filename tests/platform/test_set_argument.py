@@ -10,7 +10,7 @@ from kaggle_utils.cli import main
 from kaggle_utils.commands.push import add_push_arguments
 from kaggle_utils.commands.rehearse import add_rehearse_arguments
 from kaggle_utils.commands.run import add_run_arguments
-from kaggle_utils.platform.set_argument import add_set_argument, one_by_one
+from kaggle_utils.platform.parameters import add_set_argument, one_by_one
 
 
 def parsed(line: str) -> argparse.Namespace:
