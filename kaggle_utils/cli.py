@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import kaggle_utils
-from kaggle_utils.platform.set_argument import one_by_one
+from kaggle_utils.platform.parameters import one_by_one
 
 __all__ = ["main"]
 

@@ -21,10 +21,10 @@ from kaggle_utils.platform.push import chain
 from kaggle_utils.platform.reef_api.timeseries import frame_paths
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import attachments
-from kaggle_utils.platform.rehearsal.projection import Limits
 from kaggle_utils.platform.rehearsal.report import projected
 from kaggle_utils.platform.rehearsal.session_faults import Finding
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, SubmissionReport, rehearse_submission
+from kaggle_utils.platform.runtime import Limits
 
 READ = """
 import csv, os

@@ -18,18 +18,16 @@ from typing import Any
 
 from kaggle_utils.files import replacing
 from kaggle_utils.platform import runtime
-from kaggle_utils.platform.parameters import fan_out, inject, ranges
+from kaggle_utils.platform.parameters import add_set_argument, fan_out, inject, ranges
 from kaggle_utils.platform.push import chain, quota
 from kaggle_utils.platform.reef_api.timeseries import frame_paths
 from kaggle_utils.platform.rehearsal import report as report_lines
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import Attachments, attachments, competition_mounts
-from kaggle_utils.platform.rehearsal.projection import Limits
 from kaggle_utils.platform.rehearsal.session import Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, rehearse_submission
 from kaggle_utils.platform.rehearsal.training import Trial, rehearse_training, training_findings
-from kaggle_utils.platform.set_argument import add_set_argument
 from kaggle_utils.platform.signals import signals_as_exits
 
 __all__ = ["add_rehearse_arguments", "run_rehearse"]
@@ -70,7 +68,7 @@ def run_rehearse(args: argparse.Namespace) -> int:
     notebook = json.loads((stage.folder / content["code_file"]).read_text(encoding="utf-8"))
     folder, how = _competition(args, stage.competition, contest), sandbox.mechanism()
     print(f"rehearsal of {stage.name} in {report_lines.surroundings(how)}", flush=True)
-    rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, Limits(), _say)
+    rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, runtime.Limits(), _say)
     like_kaggle = not content.get("enable_gpu") or bool(runtime.gpus())
     play = {"submit": _submission, "train": _training}.get(stage.title, _once)
     with signals_as_exits():
@@ -96,7 +94,7 @@ Outcome = tuple[list[str], list[Finding]]
 def _submission(
     args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
 ) -> Outcome:
-    limits = Limits.rerun()
+    limits = runtime.Limits.rerun()
     plan = replace(plan, notebook=inject(plan.notebook, _overrides(args.set)), limits=limits)
     report = rehearse_submission(plan, _hidden(args, stage.competition, plan, attached))
     lines = report_lines.submission_lines(report, plan.contest, limits)

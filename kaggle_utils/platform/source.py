@@ -19,7 +19,10 @@ __all__ = ["Source", "find"]
 
 @dataclass(frozen=True)
 class Source:
-    """folder: in Kaggle's layout; sample: is it the built-in one; hidden: folder of a hidden test's frames, if known."""
+    """Where a competition's files lie.
+
+    folder: in Kaggle's layout; sample: is it the built-in one; hidden: folder of the hidden test's pictures, if known
+    """
 
     folder: Path
     sample: bool = False
@@ -35,7 +38,7 @@ class Source:
             return f"data: {self.folder}"
         line = "*" * 78
         return (
-            f"{line}\nTHE BUILT-IN SAMPLE, NOT THE COMPETITION: synthetic frames, to see the chain work.\n"
+            f"{line}\nTHE BUILT-IN SAMPLE, NOT THE COMPETITION: synthetic data, to see the chain work.\n"
             f"For real data set KAGGLE_UTILS_INPUT or give `kaggle-utils run --input DIR`.\n{line}"
         )
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from kaggle_utils.platform.push.quota import Quota
 from kaggle_utils.platform.rehearsal import sandbox
-from kaggle_utils.platform.rehearsal.projection import Limits, Line, gigabytes
+from kaggle_utils.platform.rehearsal.projection import Line, gigabytes
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.rehearsal.session_faults import Finding
 from kaggle_utils.platform.rehearsal.submission import Contest, SubmissionReport
 from kaggle_utils.platform.rehearsal.training import UNLIKE, TrainingReport
+from kaggle_utils.platform.runtime import Limits
 
 __all__ = [
     "duration",

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kaggle_utils.platform.rehearsal.projection import Limits, gigabytes
+from kaggle_utils.platform.rehearsal.projection import gigabytes
 from kaggle_utils.platform.rehearsal.session import Run
+from kaggle_utils.platform.runtime import Limits
 
 __all__ = ["FAULTS", "Finding", "findings"]
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kaggle_utils.platform.rehearsal.attachments import competition_mounts
-from kaggle_utils.platform.rehearsal.projection import Limits, Line, line_through
+from kaggle_utils.platform.rehearsal.projection import Line, line_through
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
+from kaggle_utils.platform.runtime import Limits
 
 __all__ = ["Contest", "HiddenTest", "Rehearsal", "SubmissionReport", "rehearse_submission"]
 

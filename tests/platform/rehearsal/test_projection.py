@@ -14,11 +14,12 @@ from kaggle_utils.platform.push import quota
 from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.push.client_process import CALLS
 from kaggle_utils.platform.push.quota import gpu_quota
-from kaggle_utils.platform.rehearsal.projection import Limits, Line, gigabytes, line_through
+from kaggle_utils.platform.rehearsal.projection import Line, gigabytes, line_through
 from kaggle_utils.platform.rehearsal.report import projected, submission_lines, training_lines
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.rehearsal.submission import SubmissionReport
 from kaggle_utils.platform.rehearsal.training import TrainingReport, training_findings
+from kaggle_utils.platform.runtime import Limits
 
 costs = st.floats(0, 1e6)
 

@@ -12,9 +12,9 @@ import pytest
 from rehearsal_scenarios import notebook
 
 from kaggle_utils.platform.rehearsal import sandbox
-from kaggle_utils.platform.rehearsal.projection import Limits
 from kaggle_utils.platform.rehearsal.session import Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import findings
+from kaggle_utils.platform.runtime import Limits
 
 
 @pytest.fixture(params=[sandbox.mechanism(), None] if sandbox.mechanism() else [None], ids=lambda how: how or "plain")

@@ -11,10 +11,10 @@ import pytest
 from rehearsal_scenarios import LOOP, READ, SCENARIOS, WRITE, frames, ponds, rows
 
 from kaggle_utils.platform.rehearsal import sandbox
-from kaggle_utils.platform.rehearsal.projection import Limits
 from kaggle_utils.platform.rehearsal.report import projected, submission_lines
 from kaggle_utils.platform.rehearsal.session_faults import FAULTS
 from kaggle_utils.platform.rehearsal.submission import _from_the_difference
+from kaggle_utils.platform.runtime import Limits
 
 README = Path(__file__).parents[3] / "kernels" / "README.md"
 pytestmark = pytest.mark.skipif(sandbox.mechanism() is None, reason="no fresh root can be made here: " + sandbox.WITHOUT)
