@@ -8,7 +8,7 @@
 # The image's packages are kept in ${XDG_CACHE_HOME:-~/.cache}/kaggle-utils-image between runs.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-table=$here/kaggle_utils/platform/image_2026_10.json
+table=$here/kaggle_utils/platform/wheels/image_2026_10.json
 version=3.13
 data=
 while [[ "${1:-}" == --* ]]; do
@@ -47,7 +47,6 @@ if python not in table["versions"]:
     sys.exit(f"--python is {python}, expected one of Kaggle's: {', '.join(table['versions'])}")
 known = dict.fromkeys(table["implied"]) | table["versions"][python]
 print("\n".join(f"{name}=={version.split('+')[0]}" if version else name for name, version in sorted(known.items())))
-print("six")  # kaggle imports it and does not declare it
 PY
 )
 key=$({ "$python" -V; echo "$wanted"; } | sha256sum | cut -c1-12)
