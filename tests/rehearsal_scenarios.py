@@ -22,7 +22,7 @@ from kaggle_utils.platform.push import chain
 from kaggle_utils.platform.reef_api.timeseries import frame_paths
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import attachments
-from kaggle_utils.platform.rehearsal.report import projected
+from kaggle_utils.platform.rehearsal.report import projection_findings
 from kaggle_utils.platform.rehearsal.session_faults import Finding
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, SubmissionReport, rehearse_submission
 from kaggle_utils.platform.runtime import Limits
@@ -101,7 +101,7 @@ def wheel_for_another_python(folder: Path) -> list[Finding]:
 def too_slow(folder: Path) -> list[Finding]:
     """1,000 ponds at 0.75 s take 750 s and not 72, though one run may start three seconds later than the other."""
     report = ponds(folder, READ, "import time\ntime.sleep(0.75 * len(names))", WRITE)
-    return [*report.findings, *projected(report, pond_contest, Limits(hours=0.02), like_kaggle=True)]
+    return [*report.findings, *projection_findings(report, pond_contest, Limits(hours=0.02), like_kaggle=True)]
 
 
 def out_of_memory(folder: Path) -> list[Finding]:

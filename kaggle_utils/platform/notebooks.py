@@ -70,6 +70,7 @@ class _Talking(NotebookClient):
     """A client that passes on what cells print while they run."""
 
     def process_message(self, msg: Mapping, cell: Mapping, cell_index: int) -> Any:
+        """Prints a message of a stream here, then does with it what any client does."""
         if msg["msg_type"] == "stream":
             stream = sys.stderr if msg["content"]["name"] == "stderr" else sys.stdout
             stream.write(msg["content"]["text"])

@@ -9,7 +9,7 @@ for a mistyped override would otherwise run for hours with the default.
 On the command line several may follow one ``--set``, the flag may be repeated, and what a command works on
 may stand on either side: ``rehearse --set imgsz=64 epochs=1 reef-2-train``. A command declares the flag with
 :func:`add_set_argument` and reads the texts from ``args.set``; :mod:`kaggle_utils.cli` takes the arguments of
-all commands apart with :func:`one_by_one` before they are parsed.
+all commands apart with :func:`single_settings` before they are parsed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["INJECTED", "add_set_argument", "defaults", "fan_out", "inject", "one_by_one", "parse_set", "ranges"]
+__all__ = ["INJECTED", "add_set_argument", "defaults", "fan_out", "inject", "single_settings", "parse_set", "ranges"]
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -35,13 +35,13 @@ def add_set_argument(parser: argparse.ArgumentParser, meaning: str = "override t
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
 
 
-def one_by_one(arguments: Iterable[str]) -> Iterator[str]:
+def single_settings(arguments: Iterable[str]) -> Iterator[str]:
     """Arguments in which every ``--set`` has one text, so that it takes no name for another.
 
     The text right after the flag is its own, whatever it looks like; of those behind it each that has
     an ``=`` and is no flag.
 
-    >>> list(one_by_one(["push", "--set", "fold=3", "imgsz=1280", "reef-2-train", "--wait"]))
+    >>> list(single_settings(["push", "--set", "fold=3", "imgsz=1280", "reef-2-train", "--wait"]))
     ['push', '--set=fold=3', '--set=imgsz=1280', 'reef-2-train', '--wait']
     """
     rest, setting = iter(arguments), False

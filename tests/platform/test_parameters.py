@@ -13,7 +13,7 @@ from kaggle_utils.cli import main
 from kaggle_utils.commands.push import add_push_arguments
 from kaggle_utils.commands.rehearse import add_rehearse_arguments
 from kaggle_utils.commands.run import add_run_arguments
-from kaggle_utils.platform.parameters import add_set_argument, defaults, fan_out, inject, one_by_one, parse_set
+from kaggle_utils.platform.parameters import add_set_argument, defaults, fan_out, inject, parse_set, single_settings
 
 
 def notebook(source: str = "fold = 0\nmodel = 'yolo11n'\n", tags: tuple[str, ...] = ("parameters",)) -> dict:
@@ -151,7 +151,7 @@ def parsed(line: str) -> argparse.Namespace:
     parser.add_argument("name")
     parser.add_argument("--wait", action="store_true")
     add_set_argument(parser)
-    return parser.parse_args(list(one_by_one(line.split())))
+    return parser.parse_args(list(single_settings(line.split())))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_flag_without_a_text_is_an_error(capsys):
 def test_every_command_takes_it(add):
     parser = argparse.ArgumentParser()
     add(parser)
-    args = parser.parse_args(list(one_by_one(["--set", "fold=3", "imgsz=64", "reef"])))
+    args = parser.parse_args(list(single_settings(["--set", "fold=3", "imgsz=64", "reef"])))
     assert args.set == ["fold=3", "imgsz=64"]
 
 

@@ -17,7 +17,7 @@ __all__ = [
     "duration",
     "memory_line",
     "output_line",
-    "projected",
+    "projection_findings",
     "run_lines",
     "submission_lines",
     "surroundings",
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-def projected(report: SubmissionReport, contest: Contest, limits: Limits, like_kaggle: bool) -> list[Finding]:
+def projection_findings(report: SubmissionReport, contest: Contest, limits: Limits, like_kaggle: bool) -> list[Finding]:
     """Findings about the real hidden test: too slow, too much output.
 
     like_kaggle: whether this machine has what the kernel asks for; if it has not, slowness is a note

@@ -10,8 +10,7 @@ import pytest
 from rehearsal_scenarios import LOOP, READ, SCENARIOS, WRITE, fatal, frames, ponds, readme_table, rows
 
 from kaggle_utils.platform.rehearsal import sandbox
-from kaggle_utils.platform.rehearsal.report import projected, submission_lines
-from kaggle_utils.platform.rehearsal.session_faults import FAULTS
+from kaggle_utils.platform.rehearsal.report import projection_findings, submission_lines
 from kaggle_utils.platform.rehearsal.submission import _from_the_difference
 from kaggle_utils.platform.runtime import Limits
 
@@ -24,10 +23,10 @@ def without_noise(text: str) -> str:
 
 
 def test_every_fault_has_a_notebook_here_and_a_line_in_the_readme():
-    assert list(SCENARIOS) == list(FAULTS) == list(readme_table())
+    assert list(SCENARIOS) == list(readme_table())
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", SCENARIOS)
 def test_the_fault_is_named_in_the_words_of_the_readme(fault, tmp_path):
     said = [without_noise(text) for text in fatal(SCENARIOS[fault](tmp_path))]
     assert without_noise(readme_table()[fault]) == said[-1]
@@ -58,7 +57,7 @@ def test_from_one_item_nothing_is_projected(tmp_path):
     """A start of 0.2 s, taken for the cost of each of 1,000 ponds, would be 200 s."""
     limits = Limits(hours=100 / 3600)
     report = ponds(tmp_path, READ, "import time\ntime.sleep(0.2)", WRITE, limits=limits, items=1)
-    assert projected(report, pond_contest, limits, like_kaggle=True) == []
+    assert projection_findings(report, pond_contest, limits, like_kaggle=True) == []
     what = "one pond only: what starts and what each costs cannot be told apart, so nothing is projected"
     assert [(f.text, f.fatal) for f in report.findings] == [(what, False)]
     assert submission_lines(report, pond_contest, limits)[1].startswith("memory:")
