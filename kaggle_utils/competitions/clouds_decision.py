@@ -21,6 +21,7 @@ from kaggle_utils.evidence.merging import merged
 from kaggle_utils.files import json_text, plain, replacing
 from kaggle_utils.learning.store import as_bytes, ensemble
 from kaggle_utils.masks.rules import ClassDecision, MaskDecision, masks_by_rule
+from kaggle_utils.tasks.handover import require_same_source
 
 __all__ = [
     "EMPTY",

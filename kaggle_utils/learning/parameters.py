@@ -17,11 +17,11 @@ from kaggle_utils.files import plain
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["TrainingParameters"]
+__all__ = ["UNLEARNT", "TrainingParameters"]
 
 _SCHEDULES = ("cosine", "plateau", "constant")
 _OPTIMIZERS = ("AdamW", "SGD")
-_FREE = {"workers", "reserve"}  # change nothing in the result
+UNLEARNT = {"workers", "reserve", "cache"}  # parameters of any training that change nothing in what is learnt
 
 
 def _epoch(key: int | str) -> int:
@@ -102,7 +102,7 @@ class TrainingParameters:
         also: what the result depends on besides, in plain form
         """
         wanted, held = _flat(self.plain() | also), _flat(noted)
-        names = [name for name in wanted | {n: v for n, v in held.items() if "." in n} if name not in _FREE]
+        names = [name for name in wanted | {n: v for n, v in held.items() if "." in n} if name not in UNLEARNT]
         differing = [f"{n}={held.get(n)!r}, now {wanted.get(n)!r}" for n in names if held.get(n) != wanted.get(n)]
         if differing:
             what = f"{folder} holds a training with {'; '.join(differing)}"

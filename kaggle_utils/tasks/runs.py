@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kaggle_utils.files import fingerprint, json_text, replacing
+from kaggle_utils.learning.parameters import UNLEARNT
 from kaggle_utils.tasks.faults import column_faults, refuse
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "HARMLESS",
     "Job",
     "PredictionSet",
     "Runs",
@@ -40,7 +40,6 @@ __all__ = [
     "write_run",
 ]
 
-HARMLESS = frozenset({"workers", "reserve", "cache", "hours"})  # parameters that change nothing in what is learnt
 _MEMBER = re.compile(r"[a-z0-9]+")
 DTYPES = ("uint8", "float32", "text")  # of masks, of labels, of boxes
 
@@ -296,7 +295,7 @@ def _refuse_twins(jobs: Sequence[Job]) -> None:
             both = (next(iter(one.weights.values())).parent for one in (seen[job.member, job.fold], job))
             raise ValueError(f"{job.title} is in {' and in '.join(map(str, both))}, expected it once")
         other = next((one for (member, _), one in seen.items() if member == job.member), job)
-        for name in sorted((job.parameters.keys() | other.parameters.keys()) - HARMLESS):
+        for name in sorted((job.parameters.keys() | other.parameters.keys()) - UNLEARNT):
             one, two = other.parameters.get(name), job.parameters.get(name)
             if one != two:
                 both = f"{one!r} in {other.title} and {two!r} in {job.title}"
