@@ -38,6 +38,7 @@ class TrainingParameters:
 
     # the schedule
     epochs: int = 10  # passes over the training rows
+    trial: int = 0  # a rehearsal's: end after so many epochs, blocks opened as in the last; 0: no trial
     batch: int = 16  # rows a forward pass
     accumulate: int = 1  # forward passes a step, for batches that do not fit the memory
     optimizer: str = "AdamW"  # or SGD (momentum .9)

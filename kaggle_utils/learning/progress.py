@@ -8,6 +8,7 @@ few epochs on a few items, what the whole training will (:mod:`kaggle_utils.task
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 
 from kaggle_utils.files import json_text, replacing
 
-__all__ = ["Progress", "each"]
+__all__ = ["Progress", "each", "outlook"]
 
 
 class Progress:
@@ -74,3 +75,19 @@ def each(notes: Sequence[Sequence[float]]) -> tuple[float, float]:
     counted = notes[1:] or notes
     items = sum(note[0] for note in counted)
     return (sum(note[1] for note in counted) / items, sum(note[2] for note in counted) / items) if items else (0.0, 0.0)
+
+
+def outlook(title: str, epoch: float, epochs: int, left: float) -> str:
+    """What the first epoch says of the rest. epoch: seconds of one; epochs: how many may follow; left: seconds of the session.
+
+    >>> outlook("unet fold 0", 66.0, 9, 39600.0)
+    'unet fold 0: an epoch takes 1.1 min, 9 more at most 9.9 min; the session has 660.0 min left'
+    >>> outlook("unet fold 0", 66.0, 9, 300.0)
+    'unet fold 0: an epoch takes 1.1 min, 9 more at most 9.9 min; the session has only 5.0 min left, another goes on from there'
+    """
+    text = f"{title}: an epoch takes {epoch / 60:.1f} min, {epochs} more at most {epochs * epoch / 60:.1f} min"
+    if not math.isfinite(left):
+        return text
+    if left > epochs * epoch:
+        return f"{text}; the session has {left / 60:.1f} min left"
+    return f"{text}; the session has only {left / 60:.1f} min left, another goes on from there"

@@ -32,6 +32,7 @@ from kaggle_utils.learning.data_parallel import ALONE, Team
 from kaggle_utils.learning.devices import half_precision, mixed_precision
 from kaggle_utils.learning.parameters import TrainingParameters
 from kaggle_utils.learning.predict import moved, predict
+from kaggle_utils.learning.progress import Progress, outlook
 from kaggle_utils.learning.schedule import cosine, decay_at, follow, learning_mode, open_blocks, optimizer, parameter_groups
 
 __all__ = ["Epoch", "Outcome", "train"]
@@ -143,6 +144,7 @@ class _Training:
         self.plateau = ReduceLROnPlateau(self.optimizer, "max", factor, patience, threshold=0.0, eps=0.0)
         self.step, self.history, self.best, self.best_epoch = 0, [], -math.inf, 0
         self.longest = self.judging = self.seconds = 0.0
+        self.record = Progress(folder, p.epochs)
         self._resume()
 
     def to_the_end(self, callbacks: tuple, progress: str | None) -> Outcome:
@@ -152,9 +154,13 @@ class _Training:
             while not (why := self.team.told(self._ended())):
                 began = time.monotonic()
                 loss, whole = self._learn(len(self.history))
+                if whole:
+                    self.record.note("trained", len(self.fold.train), time.monotonic() - began)
                 self._judge(loss, whole, callbacks)
                 self.longest = max(self.longest, time.monotonic() - began)
                 self.seconds += time.monotonic() - began
+                if not quiet and len(self.history) == 1:
+                    tqdm.write(outlook(progress, self.longest, self.p.epochs - 1, self.seconds_left()))
                 if not whole:
                     why = f"the deadline, within epoch {len(self.history)}"
                     break
@@ -169,6 +175,8 @@ class _Training:
         epoch, p = len(self.history), self.p
         if epoch >= p.epochs:
             return f"all {p.epochs} epochs"
+        if p.trial and epoch >= p.trial:
+            return f"a trial of {p.trial} epochs"
         if p.patience and epoch - self.best_epoch >= p.patience:
             return f"no better score in {p.patience} epochs"
         left = self.seconds_left() - p.reserve
@@ -179,7 +187,7 @@ class _Training:
     def _learn(self, epoch: int) -> tuple[float, bool]:
         """One pass; (mean loss, whether it was whole and not cut short by the deadline)."""
         p = self.p
-        latest = max((at for at in p.opened if at <= epoch), default=None)
+        latest = max((at for at in p.opened if at <= epoch or p.trial), default=None)
         if latest is not None:
             open_blocks(self.model, p.encoder, p.opened[latest])
         learning_mode(self.model)
@@ -235,6 +243,7 @@ class _Training:
         """The metric on the rows left out; writes last.pth, best.pth and progress.json."""
         p, began, number = self.p, time.monotonic(), len(self.history) + 1
         figures = self.team.told(self._figures() if self.team.leads else {})
+        self.record.note("judged", len(self.fold.valid), time.monotonic() - began)
         name, score = next(iter(figures.items()))
         if math.isnan(score):
             raise FloatingPointError(f"the metric's {name} is nan in epoch {number}, expected a number")
@@ -259,12 +268,14 @@ class _Training:
         return {name: float(value) for name, value in self.metric(predictions).items()}
 
     def _write(self, better: bool) -> None:
+        began, names = time.monotonic(), ["last.pth", "best.pth"][: 1 + better]
         facts = plain({"parameters": self.p.plain(), **self.history[-1], **self.about["facts"]})
         content = {"state": {name: tensor.cpu() for name, tensor in self.kept.state_dict().items()}, **facts}
-        for name in ["last.pth", "best.pth"][: 1 + better]:
+        for name in names:
             write_checkpoint(self.folder / name, content)
-        with replacing(self.folder / "progress.json") as part:
-            part.write_text(json_text(self.history, indent=1))
+        size = 2 * (self.folder / names[0]).stat().st_size  # best.pth stays beside last.pth
+        self.record.note("written", 1, time.monotonic() - began, size)
+        self.record.write(self.history)
 
     def _seed(self, epoch: int) -> None:
         """Dropout and the like draw the same in the same epoch; on a GPU only this device's generator is touched."""
