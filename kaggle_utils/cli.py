@@ -42,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sub = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         if name == chosen:
             getattr(import_module(module), f"add_{name}_arguments")(sub)
-    args = parser.parse_args(arguments)
+    args, rest = parser.parse_known_args(arguments)
+    if rest and not hasattr(args, "rest"):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    args.rest = rest
     run = getattr(import_module(COMMANDS[args.command][0]), f"run_{args.command}")
     try:
         return run(args)

@@ -12,15 +12,13 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+from kaggle_utils import competitions
 from kaggle_utils.files import replacing
 from kaggle_utils.platform import runtime, source
 from kaggle_utils.platform.parameters import add_set_argument, fan_out, inject, ranges
 from kaggle_utils.platform.push import chain, quota
-from kaggle_utils.platform.reef_api.timeseries import frame_paths
 from kaggle_utils.platform.rehearsal import report as report_lines
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import Attachments, attachments, competition_mounts
@@ -29,10 +27,14 @@ from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, rehearse_submission
 from kaggle_utils.platform.rehearsal.training import Trial, rehearse_training, training_findings
 from kaggle_utils.platform.signals import signals_as_exits
+from kaggle_utils.tasks.competition import Competition
+from kaggle_utils.tasks.hidden import HiddenTest, hidden_truth
+from kaggle_utils.tasks.runs import read_runs
+from kaggle_utils.tasks.submission import held_out
 
 __all__ = ["add_rehearse_arguments", "run_rehearse"]
 
-TRIAL_FRAMES = {True: 400, False: 20}  # with and without a GPU
+TRIAL_ITEMS = {True: 400, False: 20}  # with and without a GPU
 
 
 def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,9 +66,9 @@ def run_rehearse(args: argparse.Namespace) -> int:
     stage = chain.stage(args.kernel, root)
     content = chain.check(stage, root)
     attached = attachments(stage, root, content, _datasets(args.dataset))
-    contest = import_module(f"kaggle_utils.competitions.{stage.competition}_rehearsal")
+    contest = competitions.find(stage.competition)
     notebook = json.loads((stage.folder / content["code_file"]).read_text(encoding="utf-8"))
-    folder, how = _competition(args, stage.competition, contest), sandbox.mechanism()
+    folder, how = _competition(args, contest), sandbox.mechanism()
     print(f"rehearsal of {stage.name} in {report_lines.surroundings(how)}", flush=True)
     rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, runtime.Limits(), _say)
     like_kaggle = not content.get("enable_gpu") or bool(runtime.gpus())
@@ -94,9 +96,9 @@ Outcome = tuple[list[str], list[Finding]]
 def _submission(
     args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
 ) -> Outcome:
-    limits = runtime.Limits.rerun()
+    limits = runtime.Limits.rerun() if plan.contest.CODE else runtime.Limits()
     plan = replace(plan, notebook=inject(plan.notebook, _overrides(args.set)), limits=limits)
-    report = rehearse_submission(plan, _hidden(args, stage.competition, plan, attached))
+    report = rehearse_submission(plan, _hidden(args, plan, attached))
     lines = report_lines.submission_lines(report, plan.contest, limits)
     lines.append(_kept(args.runs / "rehearsals" / stage.name, report.submission, report.run.log))
     return lines, [*report.findings, *report_lines.projection_findings(report, plan.contest, limits, like)]
@@ -105,11 +107,10 @@ def _submission(
 def _training(
     args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
 ) -> Outcome:
-    costs = import_module(f"kaggle_utils.competitions.{stage.competition}_training_cost")
     folds = _left(attached, stage.competition, "1_eda")[0] / "folds.csv"
-    frames = args.frames or TRIAL_FRAMES[bool(runtime.gpus())]
-    full = None if args.input else costs.COMPETITION
-    report = rehearse_training(plan, Trial(costs, _overrides(args.set), folds, frames, full))
+    items = args.frames or TRIAL_ITEMS[bool(runtime.gpus())]
+    full = None if args.input else plan.contest.FULL
+    report = rehearse_training(plan, Trial(_overrides(args.set), folds, items, full))
     left = quota.gpu_quota()
     lines = report_lines.training_lines(report, plan.contest.UNIT, plan.limits, left)
     lines.append(_kept(args.runs / "rehearsals" / stage.name, None, report.run.log))
@@ -134,10 +135,10 @@ def _datasets(texts: list[str]) -> dict[str, Path]:
     return found
 
 
-def _competition(args: argparse.Namespace, competition: str, contest: Any) -> Path:
+def _competition(args: argparse.Namespace, contest: Competition) -> Path:
     """The competition's folder: below --input, that folder itself, or the built-in sample."""
     if args.input is None:
-        return source.sample(competition).folder
+        return source.sample(contest).folder
     places = (args.input / "competitions" / contest.SLUG, args.input / contest.SLUG, args.input)
     found = next((place for place in places if place.is_dir()), None)
     if found is None:
@@ -145,14 +146,14 @@ def _competition(args: argparse.Namespace, competition: str, contest: Any) -> Pa
     return found
 
 
-def _hidden(args: argparse.Namespace, competition: str, plan: Rehearsal, attached: Attachments) -> Any:
-    """The hidden test to swap in."""
-    folder = args.hidden
+def _hidden(args: argparse.Namespace, plan: Rehearsal, attached: Attachments) -> HiddenTest:
+    """The test to swap in: the one given, the sample's, or training items that the first fold has not seen."""
+    contest, folder = plan.contest, args.hidden
     if folder is None and args.input is not None:
-        return plan.contest.held_out(plan.folder, _left(attached, competition, "2_train"), args.items)
-    if folder is None:
-        folder = source.sample(competition).hidden
-    return plan.contest.hidden_test(folder, frame_paths(folder) if plan.contest.SERVED else []).some(args.items)
+        runs = read_runs(_left(attached, contest.NAME, "2_train"))
+        return HiddenTest(contest, held_out(contest, contest.load(plan.folder).present(), runs)).some(args.items)
+    folder = folder or source.sample(contest).hidden
+    return HiddenTest(contest, contest.hidden(folder), hidden_truth(folder) is not None).some(args.items)
 
 
 def _left(attached: Attachments, competition: str, stage: str) -> list[Path]:

@@ -6,11 +6,12 @@ import argparse
 import os
 import time
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
+from kaggle_utils import competitions
 from kaggle_utils.platform import runtime, source
 from kaggle_utils.platform.parameters import add_set_argument, parse_set
+from kaggle_utils.tasks.decisions import summary
 from kaggle_utils.tasks.hidden import hidden_truth
 
 __all__ = ["add_run_arguments", "run_run"]
@@ -51,9 +52,9 @@ def run_run(args: argparse.Namespace) -> int:
 
 def _summary(args: argparse.Namespace, stages: Sequence[str]) -> list[str]:
     """What the stages came to, as the competition tells it."""
-    hidden = source.find(args.competition).hidden
-    summary = import_module(f"kaggle_utils.competitions.{args.competition}_summary").summary
-    return summary(_from_here(args.output / args.competition), hidden_truth(hidden) if hidden else None, stages)
+    competition, hidden = competitions.find(args.competition), source.find(args.competition).hidden
+    test = competition.hidden(hidden) if hidden and hidden_truth(hidden) else None
+    return summary(competition, _from_here(args.output / competition.NAME), test, stages)
 
 
 def _from_here(path: Path) -> Path:

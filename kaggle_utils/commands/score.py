@@ -1,29 +1,36 @@
-"""``kaggle-utils score reef --truth train.csv --predictions preds.csv [--json]``, and other competitions."""
+"""``kaggle-utils score <competition> --truth train.csv --predictions preds.csv [--json]``."""
 
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
-from inspect import signature
+import inspect
 from pathlib import Path
+from typing import Any
 
 from kaggle_utils import competitions
 
-__all__ = ["add_score_arguments", "run_score", "scored_competitions"]
-
-_OPTIONS = {"plus_one": "boxes", "truth_shape": "masks"}  # what only some competitions' score_files takes, and why
+__all__ = ["add_score_arguments", "run_score"]
 
 
 def add_score_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the sub-command."""
-    parser.add_argument("competition", choices=scored_competitions(), help="whose metric")
+    """Arguments of the sub-command; those of one competition only are what its ``score_files`` takes besides."""
+    parser.add_argument("competition", help=f"whose metric: {', '.join(competitions.known())}, or module:object of your own")
     parser.add_argument("--truth", type=Path, required=True, help="a table like train.csv")
-    answers = "a table of image_id, annotations (reef), or a submission (clouds)"
-    parser.add_argument("--predictions", type=Path, required=True, help=answers)
-    parser.add_argument("--plus-one", action="store_true", help="reef: IoU where a box from 3 to 3 is one pixel wide")
-    size = "clouds: height and width of the truth's run lengths; default: 350x525 unless they reach further, then 1400x2100"
-    parser.add_argument("--truth-shape", type=_shape, metavar="HxW", help=size)
+    parser.add_argument("--predictions", type=Path, required=True, help="a table of predictions, or a submission")
     parser.add_argument("--json", action="store_true", help="print one line of JSON with every breakdown")
+    parser.epilog = _all_options()
+    parser.set_defaults(rest=[])  # is read when it is known whose score it is
+
+
+def _all_options() -> str:
+    """What the competitions of this package take besides."""
+    known = map(competitions.find, competitions.known())
+    lines = (f"{_flag(name)} ({c.NAME}): {what}" for c in known for name, what in c.SCORE_OPTIONS.items())
+    return "Besides: " + "; ".join(lines)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _shape(text: str) -> tuple[int, int]:
@@ -37,22 +44,19 @@ def _shape(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def scored_competitions() -> list[str]:
-    """Names of the modules of kaggle_utils.competitions that define ``score_files``; none is imported for it.
-
-    >>> scored_competitions()
-    ['clouds', 'reef']
-    """
-    (folder,) = competitions.__path__
-    return sorted(path.stem for path in Path(folder).glob("*.py") if "\ndef score_files(" in path.read_text())
+def _options(competition: Any, given: list[str]) -> dict[str, Any]:
+    """Keywords of ``score_files`` from the rest of the command line: a flag where the default is False, else a shape."""
+    parser = argparse.ArgumentParser(prog=f"kaggle-utils score {competition.NAME}", argument_default=argparse.SUPPRESS)
+    parameters = inspect.signature(competition.score_files).parameters
+    for name, what in competition.SCORE_OPTIONS.items():
+        how = {"action": "store_true"} if parameters[name].default is False else {"type": _shape, "metavar": "HxW"}
+        parser.add_argument(_flag(name), help=what, **how)
+    return vars(parser.parse_args(given))
 
 
 def run_score(args: argparse.Namespace) -> int:
     """Print the score; 0, or ValueError for tables that do not fit."""
-    competition = import_module(f"kaggle_utils.competitions.{args.competition}")
-    how = {name: value for name in _OPTIONS if (value := getattr(args, name))}
-    for name in how.keys() - signature(competition.score_files).parameters.keys():
-        raise ValueError(f"--{name.replace('_', '-')} is about {_OPTIONS[name]}, and {args.competition} has none")
-    card = competition.score_files(args.truth, args.predictions, **how)
+    competition = competitions.find(args.competition)
+    card = competition.score_files(args.truth, args.predictions, **_options(competition, args.rest))
     print(card.to_json() if args.json else card)
     return 0

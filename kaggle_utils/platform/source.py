@@ -6,13 +6,14 @@ so that the whole chain can be seen to work anywhere. On Kaggle missing data is 
 
 from __future__ import annotations
 
-import importlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kaggle_utils.competitions.samples.folders import MARKER
+from kaggle_utils import competitions
+from kaggle_utils.competitions.samples.folders import MARKER, hidden_folder
 from kaggle_utils.platform import runtime
+from kaggle_utils.tasks.competition import Competition
 
 __all__ = ["Source", "find", "sample"]
 
@@ -43,26 +44,26 @@ class Source:
         )
 
 
-def find(competition: str) -> Source:
-    """The files of ``reef`` (or another module of kaggle_utils.competitions).
+def find(competition: str | Competition) -> Source:
+    """The files of a competition, as :func:`kaggle_utils.competitions.find` takes it.
 
     In order: what runtime.competition_dir finds; off Kaggle the sample, made on first use under the
     folder of runs. Raises NotAttached on Kaggle when the competition is not attached. The hidden test
     is what KAGGLE_UTILS_HIDDEN names (a rehearsal sets it), else the sample's own.
     """
-    facts = importlib.import_module(f"kaggle_utils.competitions.{competition}")
+    facts = competitions.find(competition)
     folder = runtime.competition_dir(facts.SLUG)
     if folder is not None:
         return Source(folder, hidden=runtime.hidden_dir())
     if os.environ.get("KAGGLE_UTILS_INPUT"):
         given = os.environ["KAGGLE_UTILS_INPUT"]
         raise runtime.NotAttached(f"KAGGLE_UTILS_INPUT is {given!r}, expected to find {facts.SLUG} there")
-    made = sample(competition)
+    made = sample(facts)
     return replace(made, hidden=runtime.hidden_dir() or made.hidden)
 
 
-def sample(competition: str) -> Source:
-    """The built-in sample of ``reef`` or another, with its own hidden test; made on first use."""
-    samples = importlib.import_module(f"kaggle_utils.competitions.samples.{competition}")
-    folder = getattr(samples, f"make_{competition}_sample")(runtime.sample_dir(competition))
-    return Source(folder, sample=True, hidden=samples.hidden_folder(folder) / "test_images")
+def sample(competition: str | Competition) -> Source:
+    """The built-in sample of a competition, with its own hidden test; made on first use."""
+    facts = competitions.find(competition)
+    folder = facts.make_sample(runtime.sample_dir(facts.NAME))
+    return Source(folder, sample=True, hidden=hidden_folder(folder) / "test_images")

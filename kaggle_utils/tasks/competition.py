@@ -46,6 +46,10 @@ class Items(Protocol):
     def present(self) -> Items:
         """Only those whose files are there."""
 
+    @property
+    def filled(self) -> np.ndarray:
+        """(N,) bool: whether there is anything to find in an item, as far as its truth is known."""
+
 
 class Card(Protocol):
     """A score with its parts; ``str`` is what a person reads."""
@@ -91,6 +95,7 @@ class Competition(Protocol):
     COLUMNS: tuple[str, ...]  # of the submission
     KIND: Kind
     CODE: bool  # submitted as a kernel that is run again on a hidden test, or as a file
+    SERVED: bool  # that test comes from a time-series API: nothing in the competition's folder is swapped
     HIDDEN_ITEMS: int  # in the real test
     FULL: Mapping[int, FoldSize]  # the folds of the real training data
     SAMPLE: Mapping[str, Any]  # parameters in place of the defaults for the built-in sample
@@ -118,8 +123,8 @@ class Competition(Protocol):
     def stream(self, items: Items | None, folder: Path, output: Path) -> Stream:
         """The submission: from files, items in their order, unless the competition has an API of its own."""
 
-    def lay_out(self, items: Items, folder: Path) -> None:
-        """Writes what makes these items all of the test there is, by links: for rehearsals."""
+    def lay_out(self, items: Items, folder: Path, test: bool = True) -> None:
+        """Writes what makes these items all of the test there is, or else all to train on, by links: for rehearsals."""
 
     def rows(self, items: Items, row: int, answer: Any) -> list[tuple]:
         """The submission's rows, in COLUMNS, for the answer to one item."""
@@ -147,6 +152,9 @@ class Kind(Protocol):
 
     def train(self, competition: Competition, items: Items, jobs: Iterable[Mapping[str, Any]], output: Path) -> list[Job]:
         """Each job trained, and its prediction sets written; what is done is not done again."""
+
+    def fold_size(self, items: Items, fold_of_item: np.ndarray, fold: int, parameters: Any) -> FoldSize:
+        """How many items an epoch of this fold trains on, and how many it leaves out."""
 
     def predictor(self, competition: Competition, runs: Runs, decision: Any, device: str) -> Callable:
         """looks of some items -> their answers, by the rules that stage 3 measured."""

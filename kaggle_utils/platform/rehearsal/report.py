@@ -9,9 +9,10 @@ from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.projection import Line, gigabytes
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.rehearsal.session_faults import Finding
-from kaggle_utils.platform.rehearsal.submission import Contest, SubmissionReport
+from kaggle_utils.platform.rehearsal.submission import SubmissionReport
 from kaggle_utils.platform.rehearsal.training import UNLIKE, TrainingReport
 from kaggle_utils.platform.runtime import Limits
+from kaggle_utils.tasks.competition import Competition
 
 __all__ = [
     "duration",
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 
-def projection_findings(report: SubmissionReport, contest: Contest, limits: Limits, like_kaggle: bool) -> list[Finding]:
+def projection_findings(report: SubmissionReport, contest: Competition, limits: Limits, like_kaggle: bool) -> list[Finding]:
     """Findings about the real hidden test: too slow, too much output.
 
     like_kaggle: whether this machine has what the kernel asks for; if it has not, slowness is a note
@@ -45,7 +46,7 @@ def projection_findings(report: SubmissionReport, contest: Contest, limits: Limi
     return found
 
 
-def submission_lines(report: SubmissionReport, contest: Contest, limits: Limits) -> list[str]:
+def submission_lines(report: SubmissionReport, contest: Competition, limits: Limits) -> list[str]:
     """What was measured, a line a fact."""
     lines = [f"run:         {report.items} {contest.UNIT}s in {duration(report.run.seconds)}"]
     if report.cost is not None:
@@ -60,18 +61,17 @@ def submission_lines(report: SubmissionReport, contest: Contest, limits: Limits)
 
 
 def training_lines(report: TrainingReport, unit: str, limits: Limits, left: Quota) -> list[str]:
-    """What was measured, and what the whole training comes to; unit: what an image is called."""
-    trained = sum(size.train for size in report.tried.values())
-    lines = [f"run:         a trial on {trained} {unit}s in {duration(report.run.seconds)}"]
-    if report.hours is not None and report.output is not None:
-        count = len(report.hours.folds)
-        folds = f"{count} fold{'s' * (count != 1)} of {report.images:,} {unit}s an epoch"
-        total, longest = (duration(3600 * hours) for hours in (report.hours.total, report.hours.longest))
-        lines += [f"a {unit}:".ljust(13) + line for line in report.costs]
+    """What was measured, and what the whole training comes to; unit: what an item is called."""
+    lines, cost = [f"run:         a trial on {report.tried.train} {unit}s in {duration(report.run.seconds)}"], report.cost
+    if cost is not None:
+        count, most = len(cost.sizes), max(size.train for size in cost.sizes.values())
+        folds = f"{count} fold{'s' * (count != 1)} of {most:,} {unit}s an epoch"
+        total, longest = (duration(3600 * hours) for hours in (cost.total, cost.longest))
+        lines += [f"a {unit}:".ljust(13) + model.line() for model in cost.models]
         lines.append(f"projected:   {folds} in {total} of {limits.hours:g} h, one alone {longest}, at this machine's speed")
         lines.append(f"quota:       {left}")
-        output = f"{gigabytes(sum(report.output.values()))} of {gigabytes(limits.output)}"
-        lines.append(f"all output:  {output}: {_parts(report.output)}")
+        output = f"{gigabytes(sum(cost.output.values()))} of {gigabytes(limits.output)}"
+        lines.append(f"all output:  {output}: {_parts(cost.output)}")
     return [*lines, memory_line(report.run, limits), output_line(report.run, limits)]
 
 

@@ -13,66 +13,22 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kaggle_utils.platform.rehearsal.attachments import competition_mounts
 from kaggle_utils.platform.rehearsal.projection import Line, line_through
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.runtime import Limits
+from kaggle_utils.tasks.competition import Competition
+from kaggle_utils.tasks.hidden import HiddenTest
 
-__all__ = ["Contest", "HiddenTest", "Rehearsal", "SubmissionReport", "rehearse_submission"]
+__all__ = ["Rehearsal", "SubmissionReport", "rehearse_submission"]
 
 _ORDER_ITEMS = 24  # of the run in another order
 _SHOWN = 40  # characters of an answer
 _ONE_ITEM = "one {} only: what starts and what each costs cannot be told apart, so nothing is projected"
 SUBMISSION = "submission.csv"
-
-
-class HiddenTest(Protocol):
-    """A hidden test that can be cut and turned; see competitions/reef_rehearsal.py."""
-
-    def __len__(self) -> int:
-        """How many items it has."""
-
-    def some(self, n: int) -> HiddenTest:
-        """At most so many of its items."""
-
-    def take(self, rows: Sequence[int]) -> HiddenTest:
-        """These items, in this order."""
-
-    def other_order(self, at_most: int) -> list[int]:
-        """Rows of at most so many items in an order that no answer may depend on; empty where there is none."""
-
-    def write(self, folder: Path) -> None:
-        """Lays the items out as they are attached or served."""
-
-    def faults(self, table: Any) -> list[str]:
-        """Why Kaggle would refuse the submission, a sentence each."""
-
-    def answers(self, table: Any) -> list[str]:
-        """The submission's answer to each item, as text."""
-
-    def same(self, one: str, other: str) -> bool:
-        """Whether two answers to an item are the same but for rounding."""
-
-    def score(self, table: Any) -> tuple[str, float] | None:
-        """The metric's name and the submission's score; None where the truth is not known."""
-
-
-class Contest(Protocol):
-    """What a module ``competitions/<name>_rehearsal.py`` says of its competition."""
-
-    SLUG: str
-    UNIT: str  # what the hidden test is made of: frame, image, record
-    HIDDEN_ITEMS: int  # how many the real one has
-    SERVED: bool  # through a time-series API; else files in the competition's folder are swapped
-
-    def hidden_test(self, folder: Path, frames: Sequence[Path]) -> HiddenTest:
-        """The hidden test that lies in a folder; frames: those to be served, in order."""
-
-    def held_out(self, folder: Path, training: Sequence[Path], at_most: int) -> HiddenTest:
-        """A test of training items that the first fold has not seen; training: outputs of that stage."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +41,7 @@ class Rehearsal:
     """
 
     notebook: Mapping[str, Any]
-    contest: Contest
+    contest: Competition
     folder: Path
     mounts: Mapping[str, Path]
     how: str | None
@@ -160,7 +116,7 @@ class _Stage:
         place = self.folder / name
         place.mkdir()
         test.write(place)
-        run = self._run(place, rerun=True)
+        run = self._run(place, rerun=self.rehearsal.contest.CODE)
         found = findings(run, self.rehearsal.limits)
         fatal, remarks = ([f for f in found if f.fatal is wanted] for wanted in (True, False))
         path = self.session({}).working / SUBMISSION
@@ -176,6 +132,8 @@ class _Stage:
 
     def public_rows_only(self, whole: _Played) -> list[Finding]:
         """After a failure: does the notebook run, or write the very same, with the test that everybody sees?"""
+        if not self.rehearsal.contest.CODE:
+            return []  # there is no other test
         self.rehearsal.say("the public test, for comparison")
         run = self._run(None, rerun=False)
         path = self.session({}).working / SUBMISSION

@@ -1,9 +1,8 @@
 """A training, tried at home for a minute: will it end within its session, its card and the week's hours?
 
-The training notebook runs as it is, at its real parameters, for three epochs of a fold or two on a few
-images. What an image costs then, times the images there are, gives the hours, and what was written the
-output. A competition says how in ``competitions/<name>_training_cost.py``, with
-:mod:`kaggle_utils.tasks.training_cost`.
+The training notebook runs as it is, at its real parameters, for a few epochs of one fold on a few items
+(:data:`EPOCHS`). What it noted of its own costs, times the items there are, is the whole training
+(:mod:`kaggle_utils.tasks.cost`).
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from kaggle_utils.platform.parameters import defaults, inject
 from kaggle_utils.platform.push.quota import Quota
@@ -23,10 +23,14 @@ from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal
 from kaggle_utils.platform.runtime import Limits
-from kaggle_utils.tasks.training_cost import TRIAL_EPOCHS, Hours, Sizes
+from kaggle_utils.tasks.competition import FoldSize
+from kaggle_utils.tasks.cost import ModelCost, TrainingCost, read_costs
+from kaggle_utils.tasks.jobs import chosen_folds
+from kaggle_utils.tasks.runs import read_folds
 
-__all__ = ["UNLIKE", "Trial", "TrainingReport", "rehearse_training", "training_findings"]
+__all__ = ["EPOCHS", "UNLIKE", "Trial", "TrainingReport", "rehearse_training", "training_findings"]
 
+EPOCHS = 3  # the first warms up
 UNLIKE = "; but this machine lacks the GPU that the kernel asks for"
 
 
@@ -34,92 +38,91 @@ UNLIKE = "; but this machine lacks the GPU that the kernel asks for"
 class Trial:
     """How to try a training.
 
-    costs: the competition's module of training costs; values: overrides of the notebook's parameters
-    folds: the table of folds that an earlier stage wrote; images: how many to try on
-    full: fold -> sizes of the whole training; None: those of the competition's folder
+    values: overrides of the notebook's parameters; folds: the table of folds that an earlier stage wrote
+    items: how many to try on; full: fold -> sizes of the whole training, None: those of the competition's folder
     """
 
-    costs: Any
     values: Mapping[str, Any]
     folds: Path
-    images: int
-    full: Mapping[int, Sizes] | None = None
+    items: int
+    full: Mapping[int, FoldSize] | None = None
 
 
 @dataclass(frozen=True)
 class TrainingReport:
     """What a trial came to.
 
-    run: of the trial; tried: fold -> its images
-    hours, output ({kind: bytes}), costs (in words) and images (that an epoch trains on at most): of the whole
-    training, None and nothing if the trial failed
+    run: of the trial; tried: how many items it had; cost: of the whole training, None if the trial failed
     """
 
     run: Run
-    tried: Mapping[int, Sizes]
+    tried: FoldSize
     findings: tuple[Finding, ...]
-    images: int = 0
-    hours: Hours | None = None
-    output: Mapping[str, float] | None = None
-    costs: tuple[str, ...] = ()
+    cost: TrainingCost | None = None
 
 
 def rehearse_training(rehearsal: Rehearsal, trial: Trial) -> TrainingReport:
     """Runs the trial and projects it on the folds that the notebook is set to train."""
-    costs = trial.costs
+    competition = rehearsal.contest
     settings = {**defaults(rehearsal.notebook), **trial.values}
-    parameters = costs.parameters_of(settings)
-    full = _chosen(trial.full or costs.fold_sizes(rehearsal.folder, trial.folds, parameters), settings)
+    parameters = competition.KIND.parameters(settings, competition.SMOKE if settings.get("smoke") else {})
+    items = competition.load(rehearsal.folder).present()
+    fold_of_item = read_folds(trial.folds, items.table[competition.KEY])["fold"].to_numpy()
+    sizes = trial.full or _sizes(competition, items, fold_of_item, parameters)
+    wanted = chosen_folds(sizes, settings.get("fold"), settings.get("folds"))
+    fold = chosen_folds(fold_of_item)[0]
+    rows = _some(items.filled, fold_of_item == fold, trial.items)
+    tried = FoldSize(int((fold_of_item[rows] != fold).sum()), int((fold_of_item[rows] == fold).sum()))
     with tempfile.TemporaryDirectory(prefix="kaggle-rehearsal-") as name:
         few = Path(name, "few")
-        sizes = costs.write_trial(rehearsal.folder, trial.folds, few, trial.images, parameters)
-        tried = dict(islice(sizes.items(), costs.TRIAL_FOLDS))
-        values = {**trial.values, **costs.trial_values(parameters, list(tried))}
-        mounts = {**rehearsal.mounts, **competition_mounts(rehearsal.contest.SLUG, rehearsal.folder, few)}
+        few.mkdir()
+        competition.lay_out(items.take(rows), few, test=False)
+        mounts = {**rehearsal.mounts, **competition_mounts(competition.SLUG, rehearsal.folder, few)}
         session = Session(Path(name, "kaggle"), mounts, rehearsal.how)
-        rehearsal.say(_told(tried, rehearsal.contest.UNIT))
+        rehearsal.say(f"{EPOCHS} epochs on {tried.train} {competition.UNIT}s, {tried.valid} to predict")
+        values = {**trial.values, "trial": EPOCHS, "fold": fold, "folds": None}
         run = run_notebook(session, inject(rehearsal.notebook, values), limits=rehearsal.limits)
+        models = tuple(read_costs(session.working))
     report = TrainingReport(run, tried, tuple(findings(run, rehearsal.limits)))
     if any(finding.fatal for finding in report.findings):
         return report
-    return replace(report, **_whole(costs, report, full, parameters))
+    return replace(report, cost=_whole(models, run, tried, {one: sizes[one] for one in wanted}))
 
 
-def _whole(costs: Any, report: TrainingReport, full: Mapping[int, Sizes], parameters: Any) -> dict[str, Any]:
-    """What the trial comes to on the whole training, as the report's fields."""
-    written = [(note["time"], note["path"]) for note in report.run.noted("written")]
-    cost = costs.measured(written, report.run.seconds, report.tried, parameters)
-    return {
-        "hours": costs.training_hours(cost, full, parameters),
-        "output": costs.training_output(report.run.written, report.tried, full),
-        "costs": tuple(costs.cost_lines(cost, full)),
-        "images": max(size.train for size in full.values()),
-    }
+def _sizes(competition: Any, items: Any, fold_of_item: np.ndarray, parameters: Any) -> dict[int, FoldSize]:
+    folds = chosen_folds(fold_of_item)
+    return {fold: competition.KIND.fold_size(items, fold_of_item, fold, parameters) for fold in folds}
 
 
-def _told(tried: Mapping[int, Sizes], unit: str) -> str:
-    parts = (f"{size.train} {unit}s, {size.valid} to predict" for size in tried.values())
-    return f"{TRIAL_EPOCHS} epochs on {', then on '.join(parts)}"
+def _some(filled: np.ndarray, judged: np.ndarray, n: int) -> np.ndarray:
+    """Row numbers of n items, a quarter of them to be judged, half of each side with something to find.
+
+    filled, judged: (N,) bool
+
+    >>> _some(np.array([True, False] * 8), np.arange(16) < 8, n=8).tolist()
+    [0, 1, 8, 9, 10, 11, 12, 13]
+    """
+    chosen: list[int] = []
+    for side, share in ((judged, max(2, n // 4)), (~judged, n - max(2, n // 4))):
+        with_truth = np.flatnonzero(side & filled)[: max(1, share // 2)]
+        chosen += [*with_truth, *np.flatnonzero(side & ~filled)[: share - len(with_truth)]]
+    return np.sort(np.array(chosen, dtype=int))
 
 
-def _chosen(full: Mapping[int, Sizes], settings: Mapping[str, Any]) -> dict[int, Sizes]:
-    """Those folds that the notebook's ``fold`` or ``folds`` name; all without."""
-    one, several = settings.get("fold"), settings.get("folds")
-    wanted = [one] if one is not None else several if several is not None else list(full)
-    missing = [fold for fold in wanted if fold not in full]
-    if missing:
-        raise ValueError(f"fold {missing[0]!r} is to be trained, but the folds are {list(full)}")
-    return {fold: full[fold] for fold in wanted}
+def _whole(models: tuple[ModelCost, ...], run: Run, tried: FoldSize, sizes: Mapping[int, FoldSize]) -> TrainingCost:
+    """What the models cost on all items; what of the trial they do not explain is spent once, too."""
+    of_the_trial = TrainingCost(tuple(replace(model, epochs=EPOCHS, judgings=EPOCHS) for model in models), {0: tried})
+    return TrainingCost(models, sizes, max(0.0, run.seconds - 3600 * of_the_trial.total))
 
 
 def training_findings(report: TrainingReport, limits: Limits, quota: Quota, like_kaggle: bool) -> list[Finding]:
     """Too long for the session or the week, too much output; notes where this machine cannot tell."""
-    if report.hours is None or report.output is None:
+    if report.cost is None:
         return []
-    found, total, output = [], report.hours.total, sum(report.output.values())
+    found, total, output = [], report.cost.total, sum(report.cost.output.values())
     unlike = "" if like_kaggle else UNLIKE
     if total > limits.hours:
-        slow = f"too slow: {total:.1f} h, a session has {limits.hours:g} h; {_way_out(report.hours, limits)}{unlike}"
+        slow = f"too slow: {total:.1f} h, a session has {limits.hours:g} h; {_way_out(report.cost, limits)}{unlike}"
         found.append(Finding(slow, like_kaggle))
     if total > quota.hours:
         slow = f"too slow: {total:.1f} GPU hours, {quota}{unlike}"
@@ -132,7 +135,7 @@ def training_findings(report: TrainingReport, limits: Limits, quota: Quota, like
     return found
 
 
-def _way_out(hours: Hours, limits: Limits) -> str:
-    if len(hours.folds) > 1 and hours.longest <= limits.hours:
+def _way_out(cost: TrainingCost, limits: Limits) -> str:
+    if len(cost.sizes) > 1 and cost.longest <= limits.hours:
         return "a kernel for each fold (`kaggle-utils push ... --set fold=0..4`) has a session each"
     return "take fewer epochs, fewer pixels or a smaller model"
