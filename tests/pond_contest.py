@@ -1,75 +1,105 @@
-"""A competition of five ponds, for tests of the rehearsal: masks of 4 x 5 pixels as run lengths, files swapped in."""
+"""A competition of five ponds, for tests of the rehearsal: masks of 4 x 5 pixels as run lengths, files swapped in.
+
+It lies outside the package and answers the Protocol by itself, its kind included; nothing is trained.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
 
 from kaggle_utils.masks.rle import run_length_faults
+from kaggle_utils.tasks.competition import FoldSize
 from kaggle_utils.tasks.faults import column_faults, name_faults, order_faults
 
-SLUG = "pond"
-UNIT = "pond"
-HIDDEN_ITEMS = 1000
-SERVED = False
-PUBLIC, HIDDEN = ("a", "b", "c"), ("p", "q", "r", "s", "t")
+NAME = SLUG = UNIT = "pond"
+KEY, CLASSES, COLUMNS = "name", ("water",), ("name", "runs")
+CODE, SERVED, HIDDEN_ITEMS = True, False, 1000
+FULL = {fold: FoldSize(train=400, valid=100) for fold in range(5)}
+SAMPLE, SMOKE, SCORE_OPTIONS = {}, {}, {}
+PUBLIC, HIDDEN, TRAIN = ("a", "b", "c"), ("p", "q", "r", "s", "t"), tuple("ABCDEFGHIJ")
+KIND = SimpleNamespace(
+    METRIC="share of ponds",
+    same=lambda one, other: one == other,
+    parameters=lambda names, preset: {**preset, **names},
+    fold_size=lambda items, fold_of_item, fold, parameters: FoldSize(int((fold_of_item != fold).sum()), int((fold_of_item == fold).sum())),
+)
 
 
 @dataclass(frozen=True)
 class Ponds:
-    """A test of ponds by name."""
+    """Ponds by name; whoever is asked for more than the names has asked too much."""
 
-    names: tuple[str, ...] = HIDDEN
+    table: pd.DataFrame
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.table)
 
-    def some(self, n: int) -> Ponds:
-        return Ponds(self.names[:n])
+    def take(self, rows: np.ndarray) -> Ponds:
+        return Ponds(self.table.iloc[rows].reset_index(drop=True))
 
-    def take(self, rows: Sequence[int]) -> Ponds:
-        return Ponds(tuple(self.names[row] for row in rows))
+    def present(self) -> Ponds:
+        return self
 
-    def other_order(self, at_most: int) -> list[int]:
-        return list(range(len(self)))[::-1][:at_most]
-
-    def write(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
-        (folder / "test.csv").write_text("\n".join(["name", *self.names]) + "\n")
-
-    def faults(self, table) -> list[str]:
-        wrong = column_faults(table, ["name", "runs"], exactly=True)
-        if wrong:
-            return wrong
-        named = name_faults("name", table["name"], self.names) or order_faults("name", table["name"], self.names)
-        rows = zip(table["name"], table["runs"], strict=True)
-        return named + [f"{name}: {fault}" for name, runs in rows for fault in run_length_faults(runs, (4, 5), "-")]
-
-    def answers(self, table) -> list[str]:
-        return table["runs"].tolist()
-
-    def same(self, one: str, other: str) -> bool:
-        return one == other
-
-    def score(self, table) -> tuple[str, float]:
-        return "share of ponds", float((table["runs"] != "-").mean())
+    @property
+    def filled(self) -> np.ndarray:
+        return np.ones(len(self), bool)
 
 
-def hidden_test(folder: Path, frames: Sequence[Path]) -> Ponds:
-    """The test whose names stand in a folder's test.csv."""
-    return Ponds(tuple((folder / "test.csv").read_text().split()[1:]))
+def named(*names: str) -> Ponds:
+    return Ponds(pd.DataFrame({KEY: names, "exists": True}))
 
 
-def held_out(folder: Path, training: Sequence[Path], at_most: int) -> Ponds:
-    """Two ponds that the training has not seen."""
-    assert [path.name for path in training] == ["2_train"]
-    return Ponds(HIDDEN[:2])
+def load(folder: Path) -> Ponds:
+    return named(*_names(folder / "train.csv"))
+
+
+def test(folder: Path) -> Ponds:
+    return named(*_names(folder / "test.csv"))
+
+
+hidden, test.__test__ = test, False
+
+
+def _names(path: Path) -> list[str]:
+    return path.read_text().split()[1:]
+
+
+def lay_out(items: Ponds, folder: Path, test: bool = True) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / ("test.csv" if test else "train.csv")).write_text("\n".join(["name", *items.table[KEY]]) + "\n")
+
+
+def faults(table: pd.DataFrame, items: Ponds) -> list[str]:
+    wrong = column_faults(table, COLUMNS, exactly=True)
+    if wrong:
+        return wrong
+    named = name_faults(KEY, table[KEY], items.table[KEY]) or order_faults(KEY, table[KEY], items.table[KEY])
+    rows = zip(table[KEY], table["runs"], strict=True)
+    return named + [f"{name}: {fault}" for name, runs in rows for fault in run_length_faults(runs, (4, 5), "-")]
+
+
+def answers(table: pd.DataFrame, items: Ponds) -> list[str]:
+    return table["runs"].tolist()
+
+
+def score(items: Ponds, table: pd.DataFrame) -> SimpleNamespace:
+    share = float((table["runs"] != "-").mean())
+    return SimpleNamespace(score=share, short=f"{share:.4f}")
+
+
+def score_files(truth: Path, predictions: Path) -> SimpleNamespace:
+    return score(load(truth.parent), pd.read_csv(predictions))
 
 
 def write_competition(folder: Path) -> Path:
     """The competition's folder, with the public test."""
     folder.mkdir(parents=True)
-    Ponds(PUBLIC).write(folder)
+    lay_out(named(*PUBLIC), folder)
+    lay_out(named(*TRAIN), folder, test=False)
     (folder / "rules.txt").write_text("be kind\n")
     return folder

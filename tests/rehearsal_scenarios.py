@@ -26,6 +26,7 @@ from kaggle_utils.platform.rehearsal.report import projection_findings
 from kaggle_utils.platform.rehearsal.session_faults import Finding
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, SubmissionReport, rehearse_submission
 from kaggle_utils.platform.runtime import Limits
+from kaggle_utils.tasks.hidden import HiddenTest
 
 READ = """
 import csv, os
@@ -65,7 +66,7 @@ def ponds(folder: Path, *cells: str, limits: Limits | None = None, items: int = 
     """The rehearsal of a submission to the ponds whose cells these are."""
     given = pond_contest.write_competition(folder / "pond")
     plan = Rehearsal(notebook(*cells), pond_contest, given, {}, sandbox.mechanism(), limits or Limits.rerun())
-    return rehearse_submission(plan, pond_contest.Ponds().some(items))
+    return rehearse_submission(plan, HiddenTest(pond_contest, pond_contest.named(*pond_contest.HIDDEN)).some(items))
 
 
 def rows(folder: Path, change: str) -> list[Finding]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
-import sys
-from types import ModuleType
 
 import kernel_folders
+import pandas as pd
 import pond_contest
 import pytest
 from kernel_folders import write_kernel
@@ -17,63 +17,17 @@ from kaggle_utils.cli import main
 from kaggle_utils.commands import rehearse as rehearse_command
 from kaggle_utils.platform.push import quota
 from kaggle_utils.platform.rehearsal.session import run_notebook
-from kaggle_utils.tasks.training_cost import Hours, Sizes, grown
+from kaggle_utils.tasks.runs import Job, write_folds, write_run
 
-SETTINGS = "runs = '1 2'\nepochs = 20\nfold = None\nfolds = None"
+SETTINGS = "runs = '1 2'\nepochs = 20\nfold = None\nfolds = None\ntrial = 0"
 PARAMETERS = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": SETTINGS}
 TRAIN = """
-import time
-rows = open(f"{root}/input/competitions/pond/train.csv").read().split()
-assert (epochs, folds, len(rows)) == (3, [1], 10)  # those of the trial
-for epoch in range(epochs):
-    time.sleep(0.1)
-open("weights.bin", "wb").write(b"x" * 1000)
-open(f"{root}/temp/cache.npy", "wb").write(b"x")
-open(f"{root}/temp/home/settings", "wb").write(b"x")
+import json
+rows = open(f"{root}/input/competitions/pond/train.csv").read().split()[1:]
+assert (epochs, trial, folds, fold, len(rows)) == (40, 3, None, 1, 8)  # those of the trial
+costs = {"trained": [[6, 0.6, 0]] * 3, "judged": [[2, 0.2, 0]] * 3, "written": [[1, 0.0, 1000]] * 3, "predicted a": [[2, 0.2, 20]]}
+json.dump({"epochs": epochs, "history": [], "costs": costs}, open("progress.json", "w"))
 """
-
-
-class PondCosts(ModuleType):
-    """A training in which an epoch costs a tenth of a second whatever there is, and nothing else costs."""
-
-    TRIAL_FOLDS = 1
-    COMPETITION = {fold: Sizes(train=400, valid=100) for fold in range(5)}
-
-    @staticmethod
-    def parameters_of(values):
-        return values["epochs"]
-
-    @staticmethod
-    def write_trial(folder, folds_csv, into, n_images, epochs):
-        into.mkdir()
-        (into / "train.csv").write_text("\n".join(map(str, range(n_images))))
-        return PondCosts.fold_sizes(folder, folds_csv, epochs)
-
-    @staticmethod
-    def fold_sizes(folder, folds_csv, epochs):
-        return {1: Sizes(train=8, valid=2)}
-
-    @staticmethod
-    def trial_values(epochs, folds):
-        return {"epochs": 3, "folds": folds}
-
-    @staticmethod
-    def measured(written, seconds, tried, epochs):
-        names = {path.rpartition("/")[2] for _, path in written}
-        assert {"weights.bin", "cache.npy"} <= names and "settings" not in names and seconds > 0.3
-        return 0.1
-
-    @staticmethod
-    def training_hours(each, full, epochs):
-        return Hours(0.5, dict.fromkeys(full, each * epochs))
-
-    @staticmethod
-    def training_output(written, tried, full):
-        return grown(written, [("bin$", "weights", 3)])
-
-    @staticmethod
-    def cost_lines(each, full):
-        return [f"{each} s an epoch"]
 
 
 @pytest.fixture
@@ -81,14 +35,15 @@ def rehearse(tmp_path, monkeypatch, capsys):
     """Writes a kernel with these cells, rehearses it; gives the exit code and the printed lines."""
     for name in ("pond-1-eda", "pond-2-train", "pond-3-submit"):
         write_kernel(tmp_path / "kernels", name)
-    (tmp_path / "runs/pond/1_eda").mkdir(parents=True)
-    (tmp_path / "runs/pond/2_train").mkdir()
+    trained = tmp_path / "runs/pond/2_train"
+    trained.mkdir(parents=True)
+    write_run(trained, [Job("a", 1, ("A", "B"), 0.5, 1.0, "", {}, {}, {})])
+    folds = pd.DataFrame({"name": pond_contest.TRAIN, "fold": [1, 1, *[2] * 8]})
+    write_folds(tmp_path / "runs/pond/1_eda/folds.csv", folds)
     pond_contest.write_competition(tmp_path / "pond")
-    (tmp_path / "hidden").mkdir()
-    pond_contest.Ponds().write(tmp_path / "hidden")
+    pond_contest.lay_out(pond_contest.named(*pond_contest.HIDDEN), tmp_path / "hidden")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "kaggle_utils.competitions.pond_rehearsal", sys.modules["pond_contest"])
-    monkeypatch.setitem(sys.modules, "kaggle_utils.competitions.pond_training_cost", PondCosts("costs"))
+    monkeypatch.setattr(rehearse_command.competitions, "find", lambda name: pond_contest)
     monkeypatch.setattr(pond_contest, "SLUG", "tensorflow-great-barrier-reef")  # the one that the kernels name
     monkeypatch.setattr(quota, "ask", lambda call, limit_s: 7.0)
     monkeypatch.setenv("KAGGLE_UTILS_RUNS", "runs")
@@ -134,14 +89,15 @@ def test_parameters_are_overridden_and_a_mistyped_one_is_refused(rehearse):
 
 
 def test_a_training_is_tried_and_projected_on_its_folds(rehearse):
-    code, lines = rehearse("pond-2-train", READ, TRAIN, more=("--frames", "10", "--set", "epochs=40", "--set", "fold=1"))
+    code, lines = rehearse("pond-2-train", READ, TRAIN, more=("--frames", "8", "--set", "epochs=40", "--set", "fold=1"))
     said = "\n".join(lines)
     assert code == 0, said
-    assert "... 3 epochs on 8 ponds, 2 to predict" in said
-    assert "a pond:      0.1 s an epoch" in said
-    assert "1 fold of 8 ponds an epoch in 4.5 h of 12 h, one alone 4.5 h" in said  # once 0.5, 40 epochs at 0.1
-    assert "all output:  3.0 kB of 20.0 GB: weights 3.0 kB" in said
-    assert "7.0 h left this week" in said and "weights.bin (1.0 kB)" in said
+    assert "... 3 epochs on 6 ponds, 2 to predict" in said
+    assert "a pond:      : trained 100 ms, judged 100 ms an epoch; predicted a 100 ms" in said
+    # 40 epochs of 8 and 2 ponds at 0.1 s, 2 predicted at 0.1, and what of the run its notes do not explain
+    assert re.search("1 fold of 8 ponds an epoch in 4. s of 12 h, one alone 4. s", said)
+    assert "all output:  1.0 kB of 20.0 GB: weights 1.0 kB, prediction sets 0.0 kB" in said
+    assert "7.0 h left this week" in said and "progress.json (" in said
 
 
 def test_a_training_that_fails_is_told_and_not_projected(rehearse):
@@ -153,7 +109,7 @@ def test_a_training_that_fails_is_told_and_not_projected(rehearse):
 
 def test_a_fold_that_there_is_not_is_refused(rehearse):
     code, lines = rehearse("pond-2-train", READ, TRAIN, more=("--set", "fold=4"))
-    assert code == 1 and lines[-1].endswith("fold 4 is to be trained, but the folds are [1]")
+    assert code == 1 and lines[-1].endswith("folds to train are [4], expected some of [1, 2]")
 
 
 def test_several_folds_are_several_kernels_and_one_is_rehearsed(rehearse):

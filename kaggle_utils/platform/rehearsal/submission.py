@@ -81,9 +81,8 @@ def rehearse_submission(rehearsal: Rehearsal, hidden: HiddenTest) -> SubmissionR
             rehearsal.say(f"another order, {len(order)} {rehearsal.contest.UNIT}s")
             wrong += _reordered(stage.play(hidden.take(order), "order"), order, whole, rehearsal.contest.UNIT)
         else:
-            wrong.append(Finding("one clip only: no other order could be tried", fatal=False))
-        if len(hidden) == 1:
-            wrong.append(Finding(_ONE_ITEM.format(rehearsal.contest.UNIT), fatal=False))
+            alone = "one clip only: no other order could be tried"
+            wrong.append(Finding(_ONE_ITEM.format(rehearsal.contest.UNIT) if len(hidden) == 1 else alone, fatal=False))
         cost = None if one.faults or len(hidden) == 1 else _costs(one.run, whole.run, len(hidden))
         return _report(hidden, whole, cost, [*whole.remarks, *wrong])
 

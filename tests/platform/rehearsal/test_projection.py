@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaggle_utils.competitions import reef_rehearsal
 from kaggle_utils.platform.push import quota
 from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.push.client_process import CALLS
@@ -19,7 +19,8 @@ from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.rehearsal.submission import SubmissionReport
 from kaggle_utils.platform.rehearsal.training import TrainingReport, training_findings
 from kaggle_utils.platform.runtime import Limits
-from kaggle_utils.tasks.training_cost import Hours, Sizes
+from kaggle_utils.tasks.competition import FoldSize
+from kaggle_utils.tasks.cost import ModelCost, TrainingCost
 
 costs = st.floats(0, 1e6)
 
@@ -53,6 +54,9 @@ def test_sizes_are_said_in_the_unit_that_fits(size, text):
 RUN = Run(38.0, 0, None, 2_000_000_000, 0, 300, (("submission.csv", 300),), (), "")
 
 
+FRAMES = SimpleNamespace(UNIT="frame", HIDDEN_ITEMS=13_000)
+
+
 def report(each_s: float, each_bytes: float = 10.0) -> SubmissionReport:
     return SubmissionReport(
         10, RUN, Line(8.0, each_s), Line(0.0, each_bytes), ("F2", 0.5), (), "index,annotations\n0,\n1,\n"
@@ -60,8 +64,8 @@ def report(each_s: float, each_bytes: float = 10.0) -> SubmissionReport:
 
 
 def test_a_fast_submission_has_no_finding_and_says_what_it_will_take():
-    assert projection_findings(report(0.25), reef_rehearsal, Limits.rerun(), like_kaggle=True) == []
-    assert submission_lines(report(0.25), reef_rehearsal, Limits.rerun()) == [
+    assert projection_findings(report(0.25), FRAMES, Limits.rerun(), like_kaggle=True) == []
+    assert submission_lines(report(0.25), FRAMES, Limits.rerun()) == [
         "run:         10 frames in 38 s: 8.0 s to start and 250 ms a frame",
         "projected:   13,000 frames in 54.3 min of 9 h, at this machine's speed",
         "memory:      2.0 GB of 29.0 GB; no GPU was used",
@@ -71,19 +75,20 @@ def test_a_fast_submission_has_no_finding_and_says_what_it_will_take():
 
 
 def test_slowness_is_a_note_where_the_gpu_is_lacking():
-    [found] = projection_findings(report(3.0), reef_rehearsal, Limits.rerun(), like_kaggle=False)
+    [found] = projection_findings(report(3.0), FRAMES, Limits.rerun(), like_kaggle=False)
     assert not found.fatal and found.text.endswith("but this machine lacks the GPU that the kernel asks for")
 
 
 def test_output_that_grows_beyond_the_limit_is_a_fault():
-    [found] = projection_findings(report(0.1, each_bytes=2e6), reef_rehearsal, Limits.rerun(), like_kaggle=True)
+    [found] = projection_findings(report(0.1, each_bytes=2e6), FRAMES, Limits.rerun(), like_kaggle=True)
     assert found.text == "too much output: 13,000 frames would write 26.0 GB, Kaggle keeps 20.0 GB" and found.fatal
 
 
 def trained(hours: float, folds: int = 5, output: float = 1e9, gpu: int = 10**9, once: float = 0.0) -> TrainingReport:
     run = Run(60.0, 0, None, 0, gpu, 0, (), (), "")
-    whole = {"hours": Hours(once, dict.fromkeys(range(folds), hours)), "output": {"weights": output}}
-    return TrainingReport(run, {0: Sizes(100, 50)}, (), 1000, **whole)
+    sizes = dict.fromkeys(range(folds), FoldSize(1000, 0))
+    model = ModelCost("unet", 1, 0, 0.0, 3.6 * hours, 0.0, 0.0, output / folds, {})
+    return TrainingReport(run, FoldSize(100, 50), (), TrainingCost((model,), sizes, 3600 * once))
 
 
 def said(report: TrainingReport, left: quota.Quota, like: bool = True) -> list[tuple[str, bool]]:
@@ -104,7 +109,10 @@ def test_what_is_spent_once_counts_once():
 
 
 def test_output_of_all_kinds_together_is_held_against_the_limit():
-    report = replace(trained(2.0), output={"prediction sets": 16e9, "weights": 5e9})
+    report = trained(2.0, output=5e9)
+    sets = replace(report.cost.models[0], predicted={"unet_identity": (0.0, 3.2e6)})
+    sizes = dict.fromkeys(range(5), FoldSize(1000, 1000))
+    report = replace(report, cost=replace(report.cost, models=(sets,), sizes=sizes))
     assert said(report, quota.Quota(30.0)) == [("too much output: 21.0 GB in all, Kaggle keeps 20.0 GB", True)]
     lines = training_lines(report, "picture", Limits(), quota.Quota(30.0))
     assert "all output:  21.0 GB of 20.0 GB: prediction sets 16.0 GB, weights 5.0 GB" in lines
