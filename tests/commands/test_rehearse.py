@@ -42,6 +42,7 @@ def rehearse(tmp_path, monkeypatch, capsys):
     write_folds(tmp_path / "runs/pond/1_eda/folds.csv", folds)
     pond_contest.write_competition(tmp_path / "pond")
     pond_contest.lay_out(pond_contest.named(*pond_contest.HIDDEN), tmp_path / "hidden")
+    (tmp_path / "hidden/truth.csv").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(rehearse_command.competitions, "find", lambda name: pond_contest)
     monkeypatch.setattr(pond_contest, "SLUG", "tensorflow-great-barrier-reef")  # the one that the kernels name
@@ -67,7 +68,7 @@ def test_a_sound_submission_is_reported_kept_and_returns_0(rehearse, tmp_path):
     said = "\n".join(lines)
     for part in (
         "... the hidden test, 5 ponds",
-        "... another order, 5 ponds",
+        "... another order, 3 ponds",
         "1,000 ponds in ",
         "5 rows, share of ponds 1.0000",
     ):

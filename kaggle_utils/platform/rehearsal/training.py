@@ -104,8 +104,9 @@ def _some(filled: np.ndarray, judged: np.ndarray, n: int) -> np.ndarray:
     """
     chosen: list[int] = []
     for side, share in ((judged, max(2, n // 4)), (~judged, n - max(2, n // 4))):
-        with_truth = np.flatnonzero(side & filled)[: max(1, share // 2)]
-        chosen += [*with_truth, *np.flatnonzero(side & ~filled)[: share - len(with_truth)]]
+        with_truth, without = np.flatnonzero(side & filled), np.flatnonzero(side & ~filled)
+        half = max(1, share // 2)
+        chosen += [*with_truth[:half], *without, *with_truth[half:]][:share]
     return np.sort(np.array(chosen, dtype=int))
 
 
