@@ -18,9 +18,10 @@ import numpy as np
 from kaggle_utils.competitions.clouds import SUBMISSION_SHAPE
 from kaggle_utils.competitions.clouds_runs import Runs
 from kaggle_utils.competitions.handover import require_same_source
+from kaggle_utils.evidence.eight_bits import as_bytes
 from kaggle_utils.evidence.merging import merged
 from kaggle_utils.files import replacing
-from kaggle_utils.learning.store import as_bytes, ensemble
+from kaggle_utils.learning.store import ensemble
 from kaggle_utils.masks.rules import ClassDecision, MaskDecision, apply
 from kaggle_utils.plain_json import json_text, plain
 

@@ -10,15 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from kaggle_utils.learning.store import Readable, as_bytes
+from kaggle_utils.evidence.eight_bits import as_bytes
 from kaggle_utils.masks.dice import dice_from_counts, dice_table
 
 __all__ = ["ThinnedMasks", "best_level_and_size", "dice_by_fold", "thin"]
 
 SIZES = (0.0, 0.02, 0.05, 0.08)  # least share of the picture: the clouds competition's were .04 to .08
+
+
+class Readable(Protocol):
+    """What holds probabilities of numbered rows, such as a store of predictions."""
+
+    shape: tuple[int, ...]  # of one row's probabilities, (C, H, W)
+
+    def read(self, rows: Sequence[int]) -> np.ndarray: ...  # (B, C, H, W) float, 0 to 1
 
 
 @dataclass(frozen=True, eq=False)
