@@ -10,7 +10,6 @@ import tests.references.seqnms as plain
 from kaggle_utils.boxes import fusion
 from kaggle_utils.boxes.seqnms import seq_nms
 from kaggle_utils.boxes.table import Boxes
-from tests.references.seqnms import links_of
 
 from . import Job, Peer, job
 
