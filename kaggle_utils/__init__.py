@@ -10,9 +10,10 @@ __version__ = "0.1.0"
 
 _PAGE = {  # module: its names
     # evidence: what a figure is worth on other rows
-    "evidence.crossfit": "cross_fit best_cut cross_fitted_f2",
+    "evidence.crossfit": "cross_fit",
     "evidence.intervals": "bootstrap_interval paired_difference",
     "evidence.merging": "merged",
+    "evidence.eight_bits": "eight_bit_cost",
     "evidence.weights": "select_weights",
     "evidence.diary": "Diary",
     # images: files decoded, kept small, seen in views and colours
@@ -21,11 +22,11 @@ _PAGE = {  # module: its names
     "images.views": "view unview view_boxes unview_boxes",
     "images.colour": "clahe grey_world",
     # boxes: a table of them, every format around it, exact F2, fusion, and rules over time
-    "boxes.table": "Boxes xyxy_from_xywh xywh_from_xyxy xyxy_from_cxcywhn cxcywhn_from_xyxy",
+    "boxes.table": "Boxes iou xyxy_from_xywh xywh_from_xyxy xyxy_from_cxcywhn cxcywhn_from_xyxy",
     "boxes.formats": "boxes_from_annotations annotations_from_boxes boxes_from_texts texts_from_boxes "
     "boxes_from_table table_from_boxes boxes_from_yolo_text yolo_text_from_boxes",
-    "boxes.overlap": "iou",
     "boxes.f2": "f2 f2_curve f2_by_iou f2_by_group f2_by_size",
+    "boxes.cuts": "cross_fitted_f2",
     "boxes.scorecard": "scorecard",
     "boxes.fusion": "fuse nms soft_nms nmw wbf",
     "boxes.seqnms": "seq_nms",
@@ -61,7 +62,7 @@ _PAGE = {  # module: its names
     "learning.views": "in_views",
     "learning.devices": "each_fold",
     "learning.data_parallel": "together",
-    "learning.store": "PredictionStore ensemble eight_bit_cost",
+    "learning.store": "PredictionStore ensemble",
     # what the command line shows as a sentence
     "errors": "KitError",
 }

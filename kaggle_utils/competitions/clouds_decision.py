@@ -17,9 +17,10 @@ import numpy as np
 
 from kaggle_utils.competitions.clouds import SUBMISSION_SHAPE
 from kaggle_utils.competitions.clouds_runs import Runs
+from kaggle_utils.evidence.eight_bits import as_bytes
 from kaggle_utils.evidence.merging import merged
 from kaggle_utils.files import json_text, plain, replacing
-from kaggle_utils.learning.store import as_bytes, ensemble
+from kaggle_utils.learning.store import ensemble
 from kaggle_utils.masks.rules import ClassDecision, MaskDecision, masks_by_rule
 from kaggle_utils.tasks.handover import require_same_source
 

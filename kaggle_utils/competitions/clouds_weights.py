@@ -19,7 +19,7 @@ from kaggle_utils.competitions.clouds_decision import Merge
 from kaggle_utils.competitions.clouds_runs import Runs
 from kaggle_utils.evidence.crossfit import CrossFit
 from kaggle_utils.evidence.weights import select_weights
-from kaggle_utils.masks.thinned import best_level_and_size, dice_by_fold, thin
+from kaggle_utils.masks.thinned import best_dice, dice_by_fold, thin
 
 __all__ = ["judged_weights", "merge_of", "searched_weights"]
 
@@ -38,7 +38,7 @@ def searched_weights(
         truths = (data.masks(row) for row in runs.rows)
         masks = thin(list(runs.masks.values()), runs.rows, truths, Path(spot), progress=progress and f"{progress}: thinned")
         counts = dice_by_fold(masks, runs.fold_of_row, levels)
-        return select_weights(counts, len(runs.masks), best_level_and_size, rounds, progress)
+        return select_weights(counts, len(runs.masks), best_dice, rounds, progress)
 
 
 def merge_of(sets: Sequence[str], weights: Sequence[float]) -> Merge:

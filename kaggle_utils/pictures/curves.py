@@ -182,7 +182,7 @@ def statistics_by_group(table: pd.DataFrame, group: str) -> Picture:
 def gains(table: pd.DataFrame, names: Sequence[str] | None = None, metric: str = "F2") -> Picture:
     """What each variant gains, with its interval: only those that clear zero are worth their trouble.
 
-    table: columns name, gain, gain_low, gain_high, as :func:`kaggle_utils.evidence.intervals.f2_table` makes;
+    table: columns name, gain, gain_low, gain_high, as :func:`kaggle_utils.boxes.cuts.f2_table` makes;
         NaN bounds (nothing to resample) are drawn as a point alone
     names: which rows; by default all, the largest gain on top
     metric: what is gained

@@ -23,7 +23,8 @@ from kaggle_utils.competitions.clouds_comparison import look, rules
 from kaggle_utils.competitions.clouds_decision import CloudsDecision, Merge, decided
 from kaggle_utils.competitions.clouds_runs import Runs
 from kaggle_utils.competitions.clouds_weights import searched_weights
-from kaggle_utils.learning.store import Joined, PredictionStore, from_bytes
+from kaggle_utils.evidence.eight_bits import from_bytes
+from kaggle_utils.learning.store import Joined, PredictionStore
 from kaggle_utils.masks.rle import rle_from_mask
 
 from .bench_masks import fields

@@ -61,7 +61,7 @@ def best_by_force(c, outlines=("drawn",)):
     """The best sum of Dice of one class over every level and size, every mask drawn anew."""
     maps = PROBABILITIES[:, c]
     sums = [
-        scored(np.stack([remove_small(m >= level, size, engine="numpy") for m in maps]), c)
+        scored(np.stack([remove_small(m >= level, size) for m in maps]), c)
         for level, size in product(LEVELS, range(H * W + 2))
     ]
     for low, high, outline in product(LEVELS, LEVELS, outlines):
