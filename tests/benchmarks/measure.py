@@ -62,7 +62,8 @@ def _seconds(run: Callable[[], object]) -> float:
 def first_call_seconds(function: Callable[[], object]) -> tuple[float, float]:
     """Seconds of the processor for a function's first call in a fresh process: with an empty cache, with a filled one.
 
-    Compiling is done by one thread, so on a machine that does nothing else they are those on the clock. The import of its module and of numba is not counted (see :func:`numba_import_seconds`).
+    Compiling is done by one thread, so on a machine that does nothing else they are those on the clock. The
+    import of its module and of numba is not counted (see :func:`numba_import_seconds`).
     """
     module, name = function.__module__, function.__qualname__
     with tempfile.TemporaryDirectory() as cache:
