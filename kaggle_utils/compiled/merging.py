@@ -133,12 +133,12 @@ def _confidence(
     sums: np.ndarray, there: np.ndarray, c: int, weights: np.ndarray, confidence: int, allows_overflow: bool
 ) -> float:
     """The fused score of cluster c."""
+    if confidence == SUREST:
+        return sums[c, _FIRST]
     score, weight, everyone, present, highest = sums[c, _SCORE], sums[c, _WEIGHT], 0.0, 0.0, 0.0
     for table in range(len(weights)):
         everyone, highest = everyone + weights[table], max(highest, weights[table])
         present += weights[table] if there[c, table] else 0.0
-    if confidence == SUREST:
-        return sums[c, _FIRST]
     if confidence == MAX:
         return sums[c, _FIRST] / highest
     if confidence == AVG:

@@ -97,7 +97,7 @@ def soft_nms(
     # the boxes of one set: those chosen, then those left in the order they came; sides, area, score
     sides, rows, overlap = np.empty((6, room)), np.empty(room, np.int64), np.empty(room)
     for s in range(first, last):
-        n, best = start[s + 1] - start[s], 0
+        n, best = start[s + 1] - start[s], np.int64(0)  # a plain 0 would compile what it is given to twice
         _load(xyxy, score, row[start[s] : start[s + 1]], sides, rows)
         for i in range(n):
             if sides[5, best] <= min_score:

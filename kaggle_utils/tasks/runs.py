@@ -255,7 +255,7 @@ def _noted(job: Job, folder: Path) -> dict[str, Any]:
 def read_runs(folders: Iterable[Path], sample: bool | None = None) -> Runs:
     """The outputs of the training stage together.
 
-    sample: whether the data in use are the built-in sample's, see :func:`require_same_source`; None asks nothing
+    sample: whether the data in use are the built-in sample's, see :func:`require_same_source`
     Raises FileNotFoundError where run.json is missing, and ValueError for outputs that do not belong together: from
     another source, a job in two, an item judged by two folds, a member whose folds were trained with other parameters.
     """
@@ -331,7 +331,7 @@ def require_same_source(content: Mapping[str, Any], sample: bool | None, path: P
     """Raises ValueError when a file's ``sample`` says that it was made from other data than are in use.
 
     content: what the file holds, with or without the flag; sample: whether the data in use are the built-in
-    sample's, None to ask nothing
+    sample's; None: not checked
 
     >>> require_same_source({"sample": True}, False, "decision.json")
     Traceback (most recent call last):

@@ -167,7 +167,7 @@ def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], bring: 
 def _fetched(wanted: Requirement, python: str, pythons: Sequence[str], folder: Path, fetch: Fetch) -> Wheel:
     """The newest release that the image's versions are enough for; the newest of all where the last few ask for more.
 
-    It is to do under all of ``pythons`` that its wheel fits: for those it is not fetched again.
+    Its wheel serves all of ``pythons`` that it fits, and is not fetched again for them.
     """
     from packaging.specifiers import SpecifierSet
 
