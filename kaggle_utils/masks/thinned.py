@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kaggle_utils.learning.store import Readable, as_bytes
+from kaggle_utils.learning.store import Readable
 from kaggle_utils.masks.dice import dice_from_counts, dice_table
 
 __all__ = ["ThinnedMasks", "best_level_and_size", "dice_by_fold", "thin"]
@@ -55,7 +55,7 @@ def thin(
     for i, (row, truth) in enumerate(pairs):
         kept[i] = truth[:, start::stride, start::stride] != 0
         for j, store in enumerate(stores):
-            members[i, j] = as_bytes(store.read([row])[0][:, start::stride, start::stride])
+            members[i, j] = store.read_bytes([row])[0][:, start::stride, start::stride]
     return ThinnedMasks(members, kept)
 
 
