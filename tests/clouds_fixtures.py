@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from kaggle_utils.competitions import clouds, clouds_runs
 from kaggle_utils.competitions.clouds_parameters import SMOKE, CloudsRun
 from kaggle_utils.competitions.clouds_training import FoldResult, train_folds
+
+from kaggle_utils.competitions import clouds, clouds_runs
 from kaggle_utils.competitions.samples.clouds import make_clouds_sample
 
 CHOSEN = {"views": ("identity", "hflip"), "checkpoints": ("best", "last"), "batch": 4}

@@ -10,108 +10,69 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kaggle_utils.competitions.samples.folders import MARKER
-from kaggle_utils.files import replacing
-from kaggle_utils.masks.rle import mask_from_rle, rle_from_mask, runs_from_rle
-from kaggle_utils.masks.scorecard import MaskScorecard, mask_scorecard, resized_mask
+from kaggle_utils.images.decode import read_image
+from kaggle_utils.masks.rle import rle_from_mask, runs_from_rle
+from kaggle_utils.masks.scorecard import MaskScorecard, mask_scorecard
+from kaggle_utils.tasks.competition import FoldSize
 from kaggle_utils.tasks.faults import column_faults, name_faults, refuse
+from kaggle_utils.tasks.hidden import hidden_truth
+from kaggle_utils.tasks.masks.items import RunLengthItems
+from kaggle_utils.tasks.masks.kind import Masks
+from kaggle_utils.tasks.submission import FileStream
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "SLUG",
-    "CLASSES",
-    "TRAIN_SHAPE",
-    "SUBMISSION_SHAPE",
-    "TRAIN_IMAGES",
-    "TEST_IMAGES",
-    "MASKS_OF_CLASS",
-    "COLUMNS",
-    "CloudsData",
-    "load",
-    "test_images",
-    "read_table",
-    "submission_faults",
-    "read_submission",
-    "write_submission",
-    "score",
-    "score_files",
-]
-
+NAME = "clouds"
 SLUG = "understanding_cloud_organization"
+UNIT = "picture"
+KEY = "image"
 CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
+COLUMNS = ("Image_Label", "EncodedPixels")
+CODE = False  # submitted as a file
 TRAIN_SHAPE = (1400, 2100)  # (height, width) of pictures and training masks, pixels
 SUBMISSION_SHAPE = (350, 525)  # of the masks that are scored
-TRAIN_IMAGES, TEST_IMAGES = 5546, 3698
+KIND = Masks(len(CLASSES), SUBMISSION_SHAPE, top_pixels=(0, 17_500))  # the first place's number beside the label head
+TRAIN_IMAGES, HIDDEN_ITEMS = 5546, 3698
 MASKS_OF_CLASS = {"Fish": 2781, "Flower": 2365, "Gravel": 2939, "Sugar": 3751}  # training images that have it
-COLUMNS = ("Image_Label", "EncodedPixels")
+FULL = {  # near-duplicates stay together, so a fold may have a few pictures more or less
+    fold: FoldSize(TRAIN_IMAGES - valid, valid)
+    for fold, valid in ((fold, len(range(fold, TRAIN_IMAGES, 5))) for fold in range(5))
+}
+# Two CPU cores, a few minutes: networks of half a million weights on small pictures, from random weights.
+SAMPLE = {
+    "architecture": "fpn",
+    "encoder": "tu-test_resnet",
+    "options": {"decoder_pyramid_channels": 64, "decoder_segmentation_channels": 32},
+    "sizes": ((192, 128), (256, 160)),
+    "augmentations": "flips",
+    "epochs": 12,
+    "batch": 8,
+    "lr": 3e-3,
+    "ema": 0.95,
+}
+SMOKE = SAMPLE | {"sizes": ((96, 64),), "epochs": 1, "views": ("identity",)}
+SCORE_OPTIONS = {
+    "truth_shape": "height and width of the truth's run lengths; default: 350x525 unless they reach further, then 1400x2100"
+}
 
 
-@dataclass(frozen=True)
-class CloudsData:
-    """Training images with their masks as run lengths.
+def make_sample(folder: Path) -> Path:
+    """The built-in sample, painted unless it is there."""
+    from kaggle_utils.competitions.samples import clouds
 
-    images: one row an image in order of name: image, path (str), exists (bool); of any size
-    texts: (N, 4) run lengths at ``shape``, a column a class; shape: (height, width) of the masks
-    """
-
-    images: pd.DataFrame
-    texts: np.ndarray
-    shape: tuple[int, int]
-
-    @property
-    def labels(self) -> np.ndarray:
-        """(N, 4) bool: which classes an image has."""
-        return self.texts != ""
-
-    @property
-    def report(self) -> pd.DataFrame:
-        """One row a class: masks (images that have it), share of the images, and empty pairs."""
-        import pandas as pd
-
-        have = self.labels.sum(0)
-        columns = {"masks": have, "share": have / max(1, len(self.texts)), "empty": len(self.texts) - have}
-        return pd.DataFrame(columns, index=pd.Index(CLASSES, name="class"))
-
-    def masks(self, row: int, shape: tuple[int, int] = SUBMISSION_SHAPE) -> np.ndarray:
-        """(4, height, width) bool, the masks of one image at another size."""
-        full = (mask_from_rle(text, self.shape) for text in self.texts[row])
-        return np.stack([resized_mask(mask, shape) for mask in full])
-
-    def all_masks(self, shape: tuple[int, int], progress: str | None = None) -> np.ndarray:
-        """(N, 4, height, width) bool; progress: the title of a bar, None for no bar."""
-        from tqdm import tqdm
-
-        masks = np.empty((len(self.texts), len(CLASSES), *shape), bool)
-        for row in tqdm(range(len(masks)), desc=progress, disable=progress is None, unit="image"):
-            masks[row] = self.masks(row, shape)
-        return masks
-
-    def take(self, rows: np.ndarray) -> CloudsData:
-        """The images chosen by row numbers or a mask."""
-        return CloudsData(self.images.iloc[rows].reset_index(drop=True), self.texts[rows], self.shape)
-
-    def present(self) -> CloudsData:
-        """Only the images whose file is there."""
-        return self.take(np.flatnonzero(self.images["exists"]))
-
-    def __str__(self) -> str:
-        missing = int((~self.images["exists"]).sum())
-        files = "all files are there" if not missing else f"{missing} of their files are missing"
-        size = "x".join(map(str, self.shape))
-        return f"{len(self.images)} images, {int(self.labels.sum())} masks at {size}; {files}"
+    return clouds.make_sample(folder)
 
 
-def load(folder: str | os.PathLike, table: str = "train.csv") -> CloudsData:
+def load(folder: Path) -> RunLengthItems:
     """A folder in the competition's layout: ``train.csv`` and ``train_images/0011165.jpg``.
 
     Images that are not there are counted (``str``, ``exists``), not refused: downloads are often partial. They may be
@@ -125,23 +86,67 @@ def load(folder: str | os.PathLike, table: str = "train.csv") -> CloudsData:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(folder, "train.csv").write_text("\\n".join([",".join(COLUMNS), *rows]))
     ...     print(load(folder))
-    1 images, 0 masks at 1400x2100; 1 of their files are missing
+    1 pictures, 0 masks at 1400x2100; 1 of their files are missing
     """
-    wide = read_table(Path(folder) / table)
+    path = Path(folder) / "train.csv"
+    wide = read_table(path)
     images, texts = _located(wide.index, Path(folder) / "train_images"), wide.to_numpy(dtype=object)
-    return CloudsData(images, texts, _noted_shape(Path(folder)) or _kaggles_shape(images, texts, Path(folder) / table))
+    return RunLengthItems(images, CLASSES, _noted_shape(Path(folder)) or _kaggles_shape(images, texts, path), texts)
 
 
-def test_images(folder: str | os.PathLike) -> pd.DataFrame:
-    """The images to predict, those of ``sample_submission.csv``: image, path, exists; in order of name."""
+def test(folder: Path) -> RunLengthItems:
+    """The pictures to predict, those of ``sample_submission.csv``, in order of name."""
     names = read_table(Path(folder) / "sample_submission.csv").index
-    return _located(names, Path(folder) / "test_images")
+    return RunLengthItems(_located(names, Path(folder) / "test_images"), CLASSES, SUBMISSION_SHAPE)
 
 
-test_images.__test__ = False  # its name is no test's
+test.__test__ = False  # its name is no test's
 
 
-def read_table(path: str | os.PathLike) -> pd.DataFrame:
+def hidden(folder: Path) -> RunLengthItems:
+    """A hidden test's pictures in a folder, with their truth where :func:`hidden_truth` finds it.
+
+    ValueError for a folder without pictures, or a truth that lacks one
+    """
+    names = sorted(path.name for path in Path(folder).glob("*.jpg"))
+    if not names:
+        raise ValueError(f"{str(folder)!r} has no pictures, expected files ending in .jpg")
+    images, truth = _located(names, Path(folder)), hidden_truth(Path(folder))
+    if truth is None:
+        return RunLengthItems(images, CLASSES, SUBMISSION_SHAPE)
+    table = read_table(truth)
+    for name in names:
+        if name not in table.index:
+            raise ValueError(f"{truth} lacks the picture {name!r}, expected all {len(names)} of the test")
+    return RunLengthItems(images, CLASSES, SUBMISSION_SHAPE, table.loc[names].to_numpy(dtype=object))
+
+
+def read(items: RunLengthItems, row: int, size: tuple[int, int] | None, grayscale: bool = False) -> np.ndarray:
+    """A picture, (H, W, 3) uint8 RGB, or (H, W, 1) in grayscale."""
+    return read_image(items.table["path"].iloc[row], size, grayscale)
+
+
+def truth(items: RunLengthItems, row: int, shape: tuple[int, int] = SUBMISSION_SHAPE) -> np.ndarray:
+    """(4, height, width) bool."""
+    return items.masks(row, shape)
+
+
+def stream(items: RunLengthItems | None, folder: Path, output: Path) -> FileStream:
+    """The test, into ``submission.csv`` of the folder output; or other items, into ``validation.csv``."""
+    name = "submission.csv" if items is None else "validation.csv"
+    return FileStream(sys.modules[__name__], test(folder) if items is None else items, Path(output) / name)
+
+
+def lay_out(items: RunLengthItems, folder: Path) -> None:
+    """As the competition does: test_images/ (links) and sample_submission.csv."""
+    (folder / "test_images").mkdir(parents=True)
+    for path in map(Path, items.table["path"]):
+        (folder / "test_images" / path.name).symlink_to(path.resolve())
+    rows = [f"{pair},1 1" for pair in _pair_names(items.table[KEY])]
+    (folder / "sample_submission.csv").write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
+
+
+def read_table(path: Path) -> pd.DataFrame:
     """A CSV of Image_Label, EncodedPixels as one row an image (sorted) and one column a class, of texts.
 
     Raises ValueError naming missing columns, a label that is not ``<image>_<class>``, missing and doubled ones.
@@ -189,22 +194,30 @@ def _kaggles_shape(images: pd.DataFrame, texts: np.ndarray, table: Path) -> tupl
     return TRAIN_SHAPE
 
 
-def submission_faults(table: pd.DataFrame, images: Sequence[str]) -> list[str]:
+def rows(items: RunLengthItems, row: int, answer: np.ndarray) -> list[tuple[str, str]]:
+    """The submission's four rows for one picture; answer: (4, 350, 525), any value but 0 belongs to the mask."""
+    expected = (len(CLASSES), *SUBMISSION_SHAPE)
+    if np.shape(answer) != expected:
+        raise ValueError(f"a picture's masks have shape {np.shape(answer)}, expected {expected}")
+    return list(zip(_pair_names([items.table[KEY].iloc[row]]), map(rle_from_mask, answer), strict=True))
+
+
+def faults(table: pd.DataFrame, items: RunLengthItems) -> list[str]:
     """What is wrong with a submission, a sentence each; none when Kaggle would score it.
 
-    table: columns Image_Label and EncodedPixels (run lengths at 350x525, empty for none)
-    images: names of the images it must cover, four rows each
+    table: columns Image_Label and EncodedPixels (run lengths at 350x525, empty for none), four rows a picture
 
     >>> import pandas as pd
     >>> rows = [("a.jpg_Fish", "1 2"), ("a.jpg_Flower", ""), ("a.jpg_Gravel", "183750 2"), ("a.jpg_Sugar", "")]
-    >>> submission_faults(pd.DataFrame(rows, columns=list(COLUMNS)), ["a.jpg"])
+    >>> items = RunLengthItems(pd.DataFrame({"image": ["a.jpg"]}), CLASSES, SUBMISSION_SHAPE)
+    >>> faults(pd.DataFrame(rows, columns=list(COLUMNS)), items)
     ['a.jpg_Gravel: run lengths of a mask of 350x525: the run 183750 2 is beyond the last pixel, 183750']
     """
-    faults = column_faults(table, COLUMNS, exactly=True)
-    if faults:
-        return faults
+    wrong = column_faults(table, COLUMNS, exactly=True)
+    if wrong:
+        return wrong
     names, texts = table[COLUMNS[0]], table[COLUMNS[1]]
-    return [*name_faults(COLUMNS[0], names, _pair_names(images)), *_text_faults(names, texts)]
+    return [*name_faults(COLUMNS[0], names, _pair_names(items.table[KEY])), *_text_faults(names, texts)]
 
 
 def _text_faults(names: Sequence[str], texts: Sequence[str]) -> list[str]:
@@ -218,58 +231,36 @@ def _text_faults(names: Sequence[str], texts: Sequence[str]) -> list[str]:
     return wrong[:3] + ([f"{len(wrong) - 3} more rows are no run lengths"] if len(wrong) > 3 else [])
 
 
-def read_submission(path: str | os.PathLike, images: Sequence[str]) -> np.ndarray:
-    """(N, 4) run lengths in the order of ``images``, rows in any order; raises ValueError with all faults."""
-    import pandas as pd
-
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    refuse(submission_faults(table, images), path)
-    texts = table.set_index(COLUMNS[0])[COLUMNS[1]].reindex(_pair_names(images))
+def texts_of(table: pd.DataFrame, items: RunLengthItems) -> np.ndarray:
+    """(N, 4) run lengths of a table without faults, in the order of items, rows in any order."""
+    texts = table.set_index(COLUMNS[0])[COLUMNS[1]].reindex(_pair_names(items.table[KEY]))
     return texts.to_numpy(dtype=object).reshape(-1, len(CLASSES))
 
 
-def write_submission(path: str | os.PathLike, images: Sequence[str], masks: Iterator[np.ndarray] | np.ndarray) -> None:
-    """``submission.csv``; raises ValueError rather than write one with faults.
-
-    masks: for each image, in the same order, (4, 350, 525) bool; may be a generator, one image is held at a time
-    """
-    import pandas as pd
-
-    texts = [rle_from_mask(mask) for four in masks for mask in _checked(four)]
-    if len(texts) != len(CLASSES) * len(images):
-        raise ValueError(f"there are masks of {len(texts) // len(CLASSES)} images, expected {len(images)}")
-    table = pd.DataFrame({COLUMNS[0]: _pair_names(images), COLUMNS[1]: texts})
-    refuse(submission_faults(table, images), path)
-    with replacing(path) as part:
-        table.to_csv(part, index=False)
+def answers(table: pd.DataFrame, items: RunLengthItems) -> list[str]:
+    """The answer to each picture, its four run lengths joined by |."""
+    return ["|".join(four) for four in texts_of(table, items)]
 
 
-def _checked(four: np.ndarray) -> np.ndarray:
-    expected = (len(CLASSES), *SUBMISSION_SHAPE)
-    if np.shape(four) != expected:
-        raise ValueError(f"an image's masks have shape {np.shape(four)}, expected {expected}")
-    return np.asarray(four)
+def score(items: RunLengthItems, table: pd.DataFrame) -> MaskScorecard:
+    """The mean Dice of a table without faults; the truth is resized to 350x525 where it is not."""
+    return mask_scorecard(items.texts, texts_of(table, items), CLASSES, SUBMISSION_SHAPE, items.shape)
 
 
-def score(truth: np.ndarray, predictions: np.ndarray, truth_shape: tuple[int, int] = SUBMISSION_SHAPE) -> MaskScorecard:
-    """The competition's score. truth, predictions: (N, 4) run lengths, predictions at 350x525.
-
-    truth_shape: (height, width) that the truth's run lengths are at; other than 350x525 it is resized
-    """
-    return mask_scorecard(truth, predictions, CLASSES, SUBMISSION_SHAPE, truth_shape)
-
-
-def score_files(
-    truth: str | os.PathLike, predictions: str | os.PathLike, truth_shape: tuple[int, int] | None = None
-) -> MaskScorecard:
+def score_files(truth: Path, predictions: Path, truth_shape: tuple[int, int] | None = None) -> MaskScorecard:
     """:func:`score` of two CSVs of Image_Label, EncodedPixels; predictions at 350x525.
 
     truth_shape: None takes 350x525 unless a run reaches beyond its last pixel, then 1400x2100
     Raises ValueError naming each fault of the predictions.
     """
-    table = read_table(truth)
-    texts = table.to_numpy(dtype=object)
-    return score(texts, read_submission(predictions, list(table.index)), truth_shape or _guessed_shape(texts))
+    import pandas as pd
+
+    wide = read_table(truth)
+    texts = wide.to_numpy(dtype=object)
+    items = RunLengthItems(pd.DataFrame({KEY: wide.index}), CLASSES, truth_shape or _guessed_shape(texts), texts)
+    table = pd.read_csv(predictions, dtype=str, keep_default_na=False)
+    refuse(faults(table, items), predictions)
+    return score(items, table)
 
 
 def _guessed_shape(texts: np.ndarray) -> tuple[int, int]:

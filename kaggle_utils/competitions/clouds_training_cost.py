@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 
 from kaggle_utils.competitions import clouds
-from kaggle_utils.competitions.clouds_parameters import SMOKE, CloudsRun
-from kaggle_utils.competitions.clouds_runs import fold_of_images
+from kaggle_utils.tasks.masks.items import RunLengthItems
+from kaggle_utils.tasks.masks.parameters import MaskTraining
+from kaggle_utils.tasks.runs import read_folds
 from kaggle_utils.tasks.training_cost import TRIAL_EPOCHS, Hours, Sizes, costs_of, grown, said, times_of
 
 __all__ = [
@@ -84,23 +85,25 @@ class Measured:
     rest: float
 
 
-def parameters_of(values: Mapping[str, Any]) -> CloudsRun:
+def parameters_of(values: Mapping[str, Any]) -> dict[str, MaskTraining]:
     """What the notebook trains with on Kaggle; values: of its parameters cell, overrides included."""
-    return CloudsRun.chosen(values, SMOKE if values.get("smoke") else {})
+    return clouds.KIND.members(values, clouds.SMOKE if values.get("smoke") else {})
 
 
-def trial_values(parameters: CloudsRun, folds: Sequence[int]) -> dict[str, Any]:
+def trial_values(parameters: Mapping[str, MaskTraining], folds: Sequence[int]) -> dict[str, Any]:
     """Overrides of the notebook's parameters for a trial of these folds, with what is opened last open at once.
 
-    >>> trial_values(CloudsRun.chosen({"opened": {0: "none", 5: "all"}}), folds=[0, 1])["opened"]
+    >>> trial_values(clouds.KIND.members({"opened": {0: "none", 5: "all"}}), folds=[0, 1])["opened"]
     {0: 'all'}
     """
-    opened = parameters.training.opened
+    opened = next(iter(parameters.values())).training.opened
     last = {0: opened[max(opened)]} if opened else {}
     return {"epochs": TRIAL_EPOCHS, "patience": 0, "opened": last, "folds": list(folds), "fold": None}
 
 
-def write_trial(folder: Path, folds_csv: Path, into: Path, n_images: int, parameters: CloudsRun) -> dict[int, Sizes]:
+def write_trial(
+    folder: Path, folds_csv: Path, into: Path, n_images: int, parameters: Mapping[str, MaskTraining]
+) -> dict[int, Sizes]:
     """``train.csv`` of a quarter of n pictures from one fold, the others from the next; those two folds.
 
     folder: the competition's; pictures that are not there are not chosen; folds_csv: what 1_eda wrote
@@ -115,17 +118,17 @@ def write_trial(folder: Path, folds_csv: Path, into: Path, n_images: int, parame
     some, more = (np.flatnonzero(fold_of_image == fold) for fold in folds[:TRIAL_FOLDS])
     few = max(2, min(n_images // 4, len(more) // 3))  # where there are not enough, a third of the other all the same
     rows = np.sort(np.concatenate([_spread(some, few), _spread(more, n_images - few)]))
-    names = [f"{image}_{kind}" for image in data.images["image"].iloc[rows] for kind in clouds.CLASSES]
+    names = [f"{image}_{kind}" for image in data.table["image"].iloc[rows] for kind in clouds.CLASSES]
     into.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(dict(zip(clouds.COLUMNS, (names, data.texts[rows].ravel()), strict=True)))
     table.to_csv(into / "train.csv", index=False)
     return _sizes(fold_of_image[rows], data.shape)
 
 
-def _data(folder: Path, folds_csv: Path) -> tuple[clouds.CloudsData, np.ndarray]:
+def _data(folder: Path, folds_csv: Path) -> tuple[RunLengthItems, np.ndarray]:
     """The pictures that are there, as the notebook takes them, and the fold of each."""
     data = clouds.load(folder).present()
-    return data, fold_of_images(data.images, folds_csv)[0]
+    return data, read_folds(folds_csv, data.table["image"])["fold"].to_numpy()
 
 
 def _spread(rows: np.ndarray, n: int) -> np.ndarray:
@@ -139,22 +142,22 @@ def _sizes(fold_of_image: np.ndarray, shape: tuple[int, int]) -> dict[int, Sizes
     return {fold: Sizes(len(fold_of_image) - n, n, math.sqrt(math.prod(shape))) for fold, n in pairs}
 
 
-def fold_sizes(folder: Path, folds_csv: Path, parameters: CloudsRun) -> dict[int, Sizes]:
+def fold_sizes(folder: Path, folds_csv: Path, parameters: Mapping[str, MaskTraining]) -> dict[int, Sizes]:
     """Of each fold, for the pictures in a competition's folder and the folds that 1_eda wrote."""
     data, fold_of_image = _data(folder, folds_csv)
     return _sizes(fold_of_image, data.shape)
 
 
 def measured(
-    written: Iterable[tuple[float, str]], seconds: float, tried: Mapping[int, Sizes], parameters: CloudsRun
+    written: Iterable[tuple[float, str]], seconds: float, tried: Mapping[int, Sizes], parameters: Mapping[str, MaskTraining]
 ) -> Measured:
     """Costs from a trial; written: (time, path) of each file as it was finished; seconds: of the whole trial.
 
     tried: the two folds. Raises ValueError when the trial did not come to its last prediction set.
     """
     written, costs, known = list(written), {}, 0.0
-    for width, height in parameters.clouds.sizes:
-        costs[f"{width}x{height}"], spent = _measured_size(written, f"{width}x{height}", tried)
+    for size in parameters:
+        costs[size], spent = _measured_size(written, size, tried)
         known += spent
     return Measured(costs, max(0.0, seconds - known))
 
@@ -200,11 +203,11 @@ def _set_seconds(written: Sequence[tuple[float, str]], size: str, fold: int) -> 
     return {name: end - start for (name, end), start in zip(ends.items(), [*trained, *ends.values()], strict=False)}
 
 
-def training_hours(cost: Measured, sizes: Mapping[int, Sizes], parameters: CloudsRun) -> Hours:
+def training_hours(cost: Measured, sizes: Mapping[int, Sizes], parameters: Mapping[str, MaskTraining]) -> Hours:
     """Hours each fold takes at most, to the last epoch; pictures and masks are made once a session.
 
     >>> each = SizeCost(1e-5, 2e-5, trained=0.02, judged=0.01, written=1.0, sets={"identity": (2.0, 0.03)})
-    >>> parameters = CloudsRun.chosen({"epochs": 10})
+    >>> parameters = clouds.KIND.members({"epochs": 10})
     >>> hours = training_hours(Measured({"480x320": each}, rest=30.0), {0: Sizes(4000, 1000, side=2000)}, parameters)
     >>> round(3600 * hours.once), round(3600 * hours.folds[0])  # 30 + 5,000 * .06; 10 * (80 + 10 + 1) + 2 + 30
     (330, 942)
@@ -212,7 +215,7 @@ def training_hours(cost: Measured, sizes: Mapping[int, Sizes], parameters: Cloud
     any_fold = next(iter(sizes.values()))
     sides = (any_fold.train + any_fold.valid) * any_fold.side
     once = cost.rest + sum((each.read + each.drawn) * sides for each in cost.sizes.values())
-    epochs = parameters.training.epochs
+    epochs = next(iter(parameters.values())).training.epochs
     folds = {
         fold: sum(_fold_seconds(each, size, epochs) for each in cost.sizes.values()) for fold, size in sizes.items()
     }

@@ -11,13 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kaggle_utils.files import locked, replacing
-from kaggle_utils.images.decode import decode
+from kaggle_utils.images.decode import read_image, threaded
 
 __all__ = ["cached_frames"]
 
@@ -30,14 +32,17 @@ def cached_frames(
     size: tuple[int, int],
     threads: int | None = None,
     progress: str | None = None,
-    grayscale: bool = False,
+    read: Callable[..., np.ndarray] | None = None,
+    **how: Any,
 ) -> np.memmap:
-    """All images at one size, (N, height, width, 3) uint8 RGB, mapped read-only from a file in ``folder``.
+    """All images at one size, (N, height, width, C) uint8, mapped read-only from a file in ``folder``.
 
-    paths: image files; their names, sizes and times of modification tell one cache from another
-    size: (width, height) in pixels; N * width * height * 3 bytes must fit on the disk
+    paths: image files; their names, sizes and times of change tell one cache from another
+    size: (width, height) in pixels; N * width * height * C bytes must fit on the disk
     threads, progress: as for :func:`kaggle_utils.images.decode.decode`, whose errors come through
-    grayscale: (N, height, width, 1) instead, in a file of its own and a third of the size
+    read: (number of the image, size, **how) -> (height, width, C) uint8, for what is no picture in one file;
+        None: :func:`kaggle_utils.images.decode.read_image` of its path
+    how: what ``read`` is told besides, such as grayscale=True; plain values, which tell caches apart, too
 
     >>> import cv2, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -46,14 +51,15 @@ def cached_frames(
     (1, 18, 32, 3)
     """
     sources = [_source(path) for path in paths]
-    key = hashlib.sha256(json.dumps([size, sources]).encode()).hexdigest()[:12]
-    path = Path(folder) / f"frames_{size[0]}x{size[1]}_{'gray_' if grayscale else ''}{key}.npy"
+    key = hashlib.sha256(json.dumps([size, how, sources], sort_keys=True).encode()).hexdigest()[:12]
+    path = Path(folder) / f"frames_{size[0]}x{size[1]}_{key}.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path.with_suffix(".lock"), "w") as lock, locked(lock):
             if not path.exists():  # another process made it while this one waited
-                _note(path.with_suffix(".json"), {"size": size, "grayscale": grayscale, "sources": sources})
-                _fill(path, paths, size, threads, progress, grayscale)
+                _note(path.with_suffix(".json"), {"size": size, **how, "sources": sources})
+                one = partial(read or (lambda row, size, **how: read_image(paths[row], size, **how)), size=size, **how)
+                _fill(path, one, len(paths), threads, progress)
     return np.load(path, mmap_mode="r")
 
 
@@ -63,13 +69,14 @@ def _source(path: str | os.PathLike) -> tuple[str, int, float]:
 
 
 def _fill(
-    path: Path, paths: Sequence, size: tuple[int, int], threads: int | None, progress: str | None, grayscale: bool
+    path: Path, read: Callable[[int], np.ndarray], count: int, threads: int | None, progress: str | None
 ) -> None:
     part, note = path.with_suffix(".part"), path.with_suffix(".done")
-    shape = (len(paths), size[1], size[0], 1 if grayscale else 3)
     done = json.loads(note.read_text()) if part.exists() and note.exists() else 0
-    frames = np.lib.format.open_memmap(part, mode="r+" if done else "w+", dtype=np.uint8, shape=shape)
-    for number, image in enumerate(decode(paths[done:], size, threads, progress, grayscale), start=done):
+    frames = np.lib.format.open_memmap(part, mode="r+") if done else None
+    for number, image in enumerate(threaded(read, range(done, count), threads, progress), start=done):
+        if frames is None:
+            frames = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(count, *image.shape))
         frames[number] = image
         if (number + 1) % STEP == 0:
             frames.flush()

@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["read_image", "decode", "image_statistics"]
+__all__ = ["read_image", "decode", "image_statistics", "threaded"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def read_image(path: str | os.PathLike, size: tuple[int, int] | None = None, grayscale: bool = False) -> np.ndarray:
@@ -61,19 +66,32 @@ def decode(
     Traceback (most recent call last):
     FileNotFoundError: [Errno 2] No such file or directory: 'no/such.jpg'
     """
+    yield from threaded(partial(read_image, size=size, grayscale=grayscale), paths, threads, progress)
+
+
+def threaded(
+    read: Callable[[T], R], wanted: Sequence[T], threads: int | None = None, progress: str | None = None
+) -> Iterator[R]:
+    """``read`` of each in turn, some ahead in threads, which pays for what releases the interpreter's lock.
+
+    threads, progress: as for :func:`decode`
+
+    >>> list(threaded(abs, [-3, 2], threads=2))
+    [3, 2]
+    """
     from tqdm import tqdm
 
     threads = threads or os.cpu_count() or 1
-    bar = tqdm(desc=progress, total=len(paths), disable=progress is None, unit="image")
+    bar = tqdm(desc=progress, total=len(wanted), disable=progress is None, unit="image")
     with bar, ThreadPoolExecutor(threads) as pool:
-        rest = iter(paths)
-        waiting = deque(pool.submit(read_image, path, size, grayscale) for path in islice(rest, 2 * threads))
+        rest = iter(wanted)
+        waiting = deque(pool.submit(read, one) for one in islice(rest, 2 * threads))
         try:
             while waiting:
-                image = waiting.popleft().result()
-                waiting.extend(pool.submit(read_image, path, size, grayscale) for path in islice(rest, 1))
+                answer = waiting.popleft().result()
+                waiting.extend(pool.submit(read, one) for one in islice(rest, 1))
                 bar.update()
-                yield image
+                yield answer
         finally:
             for future in waiting:
                 future.cancel()

@@ -31,6 +31,8 @@ class Readable(Protocol):
 
     def read(self, rows: Sequence[int]) -> np.ndarray: ...
 
+    def read_bytes(self, rows: Sequence[int]) -> np.ndarray: ...
+
 
 class PredictionStore:
     """One model's predictions of one fold: ``path`` (.npy, uint8) and a .json beside it that says what it holds.
@@ -103,10 +105,14 @@ class PredictionStore:
 
     def read(self, rows: Sequence[int]) -> np.ndarray:
         """(B, *shape) float32 probabilities. Raises ValueError for a row that is not there or not written."""
+        return from_bytes(self.read_bytes(rows))
+
+    def read_bytes(self, rows: Sequence[int]) -> np.ndarray:
+        """(B, *shape) uint8, as they lie on disk; otherwise as :meth:`read`."""
         places = self._places(rows)
         if not self.written[places].all():
             raise ValueError(f"row {self.rows[places[~self.written[places]][0]]} of {self.path} is not written yet")
-        return from_bytes(np.load(self.path, mmap_mode="r")[places])
+        return np.load(self.path, mmap_mode="r")[places]
 
     def _places(self, rows: Sequence[int]) -> np.ndarray:
         wanted = np.asarray(rows, np.int64)
@@ -146,13 +152,17 @@ class Joined:
 
     def read(self, rows: Sequence[int]) -> np.ndarray:
         """(B, *shape) float32 probabilities, each row from the part that holds it."""
+        return from_bytes(self.read_bytes(rows))
+
+    def read_bytes(self, rows: Sequence[int]) -> np.ndarray:
+        """(B, *shape) uint8, as they lie on disk; otherwise as :meth:`read`."""
         rows = np.asarray(rows, np.int64)
         places = np.searchsorted(self.rows, rows).clip(max=len(self.rows) - 1)
         if (wrong := self.rows[places] != rows).any():
             raise ValueError(f"row {rows[wrong][0]} is in none of the {len(self.parts)} parts")
-        answer, owner = np.empty((len(rows), *self.shape), np.float32), self._owner[places]
+        answer, owner = np.empty((len(rows), *self.shape), np.uint8), self._owner[places]
         for number in np.unique(owner):
-            answer[owner == number] = self.parts[number].read(rows[owner == number])
+            answer[owner == number] = self.parts[number].read_bytes(rows[owner == number])
         return answer
 
 

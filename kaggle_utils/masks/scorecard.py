@@ -34,6 +34,16 @@ class MaskScorecard:
     truths: int
     predictions: int
 
+    @property
+    def score(self) -> float:
+        """The competition's figure."""
+        return self.dice
+
+    @property
+    def short(self) -> str:
+        """The figure, and what empty masks would score."""
+        return f"{self.dice:.4f}; all empty {self.all_empty:.4f}"
+
     def to_json(self) -> str:
         """All numbers as one line of JSON, NaN as null."""
         return json_text(vars(self))

@@ -14,7 +14,6 @@ from typing import Protocol
 
 import numpy as np
 
-from kaggle_utils.evidence.eight_bits import as_bytes
 from kaggle_utils.masks.dice import dice_from_counts, dice_table
 
 __all__ = ["Readable", "ThinnedMasks", "best_dice", "dice_by_fold", "thin"]
@@ -64,7 +63,7 @@ def thin(
     for i, (row, truth) in enumerate(pairs):
         kept[i] = truth[:, start::stride, start::stride] != 0
         for j, store in enumerate(stores):
-            members[i, j] = as_bytes(store.read([row])[0][:, start::stride, start::stride])
+            members[i, j] = store.read_bytes([row])[0][:, start::stride, start::stride]
     return ThinnedMasks(members, kept)
 
 

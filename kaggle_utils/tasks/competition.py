@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Card", "Competition", "FoldSize", "Items", "Kind", "Look", "Stream"]
 
-Look = Callable[[tuple[int, int] | None], np.ndarray]  # (width, height), None: as it is -> (H, W, C) uint8
+Look = Callable[..., np.ndarray]  # (width, height), None: as it is; choices of the training by name -> (H, W, C) uint8
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Stream(Protocol):
     ahead: int  # how many may be looked at before the first of them is answered
 
     def __iter__(self) -> Iterator[tuple[Any, Look]]:
-        """(key, look) of each item in turn; ``look(size)`` gives its pixels."""
+        """(key, look) of each item in turn; ``look(size, **pixels)`` gives its pixels, see :meth:`Competition.read`."""
 
     def take(self, key: Any, answer: Any) -> None:
         """The answer to the oldest item that waits for one."""

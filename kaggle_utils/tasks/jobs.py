@@ -6,15 +6,21 @@ is the same stage with the same parameters and ``fold`` set.
 
 from __future__ import annotations
 
+import copyreg
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from kaggle_utils.errors import KitError
 
 __all__ = ["Order", "chosen_folds", "orders", "run_orders", "side_by_side"]
+
+# Cards side by side are processes, and a competition that is a module goes to them by its name, as functions do.
+copyreg.pickle(ModuleType, lambda module: (import_module, (module.__name__,)))
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,12 @@ __all__ = ["FileStream", "answer_all", "held_out", "score_validation"]
 class FileStream:
     """Items whose pixels lie in files, answered in their order, written as one table.
 
-    items: those to predict; path: of the table; pixels: choices of the training that reading them needs
+    items: those to predict; path: of the table
     Raises ValueError naming items whose files are not there: a submission needs all.
     """
 
-    def __init__(self, competition: Competition, items: Items, path: Path, **pixels: Any) -> None:
-        self.competition, self.items, self.path, self.pixels = competition, items, Path(path), pixels
+    def __init__(self, competition: Competition, items: Items, path: Path) -> None:
+        self.competition, self.items, self.path = competition, items, Path(path)
         self.total = self.ahead = len(items)
         self.rows: list[tuple] = []
         missing = items.table[competition.KEY][~items.table["exists"]]
@@ -44,8 +44,8 @@ class FileStream:
         for row in range(len(self.items)):
             yield row, partial(self._look, row)
 
-    def _look(self, row: int, size: tuple[int, int] | None) -> Any:
-        return self.competition.read(self.items, row, size, **self.pixels)
+    def _look(self, row: int, size: tuple[int, int] | None, **pixels: Any) -> Any:
+        return self.competition.read(self.items, row, size, **pixels)
 
     def take(self, key: int, answer: Any) -> None:
         """The answer to the item of this row; answers come in order."""

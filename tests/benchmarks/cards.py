@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
 from kaggle_utils.competitions.clouds_examples import CloudExamples
+
 from kaggle_utils.learning.batches import Fold
 from kaggle_utils.learning.data_parallel import Team, together
 from kaggle_utils.learning.devices import each_fold, mixed_precision

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from kaggle_utils.competitions import clouds
 from kaggle_utils.competitions.clouds_comparison import look, rules
 from kaggle_utils.competitions.clouds_decision import CloudsDecision, Merge, decided
 from kaggle_utils.competitions.clouds_runs import Runs
 from kaggle_utils.competitions.clouds_weights import searched_weights
+
+from kaggle_utils.competitions import clouds
 from kaggle_utils.evidence.eight_bits import from_bytes
 from kaggle_utils.learning.store import Joined, PredictionStore
 from kaggle_utils.masks.rle import rle_from_mask

@@ -8,7 +8,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from clouds_fixtures import Trained, trained  # noqa: E402, F401
-
 from kaggle_utils.competitions.clouds_examples import CloudExamples, DiceMetric, cached_masks, unpacked  # noqa: E402
 from kaggle_utils.competitions.clouds_parameters import CloudsRun  # noqa: E402
 

@@ -10,11 +10,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("segmentation_models_pytorch")
 
 from clouds_fixtures import CHOSEN, Trained, trained  # noqa: E402, F401
+from kaggle_utils.competitions.clouds_parameters import SMOKE, CloudsRun  # noqa: E402
+from kaggle_utils.competitions.clouds_training import train_fold, train_folds  # noqa: E402
 from training_fixtures import one_thread  # noqa: E402, F401
 
 from kaggle_utils.competitions import clouds_training  # noqa: E402
-from kaggle_utils.competitions.clouds_parameters import SMOKE, CloudsRun  # noqa: E402
-from kaggle_utils.competitions.clouds_training import train_fold, train_folds  # noqa: E402
 from kaggle_utils.learning.losses import bce, dice  # noqa: E402
 from kaggle_utils.learning.models import load_model  # noqa: E402
 from kaggle_utils.learning.store import PredictionStore  # noqa: E402

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from kaggle_utils.competitions.clouds_rehearsal import TestPictures, hidden_test
 
 from kaggle_utils.competitions import clouds
-from kaggle_utils.competitions.clouds_rehearsal import TestPictures, hidden_test
 from kaggle_utils.competitions.samples.clouds import hidden_folder, make_clouds_sample
 
 

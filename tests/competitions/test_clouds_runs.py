@@ -9,8 +9,6 @@ import pytest
 pytest.importorskip("torch")
 
 from clouds_fixtures import Trained, trained  # noqa: E402, F401
-
-from kaggle_utils.competitions import clouds, clouds_runs, clouds_submission  # noqa: E402
 from kaggle_utils.competitions.clouds_comparison import (  # noqa: E402
     dice_gains,
     dice_where_test_like,
@@ -23,6 +21,8 @@ from kaggle_utils.competitions.clouds_decision import CloudsDecision, Merge, dec
 from kaggle_utils.competitions.clouds_parameters import SMOKE, CloudsRun  # noqa: E402
 from kaggle_utils.competitions.clouds_summary import summary  # noqa: E402
 from kaggle_utils.competitions.clouds_training import train_folds  # noqa: E402
+
+from kaggle_utils.competitions import clouds, clouds_runs, clouds_submission  # noqa: E402
 from kaggle_utils.competitions.samples.clouds import hidden_folder  # noqa: E402
 from kaggle_utils.evidence.candidates import choose  # noqa: E402
 from kaggle_utils.masks.rules import ClassDecision, MaskDecision  # noqa: E402

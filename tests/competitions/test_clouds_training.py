@@ -10,11 +10,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from clouds_fixtures import RUN, Trained, trained  # noqa: E402, F401
+from kaggle_utils.competitions.clouds_parameters import CloudsRun  # noqa: E402
+from kaggle_utils.competitions.clouds_training import predictions, train_fold, train_folds  # noqa: E402
 from training_fixtures import Session  # noqa: E402
 
 from kaggle_utils.competitions import clouds  # noqa: E402
-from kaggle_utils.competitions.clouds_parameters import CloudsRun  # noqa: E402
-from kaggle_utils.competitions.clouds_training import predictions, train_fold, train_folds  # noqa: E402
 from kaggle_utils.errors import KitError  # noqa: E402
 from kaggle_utils.learning.models import load_model  # noqa: E402
 from kaggle_utils.learning.store import PredictionStore  # noqa: E402

@@ -13,15 +13,14 @@ import pytest
 from kaggle_utils.cli import main
 from kaggle_utils.competitions import clouds
 from kaggle_utils.competitions import clouds_training_cost as costs
-from kaggle_utils.competitions.clouds_parameters import CloudsRun
 from kaggle_utils.competitions.clouds_training_cost import Measured, SizeCost
-from kaggle_utils.competitions.samples.clouds import make_clouds_sample
+from kaggle_utils.competitions.samples.clouds import make_sample
 from kaggle_utils.tasks.training_cost import TRIAL_EPOCHS, Sizes
 
 TRIED = {0: Sizes(train=15, valid=5, side=100), 2: Sizes(train=5, valid=15, side=100)}
 SMALL = SizeCost(2e-3, 1e-3, 0.5, 0.2, 0.8, {"identity": (1.0, 0.1), "hflip_last": (0.5, 0.3)})
 LARGE = SizeCost(4e-3, 1e-3, 2.0, 0.9, 1.6, {"identity": (1.5, 0.4), "hflip_last": (0.5, 1.1)})
-RUN = CloudsRun.chosen({"sizes": ((96, 64), (480, 320)), "views": ("identity", "hflip@1.25"), "epochs": 10})
+RUN = clouds.KIND.members({"sizes": ((96, 64), (480, 320)), "views": ("identity", "hflip@1.25"), "epochs": 10})
 
 
 def trial(now: float = 30.0) -> tuple[list[tuple[float, str]], float]:
@@ -110,7 +109,7 @@ def test_one_fold_of_several_writes_its_own_part():
 
 
 def test_the_trial_keeps_the_real_parameters_but_the_length():
-    values = costs.trial_values(CloudsRun.chosen({"patience": 2, "epochs": 30, "batch": 8}), folds=[0, 1])
+    values = costs.trial_values(clouds.KIND.members({"patience": 2, "epochs": 30, "batch": 8}), folds=[0, 1])
     assert values == {"epochs": 3, "patience": 0, "opened": {}, "folds": [0, 1], "fold": None}
 
 
@@ -125,10 +124,10 @@ def test_the_competitions_folds_are_all_its_pictures(real_data):
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen pictures, and folds of them beside as 1_eda leaves them."""
     place = tmp_path_factory.mktemp("cost")
-    make_clouds_sample(place / "clouds", images=16, test_images=2, size=(105, 70), progress=False)
-    names = clouds.load(place / "clouds").images["image"]
+    make_sample(place / "clouds", images=16, test_images=2, size=(105, 70), progress=False)
+    names = clouds.load(place / "clouds").table["image"]
     (place / "runs/clouds/1_eda").mkdir(parents=True)
-    table = pd.DataFrame({"image": names, "group": names, "fold": np.arange(16) % 2})
+    table = pd.DataFrame({"image": names, "group": names, "fold": np.arange(16) % 2, "part": np.arange(16) % 2})
     table.to_csv(place / "runs/clouds/1_eda/folds.csv", index=False)
     return place
 
@@ -138,7 +137,7 @@ def test_a_trials_table_has_a_quarter_of_one_fold_and_the_rest_of_another(sample
     assert costs.fold_sizes(*given, RUN) == {0: Sizes(8, 8, side), 1: Sizes(8, 8, side)}
     assert costs.write_trial(*given, tmp_path, 8, RUN) == {0: Sizes(6, 2, side), 1: Sizes(2, 6, side)}
     few, all_ = clouds.load(tmp_path), clouds.load(sample / "clouds")
-    rows = np.flatnonzero(all_.images["image"].isin(few.images["image"]))
+    rows = np.flatnonzero(all_.table["image"].isin(few.table["image"]))
     assert len(rows) == 8 and (few.texts == all_.texts[rows]).all()
     assert (rows % 2).sum() == 6  # odd rows are fold 1
     assert costs.write_trial(*given, tmp_path, 40, RUN) == {0: Sizes(8, 2, side), 1: Sizes(2, 8, side)}  # all of fold 1

@@ -6,10 +6,10 @@ import pytest
 pytest.importorskip("torch")
 
 from clouds_fixtures import Trained, trained  # noqa: E402, F401
-
-from kaggle_utils.competitions import clouds_runs  # noqa: E402
 from kaggle_utils.competitions.clouds_comparison import fitted, look  # noqa: E402
 from kaggle_utils.competitions.clouds_weights import judged_weights, merge_of, searched_weights  # noqa: E402
+
+from kaggle_utils.competitions import clouds_runs  # noqa: E402
 from kaggle_utils.evidence.crossfit import CrossFit  # noqa: E402
 
 LEVELS = (60, 128, 190)

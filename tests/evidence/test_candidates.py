@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from kaggle_utils.competitions.clouds_comparison import Measured, chosen_without, dice_of_choices, fitted
 from kaggle_utils.competitions.clouds_decision import Merge
+
 from kaggle_utils.evidence.candidates import choose, chosen_anew
 from kaggle_utils.masks.search import dice_of, fit_on
 from kaggle_utils.masks.statistics import measure

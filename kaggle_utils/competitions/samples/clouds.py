@@ -31,7 +31,7 @@ from kaggle_utils.competitions.samples.clouds_sky import paint_sky
 from kaggle_utils.competitions.samples.folders import hidden_folder, make_once, write_jpeg
 from kaggle_utils.masks.rle import rle_from_mask
 
-__all__ = ["make_clouds_sample", "hidden_folder"]
+__all__ = ["make_sample", "hidden_folder"]
 
 VERSION = 3  # raised when the same parameters paint other pictures
 JPEG_QUALITY = 92
@@ -51,7 +51,7 @@ class _Job:
     test: bool
 
 
-def make_clouds_sample(
+def make_sample(
     folder: Path,
     *,
     seed: int = 0,

@@ -1,0 +1,1 @@
+"""Competitions whose answers are masks: what they share, given the competition."""

@@ -1,0 +1,61 @@
+"""Pixels and truths at the size they are asked at, made once and kept in files that all processes map.
+
+The masks of an item are bits of one byte a pixel: bit k is class k. So a training, the search for a decision and the
+search for weights each decode a truth once, however often they look at it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kaggle_utils.files import replacing
+from kaggle_utils.images.cache import cached_frames
+
+if TYPE_CHECKING:
+    from kaggle_utils.tasks.competition import Competition, Items
+
+__all__ = ["cached_pixels", "cached_truths", "unpacked"]
+
+
+def cached_pixels(
+    competition: Competition, items: Items, folder: Path, size: tuple[int, int], progress: str | None = None, **pixels: Any
+) -> np.ndarray:
+    """(N, height, width, C) uint8 of all items, read by the competition; pixels: choices of the training.
+
+    Items that are made of several files have the folder of them as their path.
+    """
+
+    def read(row: int, size: tuple[int, int], **pixels: Any) -> np.ndarray:
+        return competition.read(items, row, size, **pixels)
+
+    return cached_frames(items.table["path"].tolist(), folder, size, progress=progress, read=read, **pixels)
+
+
+def cached_truths(
+    competition: Competition, items: Items, folder: Path, size: tuple[int, int], progress: str | None = None
+) -> np.ndarray:
+    """(N, height, width) uint8 of all items, bit k is class k."""
+    path = Path(folder) / f"masks_{size[0]}x{size[1]}_{items.digest[:12]}.npy"
+    if not path.is_file():
+        from tqdm import tqdm
+
+        with replacing(path) as part:
+            shape = (len(items), size[1], size[0])
+            bits = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+            for row in tqdm(range(len(bits)), desc=progress, disable=progress is None, unit="item"):
+                truth = competition.truth(items, row, size[::-1])
+                bits[row] = np.packbits(truth.astype(bool), axis=0, bitorder="little")[0]
+            bits.flush()
+    return np.load(path, mmap_mode="r")
+
+
+def unpacked(bits: np.ndarray, classes: int) -> np.ndarray:
+    """(H, W) bits -> (H, W, classes) uint8, 0 or 1.
+
+    >>> unpacked(np.array([[5]], np.uint8), 4).tolist()
+    [[[1, 0, 1, 0]]]
+    """
+    return bits[..., None] >> np.arange(classes, dtype=np.uint8) & 1

@@ -1,0 +1,72 @@
+"""Items with their masks as a training reads them, and the Dice that an epoch is judged by.
+
+The masks that are learnt are here those of the truth, bits of one byte a pixel. A competition that learns from soft ones
+(a mean of annotators, say) hands in floats in their place; what an epoch is judged by stays the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from kaggle_utils.learning.augment import augmentation
+from kaggle_utils.masks.dice import dice_counts, dice_from_counts
+from kaggle_utils.tasks.masks.cache import unpacked
+
+__all__ = ["DiceMetric", "MaskExamples"]
+
+LEVELS = (0.3, 0.4, 0.5, 0.6)  # that an epoch is judged at; stage 3 looks closer
+
+
+class MaskExamples:
+    """What the trainer reads: (image (C, H, W) uint8, (masks (K, H, W), labels (K,)) float32), or images alone.
+
+    images: (N, H, W, C) uint8; bits: (N, H, W) uint8, bit k is class k, None where no truth is known
+    classes: K; augmentations: sets of :mod:`kaggle_utils.learning.augment`, applied where a draw is given
+    """
+
+    def __init__(
+        self, images: np.ndarray, bits: np.ndarray | None = None, classes: int = 1, augmentations: str = "none"
+    ) -> None:
+        self.images, self.bits, self.classes = images, bits, classes
+        self.augmented = augmentation(augmentations, size=images.shape[2:0:-1], channels=images.shape[3])
+
+    def __getitem__(self, key: tuple[int, int | None]) -> Any:
+        row, draw = key
+        image = np.asarray(self.images[row])
+        if self.bits is None:
+            return torch.from_numpy(image.transpose(2, 0, 1).copy())
+        image, masks = self.augmented(image, unpacked(self.bits[row], self.classes), draw)
+        masks = torch.from_numpy(masks.transpose(2, 0, 1).astype(np.float32))
+        return torch.from_numpy(image.transpose(2, 0, 1).copy()), (masks, masks.amax((1, 2)))
+
+
+@dataclass(frozen=True)
+class DiceMetric:
+    """The mean Dice over pairs at the best of LEVELS, at the size of the input.
+
+    bits: (N, H, W) of :func:`kaggle_utils.tasks.masks.cache.cached_truths`; classes: K
+    least_share: masks of a smaller share of the picture count as empty
+    """
+
+    bits: np.ndarray
+    classes: int
+    least_share: float
+
+    def __call__(self, predicted: Iterable[tuple[np.ndarray, Any]]) -> dict[str, float]:
+        found = ((rows, answer[0] if isinstance(answer, tuple) else answer) for rows, answer in predicted)
+        pairs = (pair for rows, masks in found for pair in zip(rows, masks, strict=True))
+        mean = np.mean([self._image(row, masks) for row, masks in pairs], axis=(0, 2))  # (L,)
+        return {"dice": float(mean.max()), "level": LEVELS[int(mean.argmax())]}
+
+    def _image(self, row: int, probability: np.ndarray) -> np.ndarray:
+        """(L, K)"""
+        truth = unpacked(self.bits[row], self.classes).transpose(2, 0, 1)
+        return np.stack([dice_from_counts(dice_counts(self._drawn(probability >= level), truth)) for level in LEVELS])
+
+    def _drawn(self, masks: np.ndarray) -> np.ndarray:
+        return masks & (masks.mean((1, 2), keepdims=True) >= self.least_share)

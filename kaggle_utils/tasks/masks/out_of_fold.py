@@ -1,0 +1,113 @@
+"""What models said of items they had not seen, beside the truth: all that a decision is made of.
+
+Stores of all folds read as one, in the order of the data, once it is sure that their rows are the items they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kaggle_utils.evidence.eight_bits import as_bytes
+from kaggle_utils.evidence.merging import merged
+from kaggle_utils.learning.store import Joined, PredictionStore, ensemble
+from kaggle_utils.tasks.masks.cache import cached_truths, unpacked
+from kaggle_utils.tasks.masks.decision import Merge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kaggle_utils.tasks.competition import Competition, Items
+    from kaggle_utils.tasks.runs import Job, Runs
+
+__all__ = ["OutOfFold", "out_of_fold"]
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Out-of-fold predictions, of M items.
+
+    rows: (M,) of the data, ascending; part: (M,) what decisions are cross-fitted over
+    group: (M,) ids of items that belong together
+    masks, labels: {set name: store that holds all rows}, of (K, height, width) and (K,)
+    bits: (M, height, width) their truth in the shape of the submission, bit k is class k; decoded once
+    top_pixels: that the gates may look at
+    """
+
+    rows: np.ndarray
+    part: np.ndarray
+    group: np.ndarray
+    masks: Mapping[str, Joined]
+    labels: Mapping[str, Joined]
+    bits: np.ndarray
+    top_pixels: tuple[int, ...] = (0,)
+
+    @property
+    def sets(self) -> list[str]:
+        """Names of the prediction sets, in order of training."""
+        return list(self.masks)
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return self.masks[self.sets[0]].shape[0]
+
+    def truths(self) -> Iterator[np.ndarray]:
+        """(K, height, width) uint8, 0 or 1, of each item in turn."""
+        return (unpacked(bits, self.classes).transpose(2, 0, 1) for bits in self.bits)
+
+    def merged_masks(self, merge: Merge) -> Iterator[np.ndarray]:
+        """(K, height, width) uint8 of each item in turn, the sets merged; a few items are held at a time.
+
+        A set that is alone comes as it lies on disk.
+        """
+        stores = [self.masks[name] for name in merge.sets]
+        if merge.leaves_as_it_is:
+            yield from (stores[0].read_bytes([row])[0] for row in self.rows)
+            return
+        for _, masks in ensemble(stores, self.rows, **merge.settings, chunk=4):
+            yield from as_bytes(np.clip(masks, 0, 1))
+
+    def merged_labels(self, merge: Merge) -> np.ndarray:
+        """(M, K) float32, the label head's probabilities, the sets merged."""
+        return merged([self.labels[name].read(self.rows) for name in merge.sets], **merge.settings)
+
+
+def out_of_fold(
+    competition: Competition, items: Items, runs: Runs, folds: pd.DataFrame, cache: Path, progress: str | None = None
+) -> OutOfFold:
+    """The predictions of a training, of all sets that every fold has.
+
+    items: those it was trained on; folds: a row an item, as :func:`kaggle_utils.tasks.runs.read_folds` gives, with the
+    column part, and group where there is one; cache: folder for the truth
+    Raises ValueError when the rows of a fold are not the items they were.
+    """
+    stores = {name: _joined(items.table[competition.KEY].to_numpy(), runs, name) for name in runs.sets}
+    masks, labels = ({name: both[i] for name, both in stores.items()} for i in (0, 1))
+    rows = next(iter(masks.values())).rows
+    part, group = folds["part"].to_numpy(), (folds["group"] if "group" in folds else folds.index).to_numpy(object)
+    truth = cached_truths(competition, items.take(rows), cache, competition.KIND.shape[::-1], progress)
+    return OutOfFold(rows, part[rows], group[rows], masks, labels, truth, competition.KIND.top_pixels)
+
+
+def _joined(names: np.ndarray, runs: Runs, name: str) -> tuple[Joined, Joined]:
+    """Masks and labels of one set, all folds."""
+    opened = []
+    for job in runs.jobs:
+        if name in job.sets:
+            masks, labels = (PredictionStore(path) for path in job.sets[name][1])
+            _refuse_others(names, masks, job)
+            opened.append((masks, labels))
+    masks, labels = (Joined(stores) for stores in zip(*opened, strict=True))
+    return masks, labels
+
+
+def _refuse_others(names: np.ndarray, store: PredictionStore, job: Job) -> None:
+    rows = store.rows
+    if rows.max(initial=-1) >= len(names) or names[rows].tolist() != list(job.items):
+        told = f"{job.title} was trained on other items: its rows are not {job.items[0]} and so on in this data"
+        raise ValueError(f"{store.path.parent}: {told}")

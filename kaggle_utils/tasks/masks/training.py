@@ -1,0 +1,208 @@
+"""A segmenter trained on all folds but one, and what it says of the items it has not seen, on disk.
+
+An item is decoded once at each input size and kept in a file that all processes map. Predictions are resized to the
+submission's shape before they are stored, so whatever a member's input, they can be averaged and decided on alike. The
+submission asks through :func:`kaggle_utils.tasks.masks.prediction.predictions`, the same as here.
+
+Of several folds one may be trained alone: its items are then all that stage 3 has, and are cross-fitted over their parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kaggle_utils.errors import KitError
+from kaggle_utils.files import fingerprint
+from kaggle_utils.learning.augment import split_sets
+from kaggle_utils.learning.batches import Fold
+from kaggle_utils.learning.checkpoints import load_weights
+from kaggle_utils.learning.data_parallel import Team, together
+from kaggle_utils.learning.mixing import mixing
+from kaggle_utils.learning.models import build
+from kaggle_utils.learning.store import PredictionStore
+from kaggle_utils.learning.trainer import Outcome, train
+from kaggle_utils.tasks.jobs import Order, run_orders, side_by_side
+from kaggle_utils.tasks.masks.cache import cached_pixels, cached_truths
+from kaggle_utils.tasks.masks.examples import DiceMetric, MaskExamples
+from kaggle_utils.tasks.masks.parameters import MaskTraining
+from kaggle_utils.tasks.masks.prediction import predictions
+from kaggle_utils.tasks.runs import Job, PredictionSet
+
+if TYPE_CHECKING:
+    from kaggle_utils.tasks.competition import Competition, Items
+
+__all__ = ["train_all", "train_one"]
+
+_NOT_LEARNT = {"size", "views", "checkpoints"}  # that a model's weights do not depend on, or that are noted elsewhere
+
+
+def train_all(
+    competition: Competition,
+    items: Items,
+    fold_of_item: np.ndarray,
+    wanted: Sequence[Order],
+    output: Path,
+    *,
+    cache: Path,
+    run: Callable[[Sequence[Order], Callable], list] | None = None,
+    seconds_left: Callable[[], float],
+    progress: bool = False,
+) -> list[Job]:
+    """What came of each order for which there was time.
+
+    items: that are all there; fold_of_item: (N,); output: folder for weights and prediction sets; cache: for pixels
+    run: what runs orders, see :func:`kaggle_utils.tasks.jobs.side_by_side`; None: this CPU, one after another
+    seconds_left: a function of a module where there are several devices; progress: show bars
+    A warning names what the session's end left no time for. Raises KitError when that is everything, or when
+    the predictions will not fit on the disk.
+    """
+    _require_space(competition, output, wanted, fold_of_item)
+    trainings = {order.member: _training(competition, order) for order in wanted}
+    for member, one in trainings.items():
+        build(one.model)  # what cannot be made, or started from, is told before hours of decoding
+        _resized(competition, items, cache, one, member if progress else None)  # before processes part: once
+    shared = {"competition": competition, "items": items, "fold_of_item": fold_of_item, "output": output, "cache": cache}
+    return run_orders(
+        wanted, train_one, run or side_by_side(["cpu"]), **shared, seconds_left=seconds_left, progress=progress
+    )
+
+
+def train_one(
+    order: Order,
+    devices: Sequence[str] = ("cpu",),
+    *,
+    competition: Competition,
+    items: Items,
+    fold_of_item: np.ndarray,
+    output: Path,
+    cache: Path,
+    seconds_left: Callable[[], float] = lambda: math.inf,
+    progress: bool = False,
+) -> Job | None:
+    """One member trained on all folds but one, which it then predicts in every view; what is done is not done again.
+
+    None when the session's end left no time for an epoch. devices: several train the one model together; the rest as
+    for :func:`train_all`
+    """
+    one, title = _training(competition, order), order.title if progress else None
+    given = _Given(competition, items, fold_of_item, order, one, output / f"{order.member}_fold{order.fold}", cache)
+    outcome = together(devices, _trained, given, seconds_left, title)
+    if not outcome.best_epoch:
+        return None
+    weights = {name: outcome.folder / f"{name}.pth" for name in dict.fromkeys(("best", *one.masks.checkpoints))}
+    names = items.table[competition.KEY].to_numpy()[given.left_out]
+    return Job(
+        order.member, order.fold, tuple(names.tolist()), float(outcome.best or np.nan), outcome.seconds / 60, outcome.stopped,
+        weights, _predicted(given, weights, devices[0], title), dict(order.parameters), outcome.history,
+    )  # fmt: skip
+
+
+def _training(competition: Competition, order: Order) -> MaskTraining:
+    return MaskTraining.chosen(order.parameters, classes=competition.KIND.classes)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """All that one training is made of; it is pickled where several processes train together."""
+
+    competition: Competition
+    items: Items
+    fold_of_item: np.ndarray
+    order: Order
+    training: MaskTraining
+    folder: Path
+    cache: Path
+
+    @property
+    def left_out(self) -> np.ndarray:
+        """(M,) rows that are judged and predicted."""
+        return np.flatnonzero(self.fold_of_item == self.order.fold)
+
+
+def _trained(team: Team, given: _Given, seconds_left: Callable[[], float], progress: str | None) -> Outcome:
+    """One model, by one process or by each of several."""
+    one, classes = given.training, given.competition.KIND.classes
+    pixels, bits = _resized(given.competition, given.items, given.cache, one, progress)
+    learnt = {name: value for name, value in asdict(one.masks).items() if name not in _NOT_LEARNT}
+    size, fold = one.masks.size, given.order.fold
+    facts = {"model": one.model.plain(), "size": size, "fold": fold, "masks": learnt, "data": _digest(given)}
+    pictures, batches = split_sets(one.masks.augmentations)
+    examples = MaskExamples(pixels, bits, classes, pictures)
+    return train(
+        build(one.model, seed=one.training.seed + fold), one.loss(),
+        Fold(examples, np.flatnonzero(given.fold_of_item != fold), given.left_out),
+        DiceMetric(bits, classes, one.masks.least_share), given.folder, one.training, team=team,
+        mix=mixing(batches), seconds_left=seconds_left, facts=facts, progress=progress,
+    )  # fmt: skip
+
+
+def _resized(
+    competition: Competition, items: Items, cache: Path, one: MaskTraining, progress: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels and masks at a member's size, mapped from files; the first call makes the files."""
+    size = one.masks.size
+    pixels = cached_pixels(competition, items, cache, size, progress and f"{competition.UNIT}s", **one.pixels)
+    return pixels, cached_truths(competition, items, cache, size, progress and "masks")
+
+
+def _digest(given: _Given) -> str:
+    """Stands for the items' names and their masks."""
+    names = given.items.table[given.competition.KEY].tolist()
+    return hashlib.sha1(repr((names, given.items.digest)).encode()).hexdigest()
+
+
+def _predicted(
+    given: _Given, weights: Mapping[str, Path], device: str, progress: str | None
+) -> dict[str, tuple[PredictionSet, tuple[Path, ...]]]:
+    """Every prediction set of the items left out: how it was asked, and (path of the masks, path of the labels)."""
+    one, sets = given.training, {}
+    pixels, _ = _resized(given.competition, given.items, given.cache, one, None)
+    model = build(one.model).to(device)
+    for checkpoint, view in product(one.masks.checkpoints, one.masks.views):
+        model.load_state_dict(load_weights(weights[checkpoint])["state"])
+        asked = PredictionSet(given.order.member, view, checkpoint)
+        stores = _stores(given, asked, weights[checkpoint])
+        missing = np.union1d(*(store.missing() for store in stores))
+        if len(missing):
+            how = {"batch": one.training.batch, "device": device, "mixed": one.training.mixed}
+            title = progress and f"{progress}, {view}"
+            shape = given.competition.KIND.shape
+            for rows, answers in predictions(model, pixels, missing, view, shape, **how, progress=title):
+                for store, answer in zip(stores, answers, strict=True):
+                    store.write(rows, answer)
+        sets[asked.name] = asked, tuple(store.path for store in stores)
+    return sets
+
+
+def _stores(given: _Given, asked: PredictionSet, weights: Path) -> list[PredictionStore]:
+    """Of masks and of labels; begun anew where other weights have written them."""
+    kind, place = given.competition.KIND, given.folder.parent
+    shapes = {"masks": (kind.classes, *kind.shape), "labels": (kind.classes,)}
+    facts = {"weights": fingerprint(weights)}
+    paths = {name: place / f"{asked.name}_fold{given.order.fold}_{name}.npy" for name in shapes}
+    return [PredictionStore.create(paths[name], given.left_out, shape, facts, anew=True) for name, shape in shapes.items()]
+
+
+def _require_space(competition: Competition, output: Path, wanted: Sequence[Order], fold_of_item: np.ndarray) -> None:
+    """The stores are sparse files: a disk that is full would be noticed hours later, by a signal."""
+    output.mkdir(parents=True, exist_ok=True)
+    kind, masks, sets = competition.KIND, 0, set()
+    for order in wanted:
+        asked = _training(competition, order).masks
+        masks += int((fold_of_item == order.fold).sum()) * len(asked.views) * len(asked.checkpoints)
+        sets.update(product([order.member], asked.views, asked.checkpoints))
+    needed = masks * kind.classes * math.prod(kind.shape)
+    held = sum(512 * path.stat().st_blocks for path in output.glob("*_masks.npy"))
+    if needed - held > (free := shutil.disk_usage(output).free):
+        told = f"{len(sets)} prediction sets, {masks} {competition.UNIT}s in all, take {needed / 1e9:.1f} GB"
+        way_out = "take fewer members, views or checkpoints, or a kernel for each fold"
+        raise KitError(f"{told}, {output} has {free / 1e9:.1f} GB left: {way_out}")
