@@ -1,4 +1,4 @@
-"""Clouds' examples: what the trainer reads and how an epoch is judged."""
+"""Examples: what the trainer reads and how an epoch is judged."""
 
 from dataclasses import replace
 
@@ -8,22 +8,24 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from clouds_fixtures import Trained, trained  # noqa: E402, F401
-from kaggle_utils.competitions.clouds_examples import CloudExamples, DiceMetric, cached_masks, unpacked  # noqa: E402
-from kaggle_utils.competitions.clouds_parameters import CloudsRun  # noqa: E402
+
+from kaggle_utils.competitions import clouds  # noqa: E402
+from kaggle_utils.tasks.masks.cache import cached_truths, unpacked  # noqa: E402
+from kaggle_utils.tasks.masks.examples import DiceMetric, MaskExamples  # noqa: E402
 
 
 def test_masks_come_back_from_their_bits(trained: Trained) -> None:
-    bits = cached_masks(trained.data, trained.cache, (48, 32))
+    bits = cached_truths(clouds, trained.data, trained.cache, (48, 32))
     assert bits.shape == (10, 32, 48) and isinstance(bits, np.memmap)
     for row in range(10):
-        assert (unpacked(bits[row]).transpose(2, 0, 1) == trained.data.masks(row, (32, 48))).all()
+        assert (unpacked(bits[row], 4).transpose(2, 0, 1) == trained.data.masks(row, (32, 48))).all()
 
 
 def test_other_masks_are_another_file(trained: Trained) -> None:
     texts = trained.data.texts.copy()
     texts[0] = ""
-    emptied = cached_masks(replace(trained.data, texts=texts), trained.cache, (48, 32))
-    assert not emptied[0].any() and cached_masks(trained.data, trained.cache, (48, 32))[0].any()
+    emptied = cached_truths(clouds, replace(trained.data, texts=texts), trained.cache, (48, 32))
+    assert not emptied[0].any() and cached_truths(clouds, trained.data, trained.cache, (48, 32))[0].any()
 
 
 def test_image_and_masks_move_alike() -> None:
@@ -31,7 +33,7 @@ def test_image_and_masks_move_alike() -> None:
     image = np.zeros((1, 32, 48, 3), np.uint8)
     image[0, :10, :20] = 200
     bits = (image[..., 0] > 0).astype(np.uint8) << 1
-    examples = CloudExamples(image, bits, "flips")
+    examples = MaskExamples(image, bits, 4, "flips")
     moved = 0
     for draw in (None, *range(6)):
         picture, (masks, labels) = examples[0, draw]
@@ -47,13 +49,13 @@ def test_the_metric_by_hand() -> None:
     bits[0, 0, :4] = 1
     masks = np.zeros((1, 4, 4, 8), np.float32)
     masks[0, 0, 0], masks[0, 2, 3, 3] = 0.45, 0.9
-    found = DiceMetric(bits, fewest=0.05)([(np.array([0]), (masks, np.zeros((1, 4))))])
+    found = DiceMetric(bits, 4, least_share=0.05)([(np.array([0]), (masks, np.zeros((1, 4))))])
     assert found["dice"] == pytest.approx((2 / 3 + 3) / 4) and found["level"] == 0.3
-    assert DiceMetric(bits, fewest=0.0)([(np.array([0]), (masks, None))])["dice"] == pytest.approx((2 / 3 + 2) / 4)
+    assert DiceMetric(bits, 4, least_share=0.0)([(np.array([0]), (masks, None))])["dice"] == pytest.approx((2 / 3 + 2) / 4)
 
 
 def test_grey_pictures_have_one_channel_from_the_cache_to_the_model() -> None:
-    assert CloudsRun.chosen({"grayscale": True}).model.channels == 1
-    assert CloudsRun.chosen({"grayscale": False}).changed() == {}
-    image, (masks, _) = CloudExamples(np.zeros((1, 8, 16, 1), np.uint8), np.zeros((1, 8, 16), np.uint8), "flips")[0, 1]
+    assert clouds.KIND.parameters({"grayscale": True}).model.channels == 1
+    assert clouds.KIND.parameters({"grayscale": False}).changed() == {}
+    image, (masks, _) = MaskExamples(np.zeros((1, 8, 16, 1), np.uint8), np.zeros((1, 8, 16), np.uint8), 4, "flips")[0, 1]
     assert image.shape == (1, 8, 16) and masks.shape == (4, 8, 16)
