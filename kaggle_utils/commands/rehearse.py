@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from kaggle_utils.files import replacing
+from kaggle_utils.images.listing import frame_paths
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.parameters import fan_out, inject, ranges
 from kaggle_utils.platform.push import chain, quota
-from kaggle_utils.platform.reef_api.timeseries import frame_paths
 from kaggle_utils.platform.rehearsal import report as report_lines
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import Attachments, attachments, competition_mounts
