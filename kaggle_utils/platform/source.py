@@ -55,7 +55,7 @@ def find(competition: str) -> Source:
         given = os.environ["KAGGLE_UTILS_INPUT"]
         raise runtime.NotAttached(f"KAGGLE_UTILS_INPUT is {given!r}, expected to find {facts.SLUG} there")
     samples = importlib.import_module(f"kaggle_utils.competitions.samples.{competition}")
-    make = getattr(samples, f"make_{competition}_sample")
+    make = getattr(samples, "make_sample", None) or getattr(samples, f"make_{competition}_sample")
     made = make(runtime.sample_dir(competition))
     own = samples.hidden_folder(made) / "test_images"
     return Source(made, sample=True, hidden=runtime.hidden_dir() or own)
