@@ -38,6 +38,16 @@ class Scorecard:
     by_group: dict[object, float]
     by_size: dict[tuple[float, float], float]
 
+    @property
+    def score(self) -> float:
+        """The figure that counts."""
+        return self.f2
+
+    @property
+    def short(self) -> str:
+        """It alone."""
+        return f"{self.f2:.4f}"
+
     def to_json(self) -> str:
         """All numbers as one line of JSON; a size is named ``32-48``, NaN is null."""
         by_size = {f"{low:g}-{high:g}": value for (low, high), value in self.by_size.items()}

@@ -2,13 +2,15 @@
 
 Everything that is particular to this competition: its names and sizes, its tables in, its submission
 out, its score. Facts measured on the organisers' table are in the constants; formats are those of the
-competition's data page. The mechanisms (boxes, F2, folds) lie elsewhere and know nothing of reefs.
+competition's data page. It answers :class:`kaggle_utils.tasks.competition.Competition`; what is done with
+boxes in video, whosever they are, lies in :mod:`kaggle_utils.tasks.boxes`.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,94 +19,94 @@ import numpy as np
 from kaggle_utils.boxes.formats import boxes_from_annotations, boxes_from_texts, texts_from_boxes
 from kaggle_utils.boxes.scorecard import Scorecard, scorecard
 from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.files import replacing
-from kaggle_utils.tasks.box_faults import border_faults, text_faults, unreadable
+from kaggle_utils.images.decode import read_image
+from kaggle_utils.images.listing import frame_paths
+from kaggle_utils.tasks.boxes.faults import border_faults, text_faults, unreadable
+from kaggle_utils.tasks.boxes.items import VideoItems
+from kaggle_utils.tasks.boxes.kind import BoxesInVideo
+from kaggle_utils.tasks.boxes.tables import read_boxes
+from kaggle_utils.tasks.competition import FoldSize
 from kaggle_utils.tasks.faults import column_faults, name_faults, order_faults, refuse
+from kaggle_utils.tasks.hidden import hidden_truth
+from kaggle_utils.tasks.submission import FileStream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
 __all__ = [
-    "SLUG",
     "API",
-    "LABELS",
-    "WIDTH",
-    "HEIGHT",
-    "MOST_BOXES",
-    "HIDDEN_FRAMES",
+    "CLASSES",
+    "CODE",
+    "COLUMNS",
     "FRAME_COLUMNS",
-    "PREDICTION_COLUMNS",
-    "SUBMISSION_COLUMNS",
-    "ReefData",
+    "FULL",
+    "HIDDEN_ITEMS",
+    "KEY",
+    "KIND",
+    "MOST_BOXES",
+    "NAME",
+    "SAMPLE",
+    "SCORE_OPTIONS",
+    "SLUG",
+    "SMOKE",
+    "UNIT",
+    "answers",
+    "faults",
+    "hidden",
+    "lay_out",
     "load",
+    "make_sample",
+    "read",
     "read_frames",
-    "true_boxes",
-    "inside_frame",
-    "prediction_faults",
-    "read_predictions",
-    "write_predictions",
-    "submission_faults",
-    "read_submission",
-    "write_submission",
+    "rows",
     "score",
     "score_files",
+    "stream",
+    "test",
+    "true_boxes",
+    "truth",
 ]
 
+NAME = "reef"
 SLUG = "tensorflow-great-barrier-reef"
-API = "greatbarrierreef"  # the time-series module; CPython 3.7 only
-LABELS = ("starfish",)
-WIDTH, HEIGHT = 1280, 720  # of every frame, in pixels
-MOST_BOXES = 18  # in one training frame
-HIDDEN_FRAMES = 13_000  # about as many are served when a submission is scored
+API = "greatbarrierreef"  # the time-series module that hands out the test; CPython 3.7 only
+UNIT = "frame"
+KEY = "image_id"
+CLASSES = ("starfish",)
+COLUMNS = ("index", "annotations")  # what the API writes; the example on disk says row_num
 FRAME_COLUMNS = ("video_id", "sequence", "video_frame", "sequence_frame", "image_id", "annotations")
-PREDICTION_COLUMNS = ("image_id", "annotations")
-SUBMISSION_COLUMNS = ("index", "annotations")  # what the API writes; the example on disk says row_num
+KIND = BoxesInVideo(size=(1280, 720))
+CODE = True
+HIDDEN_ITEMS = 13_000  # about as many are served when a submission is scored
+MOST_BOXES = 18  # in one training frame
+
+# The folds, a video each: its frames, and those with boxes, counted in the organisers' table; as many empty frames
+# as frames with boxes are trained on (empties=1).
+_VIDEOS = ((6_708, 2_143), (8_232, 2_099), (8_561, 677))
+FULL = {
+    fold: FoldSize(train=2 * sum(filled for other, (_, filled) in enumerate(_VIDEOS) if other != fold), valid=frames)
+    for fold, (frames, _) in enumerate(_VIDEOS)
+}
+
+# Two CPU cores, a few minutes: a tiny network on a coarse image, many passes over few frames.
+SAMPLE = {
+    "model": "yolov5t", "imgsz": 832, "crop": 224, "epochs": 60, "batch": 4, "lr": 5e-3, "empties": 0.3, "mosaic": 0.0,
+    "scale": 0.3, "rotate90": 0.3, "validate_every": 12, "patience": 100, "cache": True,
+}  # fmt: skip
+SMOKE = SAMPLE | {"imgsz": 320, "crop": 96, "epochs": 1}  # one short pass: everything runs, nothing is learnt
+SCORE_OPTIONS = {"plus_one": "IoU where a box from 3 to 3 is one pixel wide"}
 
 
-@dataclass(frozen=True)
-class ReefData:
-    """Frames with their truth; ``truth.frame`` is the row number in ``frames``.
+def make_sample(folder: Path) -> Path:
+    """The built-in sample, painted unless it is there; its hidden test lies in ``<folder>-hidden``."""
+    from kaggle_utils.competitions.samples import reef as painter
 
-    frames: one row a frame in order of video and time, columns FRAME_COLUMNS, path (str), exists (bool)
-    truth: the annotated boxes, score 1, label 0
-    """
-
-    frames: pd.DataFrame
-    truth: Boxes
-
-    @property
-    def report(self) -> pd.DataFrame:
-        """One row a video: sequences, rows, with_boxes (frames), boxes, images present and missing."""
-        boxes = np.bincount(self.truth.frame, minlength=len(self.frames))
-        table = self.frames.assign(boxes=boxes, with_boxes=boxes > 0, missing=~self.frames["exists"])
-        return table.groupby("video_id").agg(
-            sequences=("sequence", "nunique"),
-            rows=("image_id", "size"),
-            with_boxes=("with_boxes", "sum"),
-            boxes=("boxes", "sum"),
-            present=("exists", "sum"),
-            missing=("missing", "sum"),
-        )
-
-    def take(self, rows: np.ndarray) -> ReefData:
-        """The frames chosen by row numbers or a mask, renumbered from 0 in both tables."""
-        rows = np.arange(len(self.frames))[rows]
-        new_number = np.full(len(self.frames), -1)
-        new_number[rows] = np.arange(len(rows))
-        kept = self.truth[new_number[self.truth.frame] >= 0]
-        return ReefData(self.frames.iloc[rows].reset_index(drop=True), kept.replace(frame=new_number[kept.frame]))
-
-    def present(self) -> ReefData:
-        """Only the frames whose image is there."""
-        return self.take(self.frames["exists"].to_numpy())
-
-    def __str__(self) -> str:
-        missing = int((~self.frames["exists"]).sum())
-        images = "all images are there" if not missing else f"{missing} of their images are missing"
-        return f"{len(self.frames)} frames, {len(np.unique(self.truth.frame))} with {len(self.truth)} boxes; {images}"
+    return painter.make_sample(folder)
 
 
-def load(folder: str | os.PathLike, table: str = "train.csv") -> ReefData:
+def load(folder: str | os.PathLike, table: str = "train.csv") -> VideoItems:
     """A folder in the competition's layout: ``train.csv`` and ``train_images/video_0/16.jpg``.
 
     Images that are not there are counted in ``report``, not refused: downloads are often partial.
@@ -117,16 +119,50 @@ def load(folder: str | os.PathLike, table: str = "train.csv") -> ReefData:
     ...     print(load(folder))
     1 frames, 0 with 0 boxes; 1 of their images are missing
     """
-    frames = read_frames(Path(folder) / table)
-    images = Path(folder) / "train_images"
+    frames = _with_images(read_frames(Path(folder) / table), Path(folder) / "train_images")
+    return VideoItems.in_time(frames, true_boxes(frames, Path(folder) / table))
+
+
+def test(folder: str | os.PathLike) -> VideoItems:
+    """The few frames of ``test.csv``; their pixels come from the API, so that no file is there."""
+    frames = read_frames(Path(folder) / "test.csv", FRAME_COLUMNS[:-1])
+    return VideoItems.in_time(_with_images(frames, Path(folder) / "test_images"))
+
+
+def _with_images(frames: pd.DataFrame, images: Path) -> pd.DataFrame:
     videos, numbers = frames["video_id"], frames["video_frame"]
     paths = [str(images / f"video_{video}" / f"{number}.jpg") for video, number in zip(videos, numbers, strict=True)]
     there = {str(path) for path in images.glob("video_*/*.jpg")}
-    frames = frames.assign(path=paths, exists=[path in there for path in paths])
-    return ReefData(frames, true_boxes(frames, Path(folder) / table))
+    return frames.assign(path=paths, exists=[path in there for path in paths])
 
 
-def read_frames(path: str | os.PathLike) -> pd.DataFrame:
+def hidden(folder: str | os.PathLike) -> VideoItems:
+    """Frames ``video_3/17.jpg`` in natural order, as they are served; truth: a table like train.csv in the folder or beside.
+
+    Without one, clips are read from the names. Raises ValueError for a truth that lacks a frame.
+    """
+    import pandas as pd
+
+    folder, paths = Path(folder), frame_paths(folder)
+    names, place = [_image_id(path) for path in paths], {"path": [str(path) for path in paths], "exists": True}
+    if (known := hidden_truth(folder)) is None:
+        numbers = [re.search(r"(\d+)$", path.stem) for path in paths]
+        numbers = [int(match.group(1)) if match else row for row, match in enumerate(numbers)]
+        videos = [str(path.parent) for path in paths]
+        return VideoItems.in_time(pd.DataFrame({KEY: names, "video_id": videos, "video_frame": numbers, **place}))
+    table = read_frames(known).set_index(KEY)
+    if unknown := [name for name in names if name not in table.index]:
+        raise ValueError(f"{known} lacks the frame {unknown[0]!r}, expected all {len(names)} of the hidden test")
+    table = table.loc[names].reset_index().assign(**place)
+    return VideoItems.in_time(table, true_boxes(table, known))
+
+
+def _image_id(path: Path) -> str:
+    """``video_3/17.jpg`` is frame ``3-17``."""
+    return f"{path.parent.name.removeprefix('video_')}-{path.stem}"
+
+
+def read_frames(path: str | os.PathLike, columns: Sequence[str] = FRAME_COLUMNS) -> pd.DataFrame:
     """A table like ``train.csv`` in order of video and time, rows numbered from 0.
 
     Raises ValueError naming columns that are missing or an image_id that stands twice.
@@ -134,7 +170,7 @@ def read_frames(path: str | os.PathLike) -> pd.DataFrame:
     import pandas as pd
 
     frames = pd.read_csv(path)
-    refuse([f"the table lacks the column {name!r}" for name in FRAME_COLUMNS if name not in frames], path)
+    refuse([f"the table lacks the column {name!r}" for name in columns if name not in frames], path)
     twice = frames["image_id"][frames["image_id"].duplicated()]
     refuse([f"image_id {name!r} stands more than once" for name in twice[:1]], path)
     return frames.sort_values(["video_id", "video_frame"], kind="stable", ignore_index=True)
@@ -153,117 +189,73 @@ def true_boxes(frames: pd.DataFrame, path: str | os.PathLike) -> Boxes:
         raise ValueError(f"{path}: image_id {name}: the annotations are {text!r}, expected {expected}") from error
 
 
-def inside_frame(boxes: Boxes) -> Boxes:
-    """Boxes cut at the border of the frame; those wholly outside are left out.
-
-    >>> inside_frame(Boxes([0, 0], [[1270, 700, 1300, 730], [1290, 0, 1300, 9]])).xyxy.tolist()
-    [[1270.0, 700.0, 1280.0, 720.0]]
-    """
-    xyxy = np.clip(boxes.xyxy, 0, [WIDTH, HEIGHT, WIDTH, HEIGHT])
-    return boxes.replace(xyxy=xyxy)[(xyxy[:, 2:] > xyxy[:, :2]).all(1)]
+def read(items: VideoItems, row: int, size: tuple[int, int] | None = None) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a frame; size: (width, height), None: as it was filmed."""
+    return read_image(items.table["path"].iloc[row], size)
 
 
-def prediction_faults(table: pd.DataFrame, frames: pd.DataFrame) -> list[str]:
-    """What is wrong with a table of predictions, a sentence each; none when it can be scored.
+def truth(items: VideoItems, row: int, shape: tuple[int, int] | None = None) -> Boxes:
+    """The boxes that are true in a frame, in its own pixels whatever the shape."""
+    return items.truth[items.truth.frame == row]
 
-    table: columns image_id, annotations (``conf x y w h ...`` in pixels, empty for none)
-    frames: the frames it must cover, each once; column image_id
+
+def stream(items: VideoItems, folder: Path, output: Path) -> FileStream:
+    """Frames from files into ``submission.csv``; on Kaggle the API serves them, see kaggle_utils.platform.reef_api."""
+    return FileStream(sys.modules[__name__], items, Path(output) / "submission.csv")
+
+
+def lay_out(items: VideoItems, folder: Path) -> None:
+    """A hidden test's folder, by links, so that these frames are served in this order."""
+    for number, (path, clip) in enumerate(zip(items.table["path"], items.table["clip"], strict=True)):
+        place = Path(folder) / f"{number:06d}_clip_{clip}"
+        place.mkdir(parents=True)
+        (place / Path(path).name).symlink_to(Path(path).resolve())
+
+
+def rows(items: VideoItems | None, row: int, answer: Boxes) -> list[tuple]:
+    """(index, annotations) of one frame; answer: its boxes, as frame 0."""
+    return [(row, texts_from_boxes(answer, n_frames=1)[0])]
+
+
+def faults(table: pd.DataFrame, items: VideoItems | range) -> list[str]:
+    """What is wrong with a submission, a sentence each; none when Kaggle would score it.
+
+    table: columns index (0, 1, ... in order) and annotations; items: as many as there must be rows
 
     >>> import pandas as pd
-    >>> frames = pd.DataFrame({"image_id": ["0-1", "0-2"]})
-    >>> prediction_faults(pd.DataFrame({"image_id": ["0-1", "0-9"], "annotations": ["", "0.9 1 2 3 4"]}), frames)
-    ["1 image_id missing: '0-2'", "1 image_id unknown: '0-9'"]
+    >>> faults(pd.DataFrame({"index": [0, 1], "annotations": ["", "0.9 1270 0 30 40"]}), range(2))
+    ['index 1: the box 1270 0 30 40 leaves the frame of 1280 x 720 pixels']
     """
-    return column_faults(table, PREDICTION_COLUMNS) or [
-        *name_faults("image_id", table["image_id"], frames["image_id"]),
-        *text_faults(table["annotations"], table["image_id"]),
+    if found := column_faults(table, COLUMNS, exactly=True):
+        return found
+    index = (table["index"], range(len(items)))
+    texts = text_faults(table["annotations"], table["index"])
+    return [
+        *(name_faults("index", *index) or order_faults("index", *index)),
+        *(texts or border_faults(boxes_from_texts(table["annotations"].tolist()), KIND.size)),
     ]
 
 
-def read_predictions(path: str | os.PathLike, frames: pd.DataFrame) -> Boxes:
-    """A CSV of image_id, annotations, rows in any order, as boxes numbered as in ``frames``.
-
-    Raises ValueError with every fault that :func:`prediction_faults` finds.
-    """
-    import pandas as pd
-
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    refuse(prediction_faults(table, frames), path)
-    texts = table.set_index("image_id")["annotations"].reindex(frames["image_id"].astype(str))
-    return boxes_from_texts(texts.tolist())
+def answers(table: pd.DataFrame, items: VideoItems | range) -> list[str]:
+    """``conf x y w h ...`` of each frame."""
+    return table["annotations"].tolist()
 
 
-def write_predictions(path: str | os.PathLike, frames: pd.DataFrame, boxes: Boxes) -> None:
-    """The inverse of :func:`read_predictions`: one row a frame, in the order of ``frames``."""
-    import pandas as pd
-
-    texts = texts_from_boxes(boxes, len(frames))
-    _write(path, pd.DataFrame({"image_id": frames["image_id"].to_numpy(), "annotations": texts}))
-
-
-def submission_faults(table: pd.DataFrame, n_frames: int) -> list[str]:
-    """What is wrong with a submission, a sentence each; none when Kaggle would score it.
-
-    table: columns index (0 to n_frames - 1, in order) and annotations
-
-    >>> import pandas as pd
-    >>> submission_faults(pd.DataFrame({"index": [0, 1], "annotations": ["", "0.9 1270 0 30 40"]}), 2)
-    ['index 1: the box 1270 0 30 40 leaves the frame of 1280 x 720 pixels']
-    """
-    faults = column_faults(table, SUBMISSION_COLUMNS, exactly=True)
-    if faults:
-        return faults
-    rows = (table["index"], range(n_frames))
-    names = name_faults("index", *rows) or order_faults("index", *rows)
-    texts = text_faults(table["annotations"], table["index"])
-    borders = texts or border_faults(boxes_from_texts(table["annotations"].tolist()), (WIDTH, HEIGHT))
-    return [*names, *borders]
-
-
-def read_submission(path: str | os.PathLike, n_frames: int) -> Boxes:
-    """A submission's boxes by row number; raises ValueError with all of its faults."""
-    import pandas as pd
-
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    refuse(submission_faults(table, n_frames), path)
-    return boxes_from_texts(table["annotations"].tolist())
-
-
-def write_submission(path: str | os.PathLike, boxes: Boxes, n_frames: int) -> None:
-    """``submission.csv`` as the API writes it; raises ValueError rather than write one with faults.
-
-    Boxes that leave the frame are a fault: cut them with :func:`inside_frame` first.
-    """
-    import pandas as pd
-
-    table = pd.DataFrame({"index": range(n_frames), "annotations": texts_from_boxes(boxes, n_frames)})
-    refuse(submission_faults(table, n_frames), path)
-    _write(path, table)
-
-
-def _write(path: str | os.PathLike, table: pd.DataFrame) -> None:
-    with replacing(path) as part:
-        table.to_csv(part, index=False)
-
-
-def score(frames: pd.DataFrame, truth: Boxes, predictions: Boxes, plus_one: bool = False) -> Scorecard:
-    """F2 over IoU 0.30 to 0.80 as the competition counts it, in all and by video.
-
-    frames: column video_id; both tables of boxes number its rows
-    plus_one: whether a box of width w covers w + 1 pixels; the organisers' convention is not public
-
-    >>> import pandas as pd
-    >>> frames, box = pd.DataFrame({"video_id": [5, 5]}), [[0, 0, 9, 9]]
-    >>> score(frames, Boxes([0], box), Boxes([0, 1], box * 2, [0.9, 0.2])).by_group
-    {5: 0.8333333333333334}
-    """
-    return scorecard(truth, predictions, frames["video_id"].to_numpy(), plus_one)
+def score(items: VideoItems, table: pd.DataFrame) -> Scorecard:
+    """F2 over IoU 0.30 to 0.80 of a submission without faults, in all and by video."""
+    return _card(items.table, items.truth, boxes_from_texts(table["annotations"].tolist()))
 
 
 def score_files(truth: str | os.PathLike, predictions: str | os.PathLike, plus_one: bool = False) -> Scorecard:
-    """:func:`score` of two CSVs: one like ``train.csv``, and a table of image_id, annotations.
+    """The score of two CSVs: one like ``train.csv``, and a table of image_id, annotations.
 
-    Raises ValueError as :func:`read_frames`, :func:`true_boxes` and, naming each fault, :func:`read_predictions`.
+    plus_one: whether a box of width w covers w + 1 pixels; the organisers' convention is not public
+    Raises ValueError as :func:`read_frames`, :func:`true_boxes` and, naming each fault,
+    :func:`kaggle_utils.tasks.boxes.tables.read_boxes`.
     """
     frames = read_frames(truth)
-    return score(frames, true_boxes(frames, truth), read_predictions(predictions, frames), plus_one)
+    return _card(frames, true_boxes(frames, truth), read_boxes(predictions, frames[KEY]), plus_one)
+
+
+def _card(frames: pd.DataFrame, truth: Boxes, predictions: Boxes, plus_one: bool = False) -> Scorecard:
+    return scorecard(truth, predictions, frames["video_id"].to_numpy(), plus_one)

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from kaggle_utils.competitions import reef
-from kaggle_utils.competitions.reef_runs import fold_of_frames
 from kaggle_utils.detector.files import thin_out_empties
-from kaggle_utils.detector.parameters import SMOKE, DetectorParameters
+from kaggle_utils.detector.parameters import DetectorParameters
+from kaggle_utils.tasks.runs import read_folds
 from kaggle_utils.tasks.training_cost import TRIAL_EPOCHS, Hours, Sizes, grown, said, times_of
 
 __all__ = [
@@ -63,7 +63,7 @@ class Measured:
 
 def parameters_of(values: Mapping[str, Any]) -> DetectorParameters:
     """What the notebook trains with on Kaggle; values: of its parameters cell, overrides included."""
-    return DetectorParameters.chosen(values, SMOKE if values.get("smoke") else {})
+    return DetectorParameters.chosen(values, reef.SMOKE if values.get("smoke") else {})
 
 
 def trial_values(parameters: DetectorParameters, folds: Sequence[int]) -> dict[str, Any]:
@@ -84,11 +84,11 @@ def write_trial(
     folder: the competition's; frames whose image is not there are not chosen; folds_csv: what 1_eda wrote
     """
     data = reef.load(folder).present()
-    filled = np.isin(np.arange(len(data.frames)), data.truth.frame)
-    sequences = data.frames["sequence"].to_numpy()
+    filled = np.isin(np.arange(len(data.table)), data.truth.frame)
+    sequences = data.table["sequence"].to_numpy()
     each = max(2, n_frames // max(1, len(np.unique(sequences))))
     rows = [row for name in np.unique(sequences) for row in _some(np.flatnonzero(sequences == name), filled, each)]
-    table = data.frames.iloc[sorted(rows)][list(reef.FRAME_COLUMNS)]
+    table = data.table.iloc[sorted(rows)][list(reef.FRAME_COLUMNS)]
     into.mkdir(parents=True, exist_ok=True)
     table.to_csv(into / "train.csv", index=False)
     return fold_sizes(into, folds_csv, parameters)
@@ -102,7 +102,7 @@ def _some(rows: np.ndarray, filled: np.ndarray, n: int) -> list[int]:
 def fold_sizes(folder: Path, folds_csv: Path, parameters: DetectorParameters) -> dict[int, Sizes]:
     """Of each fold, for the table ``train.csv`` in a folder and the folds that 1_eda wrote."""
     data = reef.load(folder)
-    fold_of_frame = fold_of_frames(data.frames, folds_csv)
+    fold_of_frame = read_folds(folds_csv, data.table["image_id"])["fold"].to_numpy()
     sizes = {}
     for fold in np.unique(fold_of_frame).tolist():
         chosen = thin_out_empties(

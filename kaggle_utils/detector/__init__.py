@@ -1,4 +1,4 @@
-"""The reef detector: ultralytics YOLO, trained and selected by the competition's own F2.
+"""The detector: ultralytics YOLO, trained on the classes and selected by the metric that it is given.
 
 The only package here that imports ultralytics (AGPL-3.0). Before it does, everything by which
 ultralytics reaches for the network (update checks, fonts, hub, pip installs) is switched off, since

@@ -1,7 +1,7 @@
 """The frames as the trainer sees them: ultralytics' dataset with this kit's augmentations in front.
 
 They act on each frame as it is read, before mosaic, flips, zoom and HSV, which are ultralytics':
-starfish pasted into empty frames, a window cut out, quarter turns, and a named set of albumentations.
+objects pasted into empty frames, a window cut out, quarter turns, and a named set of albumentations.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ __all__ = ["FrameAugmentation", "FrameDataset", "cut_window"]
 class FrameAugmentation:
     """What is done to one frame, in this order.
 
-    donors: patches of starfish, as kaggle_utils.boxes.paste makes them, at the size of training
+    donors: patches of objects, as kaggle_utils.boxes.paste makes them, at the size of training
     paste: probability that an empty frame gets one to three of them
     blend: how they are blended in, ``alpha`` or ``poisson``
-    crop: side in pixels of the square window that is cut out, mostly around a starfish; 0: the whole frame
+    crop: side in pixels of the square window that is cut out, mostly around an object; 0: the whole frame
     rotate90: probability of a quarter turn, to either side
     pixels: (H, W, 3) uint8 RGB -> the same shape, changes colours and sharpness only
     """

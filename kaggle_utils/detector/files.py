@@ -1,4 +1,4 @@
-"""A YOLO dataset that points at the competition's images instead of copying them.
+"""A YOLO dataset that points at images where they lie instead of copying them.
 
 ultralytics wants a folder with ``images/train``, ``labels/train``, the same for ``val``, and a YAML
 file that names them. The images (15 GB in the reef competition, on a read-only disk) are linked; only
@@ -12,7 +12,6 @@ import os
 import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,29 +19,27 @@ from kaggle_utils.boxes.formats import yolo_text_from_boxes
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.files import replacing
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["write_yolo_dataset", "thin_out_empties"]
 
 
 def write_yolo_dataset(
     folder: str | os.PathLike,
-    frames: pd.DataFrame,
+    names: Sequence[str],
+    paths: Sequence[str],
     truth: Boxes,
     train_rows: Sequence[int],
     valid_rows: Sequence[int],
     *,
-    names: Sequence[str] = ("starfish",),
+    classes: Sequence[str],
     size: tuple[int, int] | None = None,
     empties: float | None = None,
     seed: int = 0,
 ) -> Path:
     """Links, labels and ``data.yaml``; returns the path of the YAML file.
 
-    frames: columns image_id (unique) and path; truth numbers its rows
+    names, paths: (n_frames,) of each frame, names no two of which are the same; truth numbers them
     train_rows, valid_rows: row numbers; ``empties`` thins out the training frames only
-    names: the class of each label number
+    classes: the name of each label number
     size: (width, height) of every frame in pixels; read from the first image when left out
     empties, seed: as for :func:`thin_out_empties`
     Writing again gives the same folder: links and labels of frames that are no longer chosen go, and
@@ -50,14 +47,14 @@ def write_yolo_dataset(
     """
     folder = Path(folder).absolute()
     rows = {"train": thin_out_empties(train_rows, truth, empties, seed), "val": np.asarray(valid_rows, np.int64)}
-    size = size or _size_of_first(frames, rows)
+    size = size or _size_of_first(paths, rows)
     boxes = dict(truth.by_frame())
     for side, chosen in rows.items():
-        stems, paths = (frames[column].to_numpy()[chosen].tolist() for column in ("image_id", "path"))
-        _write_links(folder / "images" / side, stems, paths)
+        stems, targets = (np.asarray(all_of_them)[chosen].tolist() for all_of_them in (names, paths))
+        _write_links(folder / "images" / side, stems, targets)
         texts = [yolo_text_from_boxes(boxes[row], *size) if row in boxes else "" for row in chosen.tolist()]
         _write_labels(folder / "labels" / side, stems, texts)
-    return _write_yaml(folder, names)
+    return _write_yaml(folder, classes)
 
 
 def thin_out_empties(rows: Sequence[int], truth: Boxes, empties: float | None, seed: int = 0) -> np.ndarray:
@@ -78,13 +75,13 @@ def thin_out_empties(rows: Sequence[int], truth: Boxes, empties: float | None, s
     return np.sort(np.concatenate([rows[filled], kept]))
 
 
-def _size_of_first(frames: pd.DataFrame, rows: dict[str, np.ndarray]) -> tuple[int, int]:
+def _size_of_first(paths: Sequence[str], rows: dict[str, np.ndarray]) -> tuple[int, int]:
     from PIL import Image
 
     chosen = np.concatenate(list(rows.values()))
     if not len(chosen):
         raise ValueError("no frame is chosen for training or validation, expected at least one")
-    with Image.open(frames["path"].iloc[chosen[0]]) as image:
+    with Image.open(paths[int(chosen[0])]) as image:
         return image.size
 
 
@@ -130,10 +127,10 @@ def _remove_others(folder: Path, names: Collection[str]) -> None:
     folder.with_suffix(".cache").unlink(missing_ok=True)
 
 
-def _write_yaml(folder: Path, names: Sequence[str]) -> Path:
+def _write_yaml(folder: Path, classes: Sequence[str]) -> Path:
     """JSON is YAML, and quotes whatever a path may hold."""
     path = folder / "data.yaml"
-    content = {"path": str(folder), "train": "images/train", "val": "images/val", "names": list(names)}
+    content = {"path": str(folder), "train": "images/train", "val": "images/val", "names": list(classes)}
     with replacing(path) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")
     return path

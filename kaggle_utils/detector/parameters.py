@@ -1,8 +1,8 @@
 """Every switch of the detector's training, with its default and its reason.
 
-The defaults are for the competition on one 16 GB card. The built-in sample, which is for seeing the
-whole chain work on two CPU cores, replaces those in ``SAMPLE``. A notebook's own choice beats both;
-None in a notebook means "as here". The diary records what differs from the defaults.
+The defaults are for a competition on one 16 GB card. A competition's preset replaces them for its built-in
+sample, which is for seeing the whole chain work on two CPU cores. A notebook's own choice beats both; None
+in a notebook means "as here". The diary records what differs from the defaults.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from kaggle_utils.files import plain
 from kaggle_utils.learning.augment import PIXEL_SETS
 
-__all__ = ["DetectorParameters", "SAMPLE", "SMOKE"]
+__all__ = ["DetectorParameters"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class DetectorParameters:
     lr: float = 1e-3  # first learning rate, falls to 1 % of it in a cosine
     warmup_epochs: float = 1.0  # rate rises from 0 over these
     freeze: int = 0  # first layers kept as they are; the backbone has 10
-    patience: int = 10  # epochs without a better F2 before it stops
-    validate_every: int = 1  # epochs between two F2 measurements
+    patience: int = 10  # epochs without a better score before it stops
+    validate_every: int = 1  # epochs between two validations
     chain: tuple[dict[str, Any], ...] = ({},)  # stages, each overrides the above and starts from the one before
     # the frames
     empties: float = 1.0  # frames without boxes, as a share of those with boxes; 0: frames with boxes only
@@ -47,7 +48,7 @@ class DetectorParameters:
     rotate90: float = 0.5  # probability of a quarter turn; 2nd place: +.02
     hsv: tuple[float, float, float] = (0.015, 0.5, 0.4)  # hue, saturation, value, as fractions
     augmentations: str = "none"  # a named set of kaggle_utils.learning.augment
-    paste: float = 0.0  # probability of starfish pasted into an empty frame
+    paste: float = 0.0  # probability of objects pasted into an empty frame
     paste_blend: str = "alpha"  # alpha, or poisson, the 5th place's way
     # validation and out-of-fold predictions
     min_score: float = 0.01  # the decision is made later, so keep nearly everything
@@ -64,7 +65,7 @@ class DetectorParameters:
         unknown = [name for name in self.augmentations.split("+") if name not in PIXEL_SETS]
         if unknown:
             raise ValueError(f"augmentations is {self.augmentations!r}, {unknown} is not among {', '.join(PIXEL_SETS)}")
-        known = [f.name for f in fields(self)]
+        known = [f.name for f in fields(DetectorParameters)]
         if isinstance(self.chain, Mapping) or not self.chain:
             raise ValueError(f"chain is {self.chain!r}, expected stages such as ({{'imgsz': 640}}, {{'imgsz': 1280}})")
         for number, stage in enumerate(self.chain):
@@ -86,28 +87,11 @@ class DetectorParameters:
         given = {n: names[n] for n in known if names.get(n) is not None}
         return cls(**(dict(preset or {}) | given))
 
+    def plain(self) -> dict[str, Any]:
+        """All of them by name, in JSON's own types; the class takes them back."""
+        return plain(asdict(self))
+
     def changed(self) -> dict[str, Any]:
         """Names and values that differ from the defaults."""
         defaults = asdict(type(self)())
         return {name: value for name, value in asdict(self).items() if value != defaults[name]}
-
-
-# Two CPU cores, a few minutes: a tiny network on a coarse image, many passes over few frames.
-SAMPLE = {
-    "model": "yolov5t",
-    "imgsz": 832,
-    "crop": 224,
-    "epochs": 60,
-    "batch": 4,
-    "lr": 5e-3,
-    "empties": 0.3,
-    "mosaic": 0.0,
-    "scale": 0.3,
-    "rotate90": 0.3,
-    "validate_every": 12,
-    "patience": 100,
-    "cache": True,
-}
-
-# One short pass, for tests: everything runs, nothing is learnt.
-SMOKE = SAMPLE | {"imgsz": 320, "crop": 96, "epochs": 1}

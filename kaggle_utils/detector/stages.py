@@ -19,7 +19,7 @@ from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.detector.parameters import DetectorParameters
 from kaggle_utils.files import fingerprint
 
-__all__ = ["data_stamp", "is_done", "minutes_of", "stage_plan"]
+__all__ = ["data_stamp", "history_of", "is_done", "minutes_of", "stage_plan"]
 
 
 def stage_plan(
@@ -41,12 +41,19 @@ def minutes_of(folder: Path) -> float:
     return sum(json.loads(path.read_text())["minutes"] for path in folder.glob("stage*/done.json"))
 
 
+def history_of(folder: Path) -> list[dict[str, float]]:
+    """Figures of a fold's last stage, a validation each; none where it was not begun."""
+    stages = sorted(folder.glob("stage*/progress.jsonl"), key=lambda path: int(path.parent.name.removeprefix("stage")))
+    return [json.loads(line) for path in stages[-1:] for line in path.read_text().splitlines()]
+
+
 def data_stamp(data_yaml: Path, paths: Sequence[str], rows: np.ndarray, truth: Boxes) -> str:
-    """Stands for the frames on both sides and their labels: other folds or more frames give another.
+    """Stands for the frames on both sides, their labels and classes: other folds or more frames give another.
 
     data_yaml: a YOLO dataset's; paths, rows, truth: the frames that a training is judged on
     """
-    digest = hashlib.sha1(repr(list(paths)).encode())
+    classes = json.loads(Path(data_yaml).read_text())["names"]
+    digest = hashlib.sha1(repr([list(paths), classes]).encode())
     for array in (rows, truth.frame, truth.xyxy):
         digest.update(np.ascontiguousarray(array).tobytes())
     for path in sorted((Path(data_yaml).parent / "labels" / "train").glob("*.txt")):

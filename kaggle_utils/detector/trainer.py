@@ -1,7 +1,7 @@
-"""ultralytics' trainer, its best epoch chosen by the competition's own F2.
+"""ultralytics' trainer, its best epoch chosen by the metric it is given.
 
 ultralytics' loop does the stepping. What differs here: validation is the kit's own inference scored
-by the kit's own F2 (not mAP), checkpoints hold tensors only, a killed training goes on from its last
+by a competition's own metric (not mAP), checkpoints hold tensors only, a killed training goes on from its last
 epoch, several cards are joined by :mod:`kaggle_utils.learning.data_parallel` (ultralytics' way writes a script and
 starts that), and nothing reaches for the network.
 """
@@ -9,7 +9,6 @@ starts that), and nothing reaches for the network.
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Sequence
 from copy import deepcopy
@@ -24,7 +23,6 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import LOGGER
 from ultralytics.utils.torch_utils import ModelEMA, unwrap_model
 
-from kaggle_utils.boxes.f2 import f2_curve
 from kaggle_utils.detector.architecture import architecture, build, save_weights
 from kaggle_utils.detector.dataset import FrameAugmentation, FrameDataset
 from kaggle_utils.detector.inference import Detector
@@ -35,7 +33,7 @@ from kaggle_utils.learning.checkpoints import start_from, write_checkpoint
 from kaggle_utils.learning.data_parallel import Team
 from kaggle_utils.learning.devices import half_precision
 
-__all__ = ["F2Trainer"]
+__all__ = ["JudgedTrainer"]
 
 
 def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str) -> dict[str, Any]:
@@ -56,8 +54,8 @@ def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str)
     }  # fmt: skip
 
 
-class F2Trainer(DetectionTrainer):
-    """ultralytics' trainer with F2 validation, safe checkpoints and the kit's frames."""
+class JudgedTrainer(DetectionTrainer):
+    """ultralytics' trainer with a validation of one's own, safe checkpoints and the kit's frames."""
 
     def __init__(
         self,
@@ -78,10 +76,10 @@ class F2Trainer(DetectionTrainer):
         if team.size > 1:
             self.world_size = team.size  # to ultralytics this process has one card
         if team.leads:
-            self.add_callback("on_train_start", F2Trainer._open_bar)
-            self.add_callback("on_train_epoch_end", F2Trainer._watch_the_clock)
-            self.add_callback("on_fit_epoch_end", F2Trainer._move_bar)
-            self.add_callback("teardown", F2Trainer._close_bar)
+            self.add_callback("on_train_start", JudgedTrainer._open_bar)
+            self.add_callback("on_train_epoch_end", JudgedTrainer._watch_the_clock)
+            self.add_callback("on_fit_epoch_end", JudgedTrainer._move_bar)
+            self.add_callback("teardown", JudgedTrainer._close_bar)
 
     def _setup_ddp(self) -> None:
         """Nothing: the group of processes is there already."""
@@ -101,7 +99,7 @@ class F2Trainer(DetectionTrainer):
 
     def _move_bar(self) -> None:
         self.bar.update()
-        self.bar.set_postfix(loss=f"{sum(self.tloss.values()):.2f}", best_f2=f"{self.best_fitness or 0:.3f}")
+        self.bar.set_postfix(loss=f"{sum(self.tloss.values()):.2f}", best=f"{self.best_fitness or 0:.3f}")
 
     def _close_bar(self) -> None:
         if hasattr(self, "bar"):
@@ -136,17 +134,18 @@ class F2Trainer(DetectionTrainer):
         )  # fmt: skip
 
     def validate(self) -> tuple[dict[str, float], float | None]:
-        """Best F2 over all cuts on the validation frames, every few epochs and at the end."""
+        """The metric on the validation frames, every few epochs and at the end."""
         last = self.epoch + 1 >= self.epochs or self.stop
         if not self.team.leads or (self.epoch + 1) % self.stage.validate_every and not last:
             return {}, None
         detector = Detector(deepcopy(self.ema.ema).float(), self.stage.imgsz, str(self.device))
         options = {"min_score": self.stage.min_score, "nms_iou": self.stage.nms_iou}
         boxes = predict_paths(detector, self.judge.rows, self.judge.paths, **options)
-        cut, f2 = f2_curve(self.judge.truth, boxes).best if len(boxes) else (math.nan, 0.0)
-        self.best_fitness = f2 if self.best_fitness is None else max(self.best_fitness, f2)
-        self._report({"epoch": self.epoch + 1, "f2": f2, "cut": cut, "boxes": len(boxes)})
-        return {"f2": f2}, f2
+        figures = self.judge.figures(boxes)
+        name, score = next(iter(figures.items()))
+        self.best_fitness = score if self.best_fitness is None else max(self.best_fitness, score)
+        self._report({"epoch": self.epoch + 1, **figures, "boxes": len(boxes)})
+        return {name: score}, score
 
     def _report(self, figures: dict[str, float]) -> None:
         figures |= {"loss": float(sum(self.tloss.values())), "minutes": self.seconds / 60, "batch": self.batch_size}
@@ -159,7 +158,8 @@ class F2Trainer(DetectionTrainer):
     def save_model(self) -> bool:
         """Weights of the best epoch, and all that is needed to go on from this one; tensors and numbers only."""
         if self.fitness is not None and self.fitness == self.best_fitness:
-            facts = {"imgsz": self.stage.imgsz, "f2": self.fitness, "epoch": self.epoch + 1, "parameters": asdict(self.stage)}
+            stage = {"imgsz": self.stage.imgsz, "parameters": asdict(self.stage)}
+            facts = {**stage, "score": self.fitness, "epoch": self.epoch + 1}
             save_weights(self.place / "best.pth", self.ema.ema, **facts)
         state = {
             "epoch": self.epoch,

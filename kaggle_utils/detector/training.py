@@ -32,7 +32,7 @@ def train_fold(
 ) -> Path:
     """Run every stage of ``parameters.chain`` on one fold; what is done with the same data is not run again.
 
-    data_yaml: a YOLO dataset file with train and val
+    data_yaml: a YOLO dataset file with train and val, and the classes; validation: names the metric, too
     folder: gets ``best.pth`` (the last stage's best epoch) and, a folder a stage, ``progress.jsonl`` (a line of
         figures a validation) and ``done.json``
     devices: several cards train the one model together, each on its share of every batch
@@ -70,8 +70,8 @@ def _train_stage(
 
 def _train_as(team: Team, *what: Any) -> float:
     """Seconds that a stage took; the work of one process, be it alone or one of several."""
-    from kaggle_utils.detector.trainer import F2Trainer  # ultralytics, which asks at once whether it is alone
+    from kaggle_utils.detector.trainer import JudgedTrainer  # ultralytics, which asks at once whether it is alone
 
-    trainer = F2Trainer(team, *what)
+    trainer = JudgedTrainer(team, *what)
     trainer.train()
     return trainer.seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,9 @@ from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.images.decode import decode
 
-__all__ = ["Validation", "predict_paths"]
+__all__ = ["Metric", "Validation", "predict_paths"]
+
+Metric = Callable[[Boxes, Boxes], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,18 @@ class Validation:
     """The frames a training is judged on.
 
     rows: (V,) frame numbers; paths: their V image files; truth: boxes by frame number
+    metric: (truth, predictions) -> {name: figure}, of which the first decides, the higher the better; others are
+        noted beside it. A function of a module or an object of such a class, since it is pickled
     """
 
     rows: np.ndarray
     paths: Sequence[str]
     truth: Boxes
+    metric: Metric
+
+    def figures(self, predictions: Boxes) -> dict[str, float]:
+        """What the metric says of predictions for these frames."""
+        return dict(self.metric(self.truth, predictions))
 
 
 def predict_paths(

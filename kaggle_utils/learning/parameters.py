@@ -21,7 +21,7 @@ __all__ = ["UNLEARNT", "TrainingParameters"]
 
 _SCHEDULES = ("cosine", "plateau", "constant")
 _OPTIMIZERS = ("AdamW", "SGD")
-UNLEARNT = {"workers", "reserve", "cache"}  # parameters of any training that change nothing in what is learnt
+UNLEARNT = {"workers", "reserve", "cache", "prediction_sets"}  # parameters that change nothing in what is learnt
 
 
 def _epoch(key: int | str) -> int:

@@ -8,7 +8,7 @@ once in this package. Notebooks and commands hold a competition and ask it; none
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+    from kaggle_utils.tasks.jobs import Order
     from kaggle_utils.tasks.runs import Job, Runs
 
 __all__ = ["Card", "Competition", "FoldSize", "Items", "Kind", "Look", "Stream"]
@@ -150,8 +151,18 @@ class Kind(Protocol):
     def parameters(self, names: Mapping[str, Any], preset: Mapping[str, Any]) -> Any:
         """A training's parameters from a notebook's variables; ValueError for what does not fit together."""
 
-    def train(self, competition: Competition, items: Items, jobs: Iterable[Mapping[str, Any]], output: Path) -> list[Job]:
-        """Each job trained, and its prediction sets written; what is done is not done again."""
+    def members(self, parameters: Any, members: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, dict]:
+        """name -> all its parameters as plain values; members: name -> overrides, None: the kind's own choice."""
+
+    def train(
+        self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order],
+        output: Path, run: Callable[[Sequence[Order], Callable], list], scratch: Path | None = None,
+    ) -> list[Job]:  # fmt: skip
+        """Each order trained, and its prediction sets written; what is done is not done again.
+
+        fold_of_item: (N,) int64, -1: only ever trained on; run: see :mod:`kaggle_utils.tasks.jobs`
+        scratch: for what nobody needs later; None: into output
+        """
 
     def fold_size(self, items: Items, fold_of_item: np.ndarray, fold: int, parameters: Any) -> FoldSize:
         """How many items an epoch of this fold trains on, and how many it leaves out."""

@@ -170,16 +170,20 @@ class Runs:
             for member, checkpoint in asked
         }
 
-    def require_weights(self, noted: Mapping[str, Mapping[str, str]]) -> None:
-        """ValueError when weights are not those that a decision was measured with; noted: their :meth:`fingerprints`."""
+    def require_weights(self, noted: Mapping[str, Mapping[str, str]], folds: Iterable[int] | None = None) -> None:
+        """ValueError when weights are not those that a decision was measured with.
+
+        noted: their :meth:`fingerprints`; folds: those that are used, None: all that are noted
+        """
         for asked, expected in noted.items():
             weights = self.weights(*asked.split(" "))
-            for fold, known in expected.items():
-                path = weights.get(int(fold))
+            for fold in map(int, expected) if folds is None else folds:
+                path, known = weights.get(fold), expected.get(str(fold))
                 found = path and fingerprint(path)
-                if found != known:
+                if known is None or found != known:
+                    measured = f"with {known[:12]}" if known else f"without it, with folds {', '.join(expected)}"
                     now = f"{path} is {found[:12]}" if found else "there are none"
-                    told = f"{asked} fold {fold}: the decision was measured with {known[:12]}, now {now}"
+                    told = f"{asked} fold {fold}: the decision was measured {measured}, now {now}"
                     raise ValueError(f"{told}: run 3_decide again")
 
 

@@ -77,7 +77,9 @@ def answer_all(
             for (key, _), answer in zip(some, predictor([look for _, look in some]), strict=True):
                 stream.take(key, answer)
             bar.update(len(some))
-    return stream.close()
+    path = stream.close()
+    path.with_name("validation.json").unlink(missing_ok=True)  # a figure does not outlive the answers it is about
+    return path
 
 
 def held_out(competition: Competition, items: Items, runs: Runs, at_most: int | None = None) -> Items:

@@ -72,7 +72,7 @@ def test_the_trials_table_has_frames_with_and_without_boxes_of_every_sequence(tm
     frames = table(rows)
     images(tmp_path / "train_images", frames[frames["video_frame"] != 0])  # one image is missing
     frames.to_csv(tmp_path / "train.csv", index=False)
-    frames.assign(fold=frames["sequence"] % 2)[["image_id", "fold"]].to_csv(tmp_path / "folds.csv", index=False)
+    frames.assign(fold=frames["sequence"] % 2, part=0)[["image_id", "fold", "part"]].to_csv(tmp_path / "folds.csv", index=False)
     sizes = costs.write_trial(tmp_path, tmp_path / "folds.csv", tmp_path / "few", 24, DetectorParameters(empties=1.0))
     assert sizes == {0: Sizes(12, 12), 1: Sizes(12, 12)}
     few = pd.read_csv(tmp_path / "few" / "train.csv")
@@ -92,7 +92,7 @@ def test_tables_grow_with_frames_and_weights_with_folds():
 def test_sizes_are_those_of_the_trainings_own_rule(tmp_path):
     frames = table([(0, s, 100 * s + f, BOX if f < 2 else "[]") for s in range(3) for f in range(10)])
     frames.to_csv(tmp_path / "train.csv", index=False)
-    frames.assign(fold=frames["sequence"] % 2)[["image_id", "fold"]].to_csv(tmp_path / "folds.csv", index=False)
+    frames.assign(fold=frames["sequence"] % 2, part=0)[["image_id", "fold", "part"]].to_csv(tmp_path / "folds.csv", index=False)
     sizes = costs.fold_sizes(tmp_path, tmp_path / "folds.csv", DetectorParameters(empties=2.0))
     # fold 0 judges sequences 0 and 2, trains on sequence 1: 2 frames with boxes, twice as many without
     assert sizes == {0: Sizes(train=6, valid=20), 1: Sizes(train=12, valid=10)}

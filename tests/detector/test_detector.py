@@ -5,22 +5,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toy_boxes import TINY, Squares
 
 torch = pytest.importorskip("torch")
 
 from kaggle_utils.boxes.paste import donors_from_frames  # noqa: E402
-from kaggle_utils.boxes.table import Boxes  # noqa: E402
-from kaggle_utils.competitions import reef  # noqa: E402
-from kaggle_utils.competitions.reef_runs import read_runs, write_run  # noqa: E402
 from kaggle_utils.detector import architecture as arch  # noqa: E402
-from kaggle_utils.detector.crossval import PredictionSet, train_and_predict, train_folds  # noqa: E402
 from kaggle_utils.detector.dataset import FrameAugmentation, cut_window  # noqa: E402
+from kaggle_utils.detector.files import write_yolo_dataset  # noqa: E402
 from kaggle_utils.detector.inference import Detector  # noqa: E402
-from kaggle_utils.detector.parameters import SMOKE, DetectorParameters  # noqa: E402
+from kaggle_utils.detector.parameters import DetectorParameters  # noqa: E402
+from kaggle_utils.detector.stages import history_of  # noqa: E402
+from kaggle_utils.detector.training import train_fold  # noqa: E402
+from kaggle_utils.detector.validation import Validation  # noqa: E402
 from kaggle_utils.images.views import VIEWS  # noqa: E402
 from kaggle_utils.learning.checkpoints import load_weights, start_from  # noqa: E402
-
-TINY = SMOKE | {"imgsz": 128, "crop": 0, "batch": 4, "epochs": 2, "validate_every": 1, "cache": False}
+from kaggle_utils.learning.data_parallel import together  # noqa: E402
+from kaggle_utils.tasks.boxes.items import VideoItems  # noqa: E402
+from kaggle_utils.tasks.boxes.metric import BestF2  # noqa: E402
 
 
 class TestArchitectures:
@@ -170,139 +172,29 @@ class TestInference:
 
 
 @pytest.fixture(scope="module")
-def small_reef(tmp_path_factory) -> reef.ReefData:
-    """Twelve small frames in two sequences, a bright square in half of them."""
-    import cv2
-    import pandas as pd
-
-    folder, rows, rng = tmp_path_factory.mktemp("reef"), [], np.random.default_rng(0)
-    (folder / "train_images" / "video_0").mkdir(parents=True)
-    for n in range(12):
-        image = rng.integers(0, 90, (72, 128, 3), dtype=np.uint8)
-        boxes = "[]"
-        if n % 2:
-            x, y = int(rng.integers(5, 90)), int(rng.integers(5, 40))
-            image[y : y + 24, x : x + 30] = 230
-            boxes = str([{"x": x, "y": y, "width": 30, "height": 24}])
-        cv2.imwrite(str(folder / "train_images" / "video_0" / f"{n}.jpg"), image)
-        rows.append([0, n // 6, n, n % 6, f"0-{n}", boxes])
-    pd.DataFrame(rows, columns=reef.FRAME_COLUMNS).to_csv(folder / "train.csv", index=False)
-    return reef.load(folder)
+def squares(tmp_path_factory) -> VideoItems:
+    """Twelve small frames in two videos, a bright square in half of them."""
+    return Squares().load(Squares().make_sample(tmp_path_factory.mktemp("squares") / "squares"))
 
 
-FOLDS = np.repeat([0, 1], 6)
-SETS = [PredictionSet("identity", 128), PredictionSet("hflip", 96)]
+class Steps:
+    """A metric that says what it is told to, and what it was asked about."""
+
+    def __init__(self, scores):
+        self.scores, self.truths = iter(scores), 0
+
+    def __call__(self, truth, predictions):
+        self.truths = len(truth)
+        return {"luck": next(self.scores), "boxes seen": len(predictions)}
 
 
-class TestTraining:
-    def test_a_fold_leaves_weights_predictions_and_a_run_that_reads_back(self, small_reef, tmp_path):
-        parameters = DetectorParameters(**TINY | {"paste": 0.5, "augmentations": "clahe", "mosaic": 0.5})
-        results = [train_and_predict(small_reef, FOLDS, k, tmp_path / f"fold{k}", parameters, SETS) for k in (0, 1)]
-        write_run(tmp_path, small_reef, results, vars(parameters))
-        runs = read_runs([tmp_path], small_reef)
-        assert runs.judged.all() and runs.fold_of_frame.tolist() == FOLDS.tolist() and list(runs.weights) == [0, 1]
-        assert len(runs.sets["hflip@96"]) == sum(len(r.predictions["hflip@96"]) for r in results)
-        assert not list(tmp_path.rglob("resume.pth")) and not list(tmp_path.rglob("*.partial"))
-        assert all(f < 6 for f in results[0].predictions["identity@128"].frame)
+def judged_on(items, metric) -> Validation:
+    return Validation(np.arange(6), items.table["path"].tolist()[:6], items.truth[items.truth.frame < 6], metric)
 
-    def test_nothing_reaches_for_the_network(self, small_reef, tmp_path, monkeypatch):
-        import socket
 
-        asked = []
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: asked.append(a) or [])
-        monkeypatch.setattr(socket.socket, "connect", lambda self, address: asked.append(address))
-        train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY | {"epochs": 1}), SETS[:1])
-        assert asked == []
-
-    def test_what_is_done_is_not_done_again(self, small_reef, tmp_path):
-        parameters = DetectorParameters(**TINY | {"epochs": 1})
-        train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
-        files = [tmp_path / "stage0" / "best.pth", tmp_path / "best.pth", tmp_path / "identity@128.csv"]
-        before = [f.stat().st_mtime_ns for f in files]
-        train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
-        assert [f.stat().st_mtime_ns for f in files] == before
-
-    @pytest.mark.parametrize("change", ["folds", "parameters"])
-    def test_other_folds_or_parameters_are_trained_anew(self, small_reef, tmp_path, change):
-        parameters, folds = DetectorParameters(**TINY | {"epochs": 1}), FOLDS
-        train_and_predict(small_reef, folds, 0, tmp_path, parameters, SETS[:1])
-        stamp = json.loads((tmp_path / "stage0" / "done.json").read_text())["stamp"]
-        if change == "folds":
-            folds = np.tile([0, 1], 6)
-        else:
-            parameters = DetectorParameters(**TINY | {"epochs": 1, "lr": 1e-4})
-        found = train_and_predict(small_reef, folds, 0, tmp_path, parameters, SETS[:1])
-        assert json.loads((tmp_path / "stage0" / "done.json").read_text())["stamp"] != stamp
-        assert len((tmp_path / "stage0" / "progress.jsonl").read_text().splitlines()) == 1
-        assert found.rows.tolist() == np.flatnonzero(folds == 0).tolist()
-
-    def test_a_killed_training_goes_on_behind_its_last_epoch(self, small_reef, tmp_path, monkeypatch):
-        from kaggle_utils.detector.trainer import F2Trainer
-
-        parameters = DetectorParameters(**TINY | {"epochs": 3})
-        kept = F2Trainer.save_model
-
-        def dies(self):
-            kept(self)
-            if self.epoch == 1:
-                raise KeyboardInterrupt
-
-        monkeypatch.setattr(F2Trainer, "save_model", dies)
-        with pytest.raises(KeyboardInterrupt):
-            train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
-        monkeypatch.setattr(F2Trainer, "save_model", kept)
-        train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
-        epochs = [json.loads(line)["epoch"] for line in Path(tmp_path, "stage0", "progress.jsonl").read_text().splitlines()]
-        assert epochs == [1, 2, 3]
-
-    def test_a_killed_training_of_other_parameters_is_not_gone_on_with(self, small_reef, tmp_path, monkeypatch, capsys):
-        from kaggle_utils.detector.trainer import F2Trainer
-
-        kept = F2Trainer.save_model
-
-        def dies(self):
-            kept(self)
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(F2Trainer, "save_model", dies)
-        with pytest.raises(KeyboardInterrupt):
-            train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY), SETS[:1])
-        monkeypatch.setattr(F2Trainer, "save_model", kept)
-        train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY | {"seed": 5}), SETS[:1])
-        epochs = [json.loads(line)["epoch"] for line in Path(tmp_path, "stage0", "progress.jsonl").read_text().splitlines()]
-        assert epochs == [1, 2] and "training starts anew" in capsys.readouterr().out
-
-    def test_a_changed_stage_of_a_chain_and_those_behind_it_are_trained_anew(self, small_reef, tmp_path):
-        chain = ({"imgsz": 96, "epochs": 1}, {"imgsz": 128, "epochs": 1})
-        stamps = []
-        for second in (128, 160):
-            chain = (chain[0], {"imgsz": second, "epochs": 1})
-            train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY | {"chain": chain}), SETS[:1])
-            stamps.append(json.loads((tmp_path / "stage1" / "done.json").read_text())["stamp"])
-        assert stamps[0] != stamps[1] and load_weights(tmp_path / "best.pth")["imgsz"] == 160
-
-    def test_hours_end_a_stage_and_do_not_stretch_it(self, small_reef, tmp_path):
-        parameters = DetectorParameters(**TINY | {"epochs": 3, "hours": 1e-6})
-        train_and_predict(small_reef, FOLDS, 0, tmp_path, parameters, SETS[:1])
-        assert len((tmp_path / "stage0" / "progress.jsonl").read_text().splitlines()) == 1
-
-    def test_a_chain_starts_each_stage_from_the_one_before_and_keeps_the_last(self, small_reef, tmp_path):
-        chain = ({"imgsz": 96, "epochs": 1}, {"imgsz": 128, "epochs": 1, "freeze": 2})
-        train_and_predict(small_reef, FOLDS, 0, tmp_path, DetectorParameters(**TINY | {"chain": chain}), SETS[:1])
-        assert not (tmp_path / "stage0" / "best.pth").exists() and (tmp_path / "stage1" / "best.pth").is_file()
-        assert load_weights(tmp_path / "best.pth")["imgsz"] == 128
-        assert json.loads((tmp_path / "stage1" / "done.json").read_text())["parameters"]["start"].endswith("stage0/best.pth")
-
-    def test_folds_side_by_side_give_what_folds_in_turn_give(self, small_reef, tmp_path):
-        parameters, result = DetectorParameters(**TINY | {"epochs": 1}), {}
-        for name, devices in (("turn", ["cpu"]), ("side", ["cpu", "cpu"])):
-            found = train_folds(small_reef, FOLDS, [0, 1], tmp_path / name, parameters, SETS[:1], devices)
-            result[name] = [(r.fold, len(r.predictions["identity@128"]), r.weights.parent.name) for r in found]
-        assert [r[0] for r in result["side"]] == [0, 1] and result["side"] == result["turn"]
-
-    def test_a_fold_without_frames_is_refused(self, small_reef, tmp_path):
-        with pytest.raises(ValueError, match="fold 7 has 0 frames"):
-            train_and_predict(small_reef, FOLDS, 7, tmp_path, DetectorParameters(**TINY), SETS)
+def linked(items, folder, classes=("square",)) -> Path:
+    names, paths = (items.table[column].tolist() for column in ("name", "path"))
+    return write_yolo_dataset(folder / "yolo", names, paths, items.truth, range(6, 12), range(6), classes=classes)
 
 
 def on_two_cpus(team, *what) -> tuple[float, float]:
@@ -317,49 +209,37 @@ def on_two_cpus(team, *what) -> tuple[float, float]:
 
     parallel.DistributedDataParallel = OnCpu
     kept = []
-    from kaggle_utils.detector.trainer import F2Trainer
+    from kaggle_utils.detector.trainer import JudgedTrainer
 
-    close = F2Trainer.final_eval
-    F2Trainer.final_eval = lambda self: (kept.append(sum(p.double().sum() for p in self.model.parameters())), close(self))
+    close = JudgedTrainer.final_eval
+    JudgedTrainer.final_eval = lambda self: (kept.append(sum(p.double().sum() for p in self.model.parameters())), close(self))
     _train_as(team, *what)
     mine = kept[0].detach().reshape(1)
     return mine.item(), team.summed(mine.clone()).item()
 
 
-def test_two_processes_train_one_detector(small_reef, tmp_path):
-    from kaggle_utils.detector.files import write_yolo_dataset
-    from kaggle_utils.detector.validation import Validation
-    from kaggle_utils.learning.data_parallel import together
-
-    yaml = write_yolo_dataset(tmp_path / "yolo", small_reef.frames, small_reef.truth, range(6, 12), range(6))
-    judged_on = Validation(np.arange(6), small_reef.frames["path"].tolist()[:6], small_reef.truth)
-    what = (yaml, judged_on, tmp_path, DetectorParameters(**TINY | {"epochs": 2, "batch": 2}), "stamp", ())
+def test_two_processes_train_one_detector(squares, tmp_path):
+    parameters = DetectorParameters(**TINY | {"epochs": 2, "batch": 2})
+    what = (linked(squares, tmp_path), judged_on(squares, BestF2()), tmp_path, parameters, "stamp", ())
     first, both = together(["cpu", "cpu"], on_two_cpus, *what)
     assert both == pytest.approx(2 * first, rel=1e-9)  # the same steps in both
     lines = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2] and load_weights(tmp_path / "best.pth")["epoch"] in (1, 2)
 
 
-def test_a_batch_that_devices_cannot_share_is_refused(small_reef, tmp_path):
-    with pytest.raises(ValueError, match="batch is 3, expected a multiple of 2"):
-        train_folds(small_reef, FOLDS, [0], tmp_path, DetectorParameters(**TINY | {"batch": 3}), SETS[:1], ["cpu", "cpu"])
+def test_the_best_epoch_is_the_one_that_the_metric_given_says(squares, tmp_path):
+    metric = Steps([0.2, 0.6, 0.4])
+    parameters = DetectorParameters(**TINY | {"epochs": 3})
+    weights = train_fold(linked(squares, tmp_path), judged_on(squares, metric), tmp_path, parameters)
+    assert load_weights(weights)["epoch"] == 2 and load_weights(weights)["score"] == 0.6
+    assert [line["luck"] for line in history_of(tmp_path)] == [0.2, 0.6, 0.4] and "boxes seen" in history_of(tmp_path)[0]
+    assert metric.truths == 3
 
 
-def test_the_best_epoch_is_the_one_with_the_best_f2(small_reef, tmp_path, monkeypatch):
-    from kaggle_utils.detector import trainer, training, validation
-
-    scores = iter([0.2, 0.6, 0.4])
-
-    class Curve:
-        def __init__(self):
-            self.best = (0.5, next(scores))
-
-    monkeypatch.setattr(trainer, "f2_curve", lambda *a: Curve())
-    box = Boxes([0], [[0, 0, 9, 9]])
-    monkeypatch.setattr(trainer, "predict_paths", lambda *a, **k: box)
-    judged_on = validation.Validation(np.arange(6), small_reef.frames["path"].tolist()[:6], small_reef.truth)
-    from kaggle_utils.detector.files import write_yolo_dataset
-
-    yaml = write_yolo_dataset(tmp_path / "yolo", small_reef.frames, small_reef.truth, range(6, 12), range(6))
-    weights = training.train_fold(yaml, judged_on, tmp_path, DetectorParameters(**TINY | {"epochs": 3}))
-    assert load_weights(weights)["epoch"] == 2 and load_weights(weights)["f2"] == 0.6
+def test_a_model_has_as_many_classes_as_it_is_given(squares, tmp_path):
+    yaml = linked(squares, tmp_path, classes=("square", "circle", "star"))
+    weights = train_fold(yaml, judged_on(squares, BestF2()), tmp_path, DetectorParameters(**TINY | {"epochs": 1}))
+    assert load_weights(weights)["architecture"]["nc"] == 3 and Detector.load(weights).model.model[-1].nc == 3
+    stamp = json.loads((tmp_path / "stage0" / "done.json").read_text())["stamp"]
+    train_fold(linked(squares, tmp_path), judged_on(squares, BestF2()), tmp_path, DetectorParameters(**TINY | {"epochs": 1}))
+    assert json.loads((tmp_path / "stage0" / "done.json").read_text())["stamp"] != stamp

@@ -25,12 +25,17 @@ def frames(tmp_path):
     return pd.DataFrame(rows, columns=["image_id", "path"]).astype(str)
 
 
+def written(folder, frames, train, valid, classes=("star",), **how):
+    names, paths = (frames[column].tolist() for column in ("image_id", "path"))
+    return write_yolo_dataset(folder, names, paths, TRUTH, train, valid, classes=classes, **how)
+
+
 def listing(folder):
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if not file.is_dir())
 
 
 def test_images_are_links_and_labels_are_those_of_their_frame(frames, tmp_path):
-    yaml = write_yolo_dataset(tmp_path / "yolo", frames, TRUTH, [0, 1, 2], [4])
+    yaml = written(tmp_path / "yolo", frames, [0, 1, 2], [4])
     folder = yaml.parent
     assert listing(folder) == [
         "data.yaml",
@@ -47,20 +52,20 @@ def test_images_are_links_and_labels_are_those_of_their_frame(frames, tmp_path):
 def test_ultralytics_reads_it(frames, tmp_path):
     with np.printoptions():  # which ultralytics changes for everybody
         reader = pytest.importorskip("ultralytics.data.utils")
-    yaml = write_yolo_dataset(tmp_path / "yolo", frames, TRUTH, [0, 1, 2], [4], names=["star", "fish"])
+    yaml = written(tmp_path / "yolo", frames, [0, 1, 2], [4], classes=["star", "fish"])
     data = reader.check_det_dataset(str(yaml), autodownload=False)
     assert data["names"] == {0: "star", 1: "fish"} and data["train"].endswith("images/train")
 
 
 def test_writing_again_touches_nothing_and_another_choice_leaves_nothing_behind(frames, tmp_path):
-    folder = write_yolo_dataset(tmp_path / "yolo", frames, TRUTH, [0, 1], [4]).parent
+    folder = written(tmp_path / "yolo", frames, [0, 1], [4]).parent
     (folder / "labels/train.cache").write_text("stale")
     names = [name for name in listing(folder) if name.endswith((".jpg", ".txt"))]
     times = {name: os.lstat(folder / name).st_mtime_ns for name in names}
-    write_yolo_dataset(folder, frames, TRUTH, [0, 1], [4])
+    written(folder, frames, [0, 1], [4])
     assert {name: os.lstat(folder / name).st_mtime_ns for name in times} == times
     assert not (folder / "labels/train.cache").exists()
-    write_yolo_dataset(folder, frames, TRUTH, [2], [4])
+    written(folder, frames, [2], [4])
     assert listing(folder / "images") == ["train/0-2.jpg", "val/1-1.jpg"]
     assert listing(folder / "labels") == ["train/0-2.txt", "val/1-1.txt"]
 
@@ -71,13 +76,13 @@ def test_a_disk_without_links_gets_copies(frames, tmp_path, monkeypatch):
 
     monkeypatch.setattr("kaggle_utils.detector.files.os.symlink", refuse)
     monkeypatch.setattr("kaggle_utils.detector.files.os.link", refuse)
-    folder = write_yolo_dataset(tmp_path / "yolo", frames, TRUTH, [0], [4]).parent
+    folder = written(tmp_path / "yolo", frames, [0], [4]).parent
     copy = folder / "images/train/0-0.jpg"
     assert not copy.is_symlink() and copy.read_bytes() == open(frames["path"][0], "rb").read()
 
 
 def test_an_original_survives_when_its_dataset_is_removed(frames, tmp_path):
-    folder = write_yolo_dataset(tmp_path / "yolo", frames, TRUTH, [0], [4]).parent
+    folder = written(tmp_path / "yolo", frames, [0], [4]).parent
     shutil.rmtree(folder)
     assert all(os.path.exists(path) for path in frames["path"])
 
@@ -85,11 +90,11 @@ def test_an_original_survives_when_its_dataset_is_removed(frames, tmp_path):
 def test_a_missing_image_is_named(frames, tmp_path):
     os.unlink(frames["path"][2])
     with pytest.raises(FileNotFoundError, match="video_0/2.jpg is not there, expected the image of 0-2"):
-        write_yolo_dataset(tmp_path / "yolo", frames, TRUTH, [0, 2], [4])
+        written(tmp_path / "yolo", frames, [0, 2], [4])
 
 
 def test_empties_are_thinned_out_in_training_only(frames, tmp_path):
-    folder = write_yolo_dataset(tmp_path / "yolo", frames, TRUTH, [0, 1, 2, 3], [4, 5], empties=0).parent
+    folder = written(tmp_path / "yolo", frames, [0, 1, 2, 3], [4, 5], empties=0).parent
     assert listing(folder / "images") == ["train/0-1.jpg", "val/1-1.jpg", "val/1-2.jpg"]
 
 

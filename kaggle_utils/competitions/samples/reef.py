@@ -22,7 +22,7 @@ from kaggle_utils.competitions.samples.reef_bottom import reef_texture
 from kaggle_utils.competitions.samples.reef_film import Look
 from kaggle_utils.competitions.samples.reef_scene import make_scene
 
-__all__ = ["make_reef_sample", "hidden_folder", "VIDEOS"]
+__all__ = ["make_sample", "hidden_folder", "VIDEOS"]
 
 VERSION = 4  # raised when the same parameters paint other frames
 JPEG_QUALITY = 90
@@ -89,7 +89,7 @@ HIDDEN = Video(
 )
 
 
-def make_reef_sample(
+def make_sample(
     folder: Path,
     *,
     seed: int = 0,

@@ -11,9 +11,8 @@ this Python is too young for it, and the emulated one elsewhere, so a submission
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ import numpy as np
 from kaggle_utils.errors import KitError
 from kaggle_utils.files import replacing
 from kaggle_utils.images.decode import read_image
+from kaggle_utils.images.listing import frame_paths
 from kaggle_utils.platform import runtime
 
 __all__ = [
@@ -30,14 +30,12 @@ __all__ = [
     "ReefEnvironment",
     "SAMPLE_TEXT",
     "WrongColumns",
-    "frame_paths",
     "reef_environment",
 ]
 
 SAMPLE_TEXT = "0.99 123 456 1 1"  # what the API's sample prediction holds for every frame
 _COLUMNS = ["index", "annotations"]  # of an answer, and of the submission
 Frames = Sequence[str | os.PathLike | np.ndarray]
-SUFFIXES = (".jpg", ".jpeg", ".png", ".npy")
 
 
 class WrongColumns(KitError):
@@ -47,7 +45,7 @@ class WrongColumns(KitError):
 class GreatBarrierReef:
     """Stands for the module ``greatbarrierreef``: an object with :meth:`make_env`.
 
-    frames: a folder (see :func:`frame_paths`), or a sequence of image files, ``.npy`` files or
+    frames: a folder (see :func:`kaggle_utils.images.listing.frame_paths`), or a sequence of image files, ``.npy`` files or
         arrays, uint8 (H, W, 3) RGB, in the order in which they are to be served
     folder: where ``submission.csv`` is written; None: the working directory at that moment
 
@@ -157,9 +155,7 @@ class ReefEnvironment:
             table[_COLUMNS].to_csv(part, index=False)
 
 
-def reef_environment(
-    frames: str | os.PathLike | Frames, folder: str | os.PathLike | None = None, emulate: bool = False
-) -> object:
+def reef_environment(frames: str | os.PathLike | Frames, folder: str | os.PathLike | None = None) -> object:
     """The competition's own environment where there is one, else the emulated one.
 
     In this order: the module ``greatbarrierreef`` where it can be imported; on Kaggle, the one in the
@@ -168,25 +164,12 @@ def reef_environment(
     :class:`ReefEnvironment` over ``frames``. The real one serves its own frames; bridged, it writes into
     ``folder``, imported, into the working directory. Raises NotAttached, with what to attach, where the
     module is there and no CPython 3.7 is.
-    emulate: over ``frames`` whatever else there is, to score a notebook on frames of known truth
 
     >>> reef_environment([np.zeros((4, 4, 3), np.uint8)])  # doctest: +ELLIPSIS
     <kaggle_utils.platform.reef_api.timeseries.ReefEnvironment object at ...>
     """
-    real = None if emulate else _imported() or _bridged(Path(folder or "."))
+    real = _imported() or _bridged(Path(folder or "."))
     return (real or GreatBarrierReef(frames, folder)).make_env()
-
-
-def frame_paths(folder: str | os.PathLike) -> list[Path]:
-    """The frames below a folder (.jpg, .jpeg, .png, .npy), numbers in names in numeric order.
-
-    So ``video_0/9.jpg`` comes before ``video_0/10.jpg`` and both before ``video_1``. Raises ValueError
-    when there are none.
-    """
-    paths = [path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES]
-    if not paths:
-        raise ValueError(f"{os.fspath(folder)!r} has no frames, expected files ending in {', '.join(SUFFIXES)}")
-    return sorted(paths, key=lambda path: [_natural(part) for part in path.relative_to(folder).parts])
 
 
 def _imported() -> object | None:
@@ -204,12 +187,6 @@ def _bridged(folder: Path) -> object | None:
     from kaggle_utils.platform.reef_api.bridge import bridged_module
 
     return bridged_module(runtime.competition_dir(SLUG), folder.resolve())
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """'f9.jpg' -> [(1, 0, 'f'), (0, 9, ''), (1, 0, '.jpg')]: digits compare as numbers, before letters."""
-    parts: Iterable[str] = filter(None, re.split(r"(\d+)", name))
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def _pixels(frame: str | os.PathLike | np.ndarray) -> np.ndarray:

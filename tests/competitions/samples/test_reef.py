@@ -25,7 +25,7 @@ COLUMNS = ["video_id", "sequence", "video_frame", "sequence_frame", "image_id"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sample.make_reef_sample(tmp_path_factory.mktemp("reef") / "reef", frames_per_sequence=14, size=SIZE)
+    return sample.make_sample(tmp_path_factory.mktemp("reef") / "reef", frames_per_sequence=14, size=SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +104,8 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(
     for module, name, few in ((reef_bottom, "DROPS", 200), (reef_scene, "KINDS_DRAWN", 4), (reef_scene, "WAYS_TRIED", 2)):
         monkeypatch.setattr(module, name, few)  # a poorer reef, sooner made
     few = {"frames_per_sequence": 2, "size": (160, 90), "progress": False}
-    one = sample.make_reef_sample(tmp_path / "one", workers=1, **few)
-    four = sample.make_reef_sample(tmp_path / "four", workers=4, **few)
+    one = sample.make_sample(tmp_path / "one", workers=1, **few)
+    four = sample.make_sample(tmp_path / "four", workers=4, **few)
     assert _bytes(one) == _bytes(four) and _bytes(sample.hidden_folder(one)) == _bytes(sample.hidden_folder(four))
     assert {"train.csv", "example_test.npy", "sample.json", "train_images/video_0/0.jpg"} <= _bytes(one).keys()
 
@@ -116,14 +116,14 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 
 def test_a_finished_sample_is_used_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "_write", lambda *a: pytest.fail("painted again"))
-    assert sample.make_reef_sample(folder, frames_per_sequence=14, size=SIZE, workers=1) == folder
+    assert sample.make_sample(folder, frames_per_sequence=14, size=SIZE, workers=1) == folder
     assert json.loads((folder / "sample.json").read_text())["frames_per_sequence"] == 14
 
 
 def test_a_sample_with_other_parameters_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "_write", _only_folders)
-    folder = sample.make_reef_sample(tmp_path / "reef")
-    sample.make_reef_sample(folder, seed=7)
+    folder = sample.make_sample(tmp_path / "reef")
+    sample.make_sample(folder, seed=7)
     assert json.loads((folder / "sample.json").read_text())["seed"] == 7
 
 
@@ -137,9 +137,9 @@ def test_a_folder_that_is_no_sample_is_refused_and_stays(tmp_path: Path) -> None
     tmp_path.mkdir()
     (tmp_path / "train.csv").write_text("somebody's")
     with pytest.raises(ValueError, match="holds no sample.json"):
-        sample.make_reef_sample(tmp_path)
+        sample.make_sample(tmp_path)
     with pytest.raises(ValueError, match="holds no sample.json"):
-        sample.make_reef_sample(tmp_path.with_name(tmp_path.name.removesuffix("-hidden")))
+        sample.make_sample(tmp_path.with_name(tmp_path.name.removesuffix("-hidden")))
     assert (tmp_path / "train.csv").read_text() == "somebody's"
 
 
@@ -150,7 +150,7 @@ def test_an_interrupted_sample_leaves_nothing(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(sample, "_write", stop)
     with pytest.raises(KeyboardInterrupt):
-        sample.make_reef_sample(tmp_path / "reef")
+        sample.make_sample(tmp_path / "reef")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kaggle_utils.images.listing import frame_paths
 from kaggle_utils.platform.reef_api.bridge import BridgedReef
-from kaggle_utils.platform.reef_api.timeseries import GreatBarrierReef, ReefEnvironment, frame_paths, reef_environment
+from kaggle_utils.platform.reef_api.timeseries import GreatBarrierReef, ReefEnvironment, reef_environment
 
 pytest_plugins = ["reef_fixtures"]
 

@@ -1,14 +1,19 @@
 """A decision frame by frame is the decision on the whole table; what is written is what is read."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from kaggle_utils.boxes.f2 import f2, f2_counts
 from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.competitions.reef_comparison import boxes_of_choices, chosen_without, compare, cut_by_the_others
-from kaggle_utils.competitions.reef_decision import Decision, Stream, apply, read_decision, scored, write_decision
 from kaggle_utils.evidence.candidates import choose
+from kaggle_utils.tasks.boxes.candidates import boxes_of_choices, chosen_without, compare, cut_by_the_others
+from kaggle_utils.tasks.boxes.decision import Decision, FrameByFrame, answered, uncut
+from kaggle_utils.tasks.decisions import Worth, read_decision, write_decision
 
+WORTH = Worth("plain", 0.5, 0.4, 0.6, 0.5, 0.5)
+SIZE = (1280, 720)
 CLIPS = np.array([0] * 12 + [1] * 9 + [2] * 15)
 
 
@@ -33,7 +38,7 @@ DECISIONS = {
 
 
 def streamed(decision: Decision, tables: dict[str, Boxes]) -> Boxes:
-    stream, answers = Stream(decision), []
+    stream, answers = FrameByFrame(decision, SIZE), []
     for frame, clip in enumerate(CLIPS):
         if frame and clip != CLIPS[frame - 1]:
             stream.reset()
@@ -45,7 +50,7 @@ def streamed(decision: Decision, tables: dict[str, Boxes]) -> Boxes:
 @pytest.mark.parametrize("seed", range(3))
 def test_frame_by_frame_gives_the_boxes_of_the_whole_table(name, seed):
     decision, tables = DECISIONS[name], {"a": moving_boxes(seed), "b": moving_boxes(seed + 100)}
-    whole, stream = (b[np.lexsort((*b.xyxy.T, b.score, b.frame))] for b in (apply(decision, tables, CLIPS), streamed(decision, tables)))
+    whole, stream = (b[np.lexsort((*b.xyxy.T, b.score, b.frame))] for b in (answered(decision, tables, CLIPS, SIZE), streamed(decision, tables)))
     assert len(whole) == len(stream) > 20 and np.array_equal(whole.frame, stream.frame)
     assert np.allclose(whole.xyxy, stream.xyxy) and np.allclose(whole.score, stream.score)
 
@@ -53,25 +58,21 @@ def test_frame_by_frame_gives_the_boxes_of_the_whole_table(name, seed):
 def test_the_cut_is_applied_last_and_boxes_stay_inside_the_frame():
     tables = {"a": Boxes([0, 0], [[-20, -20, 40, 40], [900, 500, 1400, 800]], [0.9, 0.1])}
     decision = Decision(("a",), cut=0.5)
-    assert len(scored(decision, tables, CLIPS)) == 2
-    answer = apply(decision, tables, CLIPS)
+    assert len(uncut(decision, tables, CLIPS, SIZE)) == 2
+    answer = answered(decision, tables, CLIPS, SIZE)
     assert answer.xyxy.tolist() == [[0, 0, 40, 40]]
 
 
 @pytest.mark.parametrize("name", DECISIONS)
 def test_a_decision_is_read_as_it_was_written(name, tmp_path):
-    write_decision(tmp_path / "decision.json", DECISIONS[name], f2=0.5)
-    assert read_decision(tmp_path / "decision.json") == (DECISIONS[name], {"f2": 0.5})
-
-
-def test_the_models_it_was_measured_with_are_kept_beside_a_decision(tmp_path):
-    write_decision(tmp_path / "decision.json", DECISIONS["attention"], models={0: "ab", 3: "cd"}, f2=0.5)
-    assert read_decision(tmp_path / "decision.json")[1] == {"f2": 0.5, "models": {"0": "ab", "3": "cd"}}
+    write_decision(tmp_path / "d.json", asdict(DECISIONS[name]), WORTH, {"plain best": {"0": "ab"}}, sample=True)
+    content, _, facts = read_decision(tmp_path / "d.json")
+    assert Decision.read(content) == DECISIONS[name] and facts == {"weights": {"plain best": {"0": "ab"}}, "sample": True}
 
 
 @pytest.mark.parametrize(("made_from", "used"), [(True, False), (False, True)])
 def test_a_decision_is_not_read_for_other_data(made_from, used, tmp_path):
-    write_decision(tmp_path / "decision.json", DECISIONS["attention"], sample=made_from)
+    write_decision(tmp_path / "decision.json", asdict(DECISIONS["attention"]), WORTH, {}, sample=made_from)
     assert read_decision(tmp_path / "decision.json", sample=made_from) == read_decision(tmp_path / "decision.json")
     with pytest.raises(ValueError, match="decision.json was made from .*sample"):
         read_decision(tmp_path / "decision.json", sample=used)
@@ -81,11 +82,13 @@ def test_a_file_that_is_no_decision_is_refused(tmp_path):
     (tmp_path / "x.json").write_text('{"something": 1}')
     with pytest.raises(ValueError, match="something"):
         read_decision(tmp_path / "x.json")
+    with pytest.raises(ValueError, match="rule"):
+        Decision.read({"rule": "of another kind"})
 
 
 def test_a_missing_prediction_set_is_named():
     with pytest.raises(KeyError, match="hflip@640"):
-        scored(Decision(("hflip@640",)), {"identity@640": Boxes.empty()}, CLIPS)
+        uncut(Decision(("hflip@640",)), {"identity@640": Boxes.empty()}, CLIPS, SIZE)
 
 
 def test_choosing_anew_gives_each_fold_what_is_best_on_the_others():

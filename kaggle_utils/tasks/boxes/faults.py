@@ -1,6 +1,6 @@
 """What is wrong with boxes written as text: the row that cannot be read, the box that leaves its frame.
 
-Beside :mod:`kaggle_utils.tasks.faults`, which knows of tables but not of boxes; for reef.
+Beside :mod:`kaggle_utils.tasks.faults`, which knows of tables but not of boxes.
 """
 
 from __future__ import annotations

@@ -1,18 +1,16 @@
-"""The decision of the reef competition: from a detector's raw boxes to what is submitted.
+"""The decision: from a detector's raw boxes to what is submitted.
 
-What ``3_decide`` chooses on out-of-fold predictions and ``4_submit`` applies to hidden frames is one
-object, :class:`Decision`, kept in decision.json. Its steps are causal, since the time-series API shows
-one frame at a time: fuse the prediction sets, let boxes near earlier boxes gain confidence, follow
-tracks, cut at a confidence. :class:`Stream` applies them frame by frame; :func:`apply` runs whole
-tables and gives exactly the same boxes, so the score measured at home is that of the submission.
+What stage 3 chooses on out-of-fold predictions and stage 4 applies to hidden frames is one object,
+:class:`Decision`, kept in decision.json. Its steps are causal, since a submission may be shown one frame at
+a time: fuse the prediction sets, let boxes near earlier boxes gain confidence, follow tracks, cut at a
+confidence. :class:`FrameByFrame` takes them as frames arrive; :func:`answered` runs whole tables and gives
+exactly the same boxes, so the score measured at home is that of the submission.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +19,9 @@ from kaggle_utils.boxes.attention import CausalAttention, attend
 from kaggle_utils.boxes.fusion import fuse
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.boxes.tracking import CausalTracker, rescore, track
-from kaggle_utils.competitions.reef import inside_frame
-from kaggle_utils.files import replacing
-from kaggle_utils.tasks.handover import require_same_source
+from kaggle_utils.tasks.boxes.tables import inside
 
-__all__ = ["Decision", "Stream", "apply", "scored", "split_settings", "write_decision", "read_decision"]
+__all__ = ["Decision", "FrameByFrame", "answered", "split_settings", "uncut"]
 
 _LINK_OPTIONS = ("min_score", "distance", "threshold", "hit_counter_max", "initialization_delay")
 
@@ -34,7 +30,7 @@ _LINK_OPTIONS = ("min_score", "distance", "threshold", "hit_counter_max", "initi
 class Decision:
     """How boxes become an answer. Settings are keyword arguments of the functions named.
 
-    sets: prediction sets to fuse (``view@imgsz``), in the order of their tables
+    sets: names of the prediction sets to fuse (``yolov5s_hflip``), in the order of their tables
     fusion: of kaggle_utils.boxes.fusion.fuse (method, iou, weights, ...)
     attention: of kaggle_utils.boxes.attention.attend; None: not used
     tracking: of kaggle_utils.boxes.tracking.CausalTracker; None: not used
@@ -52,10 +48,22 @@ class Decision:
         return replace(self, cut=float(cut))
 
 
-def scored(decision: Decision, tables: Mapping[str, Boxes], clip_of_frame: np.ndarray) -> Boxes:
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Decision:
+        """From what decision.json holds of it; ValueError for what is none.
+
+        >>> Decision.read({"sets": ["a"], "fusion": {}, "attention": None, "tracking": None, "cut": 0.5}).sets
+        ('a',)
+        """
+        if content.keys() != cls.__dataclass_fields__.keys():
+            raise ValueError(f"the decision holds {sorted(content)}, expected {sorted(cls.__dataclass_fields__)}")
+        return cls(**{**content, "sets": tuple(content["sets"])})
+
+
+def uncut(decision: Decision, tables: Mapping[str, Boxes], clip_of_frame: np.ndarray, size: tuple[int, int]) -> Boxes:
     """Every box the decision gives, before the cut: what a curve over cuts is drawn from.
 
-    tables: set name -> boxes of all frames; clip_of_frame: (n_frames,) ids
+    tables: set name -> boxes of all frames; clip_of_frame: (n_frames,) ids; size: (width, height) of the frames
     Raises KeyError naming a set that is missing.
     """
     missing = [name for name in decision.sets if name not in tables]
@@ -66,7 +74,7 @@ def scored(decision: Decision, tables: Mapping[str, Boxes], clip_of_frame: np.nd
         boxes = attend(boxes, clip_of_frame, **decision.attention)
     if decision.tracking is not None:
         boxes = _tracked(boxes, clip_of_frame, decision.tracking)
-    return inside_frame(boxes)
+    return inside(boxes, size)
 
 
 def _tracked(boxes: Boxes, clip_of_frame: np.ndarray, settings: Mapping[str, Any]) -> Boxes:
@@ -84,17 +92,17 @@ def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
     return links, {k: v for k, v in settings.items() if k not in _LINK_OPTIONS}
 
 
-def apply(decision: Decision, tables: Mapping[str, Boxes], clip_of_frame: np.ndarray) -> Boxes:
-    """The answer on whole tables: :func:`scored`, cut."""
-    boxes = scored(decision, tables, clip_of_frame)
+def answered(decision: Decision, tables: Mapping[str, Boxes], clip_of_frame: np.ndarray, size: tuple[int, int]) -> Boxes:
+    """The answer on whole tables: the boxes of :func:`uncut`, cut."""
+    boxes = uncut(decision, tables, clip_of_frame, size)
     return boxes[boxes.score >= decision.cut]
 
 
-class Stream:
-    """A decision applied as frames arrive; :meth:`reset` at a cut between videos."""
+class FrameByFrame:
+    """A decision applied as frames arrive, of (width, height) = size; :meth:`reset` at a cut between videos."""
 
-    def __init__(self, decision: Decision) -> None:
-        self.decision = decision
+    def __init__(self, decision: Decision, size: tuple[int, int]) -> None:
+        self.decision, self.size = decision, size
         self._attention = CausalAttention(**decision.attention) if decision.attention is not None else None
         self._tracker = CausalTracker(**decision.tracking) if decision.tracking is not None else None
         self._frame = -1
@@ -118,28 +126,4 @@ class Stream:
             boxes = self._attention.update(boxes)
         if self._tracker is not None:
             boxes = self._tracker.update(boxes, frame=self._frame)
-        return inside_frame(boxes[boxes.score >= self.decision.cut])
-
-
-def write_decision(path: Path, decision: Decision, models: Mapping[int, str] | None = None, **worth: Any) -> None:
-    """decision.json: the decision, and beside it what it was measured to be worth.
-
-    models: fold -> fingerprint of the weights it was measured with, as kaggle_utils.competitions.reef_runs.fingerprints
-    """
-    made_for = {} if models is None else {"models": {str(fold): sha1 for fold, sha1 in models.items()}}
-    with replacing(path) as partial:
-        partial.write_text(json.dumps({"decision": asdict(decision), **worth, **made_for}, indent=2) + "\n")
-
-
-def read_decision(path: Path, sample: bool | None = None) -> tuple[Decision, dict[str, Any]]:
-    """The decision and what was written beside it (``models`` with the fold as text).
-
-    sample: whether the data in use are the built-in sample's; None: whatever the decision was made from
-    Raises ValueError for a file that is no decision, or one made from other data.
-    """
-    content = json.loads(Path(path).read_text())
-    if set(content.get("decision", {})) != {"sets", "fusion", "attention", "tracking", "cut"}:
-        raise ValueError(f"{path} holds {sorted(content)}, expected a decision as 3_decide writes it")
-    require_same_source(content, sample, path)
-    decision = content.pop("decision")
-    return Decision(**(decision | {"sets": tuple(decision["sets"])})), content
+        return inside(boxes[boxes.score >= self.decision.cut], self.size)

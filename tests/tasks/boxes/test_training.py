@@ -1,0 +1,171 @@
+"""A member is trained and asked, goes on where it was killed, and is not trained twice."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_boxes import TINY, Squares
+
+torch = pytest.importorskip("torch")
+
+from kaggle_utils.learning.checkpoints import load_weights
+from kaggle_utils.tasks import jobs
+from kaggle_utils.tasks.boxes.items import VideoItems
+from kaggle_utils.tasks.boxes.out_of_fold import out_of_fold
+from kaggle_utils.tasks.runs import Job, read_runs, write_run
+
+FOLDS = np.repeat([0, 1], 6)
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory) -> VideoItems:
+    """Twelve small frames in two videos, a bright square in half of them."""
+    return Squares().load(Squares().make_sample(tmp_path_factory.mktemp("squares") / "squares"))
+
+
+def trained(items, folder, chosen=(0,), folds=FOLDS, devices=("cpu",), **changes) -> list[Job]:
+    """The member ``plain`` on the folds chosen."""
+    kind = Squares.KIND
+    parameters = kind.parameters(changes, TINY | {"epochs": 1, "prediction_sets": ["identity"]})
+    wanted = jobs.orders("squares", kind.members(parameters, {"plain": {}}), chosen)
+    return kind.train(Squares(), items, folds, wanted, folder, jobs.side_by_side(devices))
+
+
+def lines(folder) -> list[dict]:
+    path = Path(folder, "plain", "fold0", "stage0", "progress.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def stamp(folder, stage=0) -> str:
+    return json.loads((folder / "plain" / "fold0" / f"stage{stage}" / "done.json").read_text())["stamp"]
+
+
+def test_a_fold_leaves_weights_predictions_and_a_run_that_reads_back(squares, tmp_path):
+    how = {"paste": 0.5, "augmentations": "clahe", "mosaic": 0.5, "prediction_sets": ("identity", "hflip@0.75")}
+    results = trained(squares, tmp_path, (0, 1), epochs=2, **how)
+    write_run(tmp_path, results)
+    judged = out_of_fold(squares, "name", read_runs([tmp_path]))
+    assert judged.fold.tolist() == FOLDS.tolist() and list(judged.sets) == ["plain_identity", "plain_hflip@0.75"]
+    assert not list(tmp_path.rglob("resume.pth")) and not list(tmp_path.rglob("*.partial"))
+    assert [job.items for job in results] == [tuple(f"{v}-{n}" for n in range(6)) for v in (0, 1)]
+    assert [line["epoch"] for line in results[0].history] == [1, 2] and {"f2", "cut"} <= results[0].history[0].keys()
+    tables = [path.name for path in tmp_path.rglob("*.csv")]
+    assert len(tables) == 4  # each prediction of each frame once
+
+
+def test_frames_of_no_fold_are_only_trained_on(squares, tmp_path):
+    folds = np.where(np.arange(12) < 8, FOLDS, -1)
+    (job,) = trained(squares, tmp_path, folds=folds)
+    assert len(job.items) == 6 and len(list((tmp_path / "yolo").rglob("images/train/*.jpg"))) >= 4
+
+
+def test_nothing_reaches_for_the_network(squares, tmp_path, monkeypatch):
+    import socket
+
+    asked = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: asked.append(a) or [])
+    monkeypatch.setattr(socket.socket, "connect", lambda self, address: asked.append(address))
+    trained(squares, tmp_path)
+    assert asked == []
+
+
+def test_what_is_done_is_not_done_again(squares, tmp_path):
+    trained(squares, tmp_path)
+    place = tmp_path / "plain" / "fold0"
+    files = [place / "stage0" / "best.pth", place / "best.pth", place / "plain_identity.csv"]
+    before = [f.stat().st_mtime_ns for f in files]
+    trained(squares, tmp_path)
+    assert [f.stat().st_mtime_ns for f in files] == before
+    trained(squares, tmp_path, prediction_sets=("identity", "rot180"))  # one more view is asked of the same weights
+    assert [f.stat().st_mtime_ns for f in files] == before and (place / "plain_rot180.csv").is_file()
+
+
+@pytest.mark.parametrize("change", ["folds", "parameters"])
+def test_other_folds_or_parameters_are_trained_anew(squares, tmp_path, change):
+    trained(squares, tmp_path)
+    before, folds = stamp(tmp_path), FOLDS
+    if change == "folds":
+        folds = np.tile([0, 1], 6)
+        (job,) = trained(squares, tmp_path, folds=folds)
+    else:
+        (job,) = trained(squares, tmp_path, lr=1e-4)
+    assert stamp(tmp_path) != before and len(lines(tmp_path)) == 1
+    assert list(job.items) == squares.table["name"][folds == 0].tolist()
+
+
+def killed(monkeypatch, at: int) -> None:
+    """A training ends behind this epoch, counted from 0, as if from the keyboard."""
+    from kaggle_utils.detector.trainer import JudgedTrainer
+
+    kept = JudgedTrainer.save_model
+
+    def dies(self):
+        kept(self)
+        if self.epoch == at:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(JudgedTrainer, "save_model", dies)
+
+
+def test_a_killed_training_goes_on_behind_its_last_epoch(squares, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        killed(patch, at=1)
+        with pytest.raises(KeyboardInterrupt):
+            trained(squares, tmp_path, epochs=3)
+    trained(squares, tmp_path, epochs=3)
+    assert [line["epoch"] for line in lines(tmp_path)] == [1, 2, 3]
+
+
+def test_a_killed_training_of_other_parameters_is_not_gone_on_with(squares, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        killed(patch, at=0)
+        with pytest.raises(KeyboardInterrupt):
+            trained(squares, tmp_path, epochs=2)
+    trained(squares, tmp_path, epochs=2, seed=5)
+    assert [line["epoch"] for line in lines(tmp_path)] == [1, 2] and "training starts anew" in capsys.readouterr().out
+
+
+def test_a_changed_stage_of_a_chain_and_those_behind_it_are_trained_anew(squares, tmp_path):
+    first, stamps = {"imgsz": 96, "epochs": 1}, []
+    for second in (128, 160):
+        trained(squares, tmp_path, chain=(first, {"imgsz": second, "epochs": 1}))
+        stamps.append(stamp(tmp_path, stage=1))
+    assert stamps[0] != stamps[1] and load_weights(tmp_path / "plain" / "fold0" / "best.pth")["imgsz"] == 160
+
+
+def test_hours_end_a_stage_and_do_not_stretch_it(squares, tmp_path):
+    trained(squares, tmp_path, epochs=3, hours=1e-6)
+    assert len(lines(tmp_path)) == 1
+
+
+def test_a_chain_starts_each_stage_from_the_one_before_and_keeps_the_last(squares, tmp_path):
+    trained(squares, tmp_path, chain=({"imgsz": 96, "epochs": 1}, {"imgsz": 128, "epochs": 1, "freeze": 2}))
+    place = tmp_path / "plain" / "fold0"
+    assert not (place / "stage0" / "best.pth").exists() and (place / "stage1" / "best.pth").is_file()
+    assert load_weights(place / "best.pth")["imgsz"] == 128
+    assert json.loads((place / "stage1" / "done.json").read_text())["parameters"]["start"].endswith("stage0/best.pth")
+
+
+def test_folds_side_by_side_give_what_folds_in_turn_give(squares, tmp_path):
+    result = {}
+    for name, devices in (("turn", ["cpu"]), ("side", ["cpu", "cpu"])):
+        found = trained(squares, tmp_path / name, (0, 1), devices=devices)
+        result[name] = [(job.fold, job.items, job.weights["best"].parent.name) for job in found]
+    assert [one[0] for one in result["side"]] == [0, 1] and result["side"] == result["turn"]
+
+
+def test_a_fold_without_frames_is_refused(squares, tmp_path):
+    with pytest.raises(ValueError, match="plain fold 7 has 0 frames"):
+        trained(squares, tmp_path, (7,))
+
+
+def test_a_batch_that_devices_cannot_share_is_refused(squares, tmp_path):
+    with pytest.raises(ValueError, match="batch is 3, expected a multiple of 2"):
+        trained(squares, tmp_path, batch=3, devices=["cpu", "cpu"])
+
+
+@pytest.mark.parametrize("wrong", ["identity@1920", "sideways", "hflip@", "hflip@x", "hflip@0"])
+def test_a_view_that_is_none_is_refused_before_anything_is_trained(wrong):
+    with pytest.raises(ValueError, match="prediction set is .*@ a factor"):
+        Squares.KIND.parameters({"prediction_sets": ("identity", wrong)}, {})
