@@ -37,7 +37,7 @@ UNIT = "picture"
 KEY = "image"
 CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
 COLUMNS = ("Image_Label", "EncodedPixels")
-CODE = False  # submitted as a file
+CODE = SERVED = False  # submitted as a file, the test's pictures are there
 TRAIN_SHAPE = (1400, 2100)  # (height, width) of pictures and training masks, pixels
 SUBMISSION_SHAPE = (350, 525)  # of the masks that are scored
 KIND = Masks(len(CLASSES), SUBMISSION_SHAPE, top_pixels=(0, 17_500))  # the first place's number beside the label head
@@ -137,8 +137,12 @@ def stream(items: RunLengthItems | None, folder: Path, output: Path) -> FileStre
     return FileStream(sys.modules[__name__], test(folder) if items is None else items, Path(output) / name)
 
 
-def lay_out(items: RunLengthItems, folder: Path) -> None:
-    """As the competition does: test_images/ (links) and sample_submission.csv."""
+def lay_out(items: RunLengthItems, folder: Path, test: bool = True) -> None:
+    """As the competition does: test_images/ (links) and sample_submission.csv; or train.csv of these pictures."""
+    if not test:
+        pairs = zip(_pair_names(items.table[KEY]), items.texts.ravel(), strict=True)
+        (folder / "train.csv").write_text("\n".join([",".join(COLUMNS), *map(",".join, pairs)]) + "\n")
+        return
     (folder / "test_images").mkdir(parents=True)
     for path in map(Path, items.table["path"]):
         (folder / "test_images" / path.name).symlink_to(path.resolve())

@@ -49,6 +49,7 @@ __all__ = [
     "NAME",
     "SAMPLE",
     "SCORE_OPTIONS",
+    "SERVED",
     "SLUG",
     "SMOKE",
     "UNIT",
@@ -78,7 +79,7 @@ CLASSES = ("starfish",)
 COLUMNS = ("index", "annotations")  # what the API writes; the example on disk says row_num
 FRAME_COLUMNS = ("video_id", "sequence", "video_frame", "sequence_frame", "image_id", "annotations")
 KIND = BoxesInVideo(size=(1280, 720))
-CODE = True
+CODE = SERVED = True  # run again on a hidden test, whose frames the API hands out one by one
 HIDDEN_ITEMS = 13_000  # about as many are served when a submission is scored
 MOST_BOXES = 18  # in one training frame
 
@@ -204,8 +205,11 @@ def stream(items: VideoItems, folder: Path, output: Path) -> FileStream:
     return FileStream(sys.modules[__name__], items, Path(output) / "submission.csv")
 
 
-def lay_out(items: VideoItems, folder: Path) -> None:
-    """A hidden test's folder, by links, so that these frames are served in this order."""
+def lay_out(items: VideoItems, folder: Path, test: bool = True) -> None:
+    """A hidden test's folder, by links, so that these frames are served in this order; or train.csv of these frames."""
+    if not test:
+        items.table[list(FRAME_COLUMNS)].to_csv(Path(folder) / "train.csv", index=False)
+        return
     for number, (path, clip) in enumerate(zip(items.table["path"], items.table["clip"], strict=True)):
         place = Path(folder) / f"{number:06d}_clip_{clip}"
         place.mkdir(parents=True)

@@ -28,6 +28,7 @@ class DetectorParameters:
     imgsz: int = 1280  # longer side in training, pixels; the competition's teams went up to 3648
     # the schedule
     epochs: int = 20  # passes over the training frames
+    trial: int = 0  # a rehearsal's: end each stage after so many epochs; 0: no trial
     batch: int = 8  # frames a step, shared by cards that train one model; -1 measures what fits one card's memory
     optimizer: str = "AdamW"  # SGD, Adam, AdamW, ...
     lr: float = 1e-3  # first learning rate, falls to 1 % of it in a cosine
@@ -57,6 +58,7 @@ class DetectorParameters:
     seed: int = 0  # covers the data order, augmentation and initial weights on one device
     workers: int = 2  # decoding processes; on a CPU ultralytics uses none
     cache: bool = False  # keep resized frames in memory: 2.8 MB each at 1280, so for small data only
+    reserve: float = 300.0  # seconds before the session's end that are not trained into
     hours: float = 0.0  # the epoch in which this is over is a stage's last; 0: no limit
 
     def __post_init__(self) -> None:

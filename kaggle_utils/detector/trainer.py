@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +32,7 @@ from kaggle_utils.files import replacing
 from kaggle_utils.learning.checkpoints import start_from, write_checkpoint
 from kaggle_utils.learning.data_parallel import Team
 from kaggle_utils.learning.devices import half_precision
+from kaggle_utils.learning.progress import Progress, endless, outlook
 
 __all__ = ["JudgedTrainer"]
 
@@ -66,10 +67,13 @@ class JudgedTrainer(DetectionTrainer):
         stage: DetectorParameters,
         stamp: str,
         donors: Sequence,
+        seconds_left: Callable[[], float] = endless,
     ) -> None:
         self.team, self.stage, self.stamp, self.place = team, stage, stamp, place
         self.judge, self.donors = validation, tuple(donors)
         self.began, self.before = time.time(), 0.0  # seconds that earlier sessions took
+        self.seconds_left, self.longest, self.stopped = seconds_left, 0.0, ""
+        self.record = Progress(place, stage.epochs, -(-stage.epochs // stage.validate_every))
         engine.check_amp = lambda model: True  # ours is decided above; ultralytics' downloads a model to find out
         LOGGER.setLevel("ERROR")
         super().__init__(overrides=_overrides(data_yaml, place, stage, team.device))
@@ -77,6 +81,7 @@ class JudgedTrainer(DetectionTrainer):
             self.world_size = team.size  # to ultralytics this process has one card
         if team.leads:
             self.add_callback("on_train_start", JudgedTrainer._open_bar)
+            self.add_callback("on_train_epoch_start", JudgedTrainer._begin_epoch)
             self.add_callback("on_train_epoch_end", JudgedTrainer._watch_the_clock)
             self.add_callback("on_fit_epoch_end", JudgedTrainer._move_bar)
             self.add_callback("teardown", JudgedTrainer._close_bar)
@@ -89,13 +94,32 @@ class JudgedTrainer(DetectionTrainer):
         """Spent on this stage so far, over all sessions."""
         return self.before + time.time() - self.began
 
+    def _begin_epoch(self) -> None:
+        self.epoch_began = time.monotonic()
+
     def _watch_the_clock(self) -> None:
+        spent = time.monotonic() - self.epoch_began
+        self.record.note("trained", len(self.train_loader.dataset), spent)
+        if self.epoch == self.start_epoch:
+            tqdm.write(outlook(self.title, spent, self.epochs - self.epoch - 1, self.seconds_left()))
+        self.longest, left = max(self.longest, spent), self.seconds_left() - self.stage.reserve
         if self.stage.hours and self.seconds > 3600 * self.stage.hours:
-            print(f"{self.place.parent.name}: {self.stage.hours} hours are over, epoch {self.epoch + 1} is the last")
+            self.stopped = f"{self.stage.hours} hours are over"
+        elif self.stage.trial and self.epoch + 1 >= self.stage.trial:
+            self.stopped = f"a trial of {self.stage.trial} epochs"
+        elif self.epoch + 1 < self.epochs and left < 1.5 * self.longest:  # it is judged and written, too
+            self.stopped = f"the deadline: {max(left, 0):.0f} s to use, an epoch takes {self.longest:.0f} s"
+        if self.stopped:
+            print(f"{self.title}: {self.stopped}, epoch {self.epoch + 1} is the last")
             self.stop = True
 
+    @property
+    def title(self) -> str:
+        """How bars and messages name it."""
+        return f"{self.place.parent.parent.name} {self.place.parent.name}"
+
     def _open_bar(self) -> None:
-        self.bar = tqdm(desc=f"train {self.place.parent.name}", total=self.epochs, initial=self.start_epoch, unit="epoch")
+        self.bar = tqdm(desc=f"train {self.title}", total=self.epochs, initial=self.start_epoch, unit="epoch")
 
     def _move_bar(self) -> None:
         self.bar.update()
@@ -140,8 +164,9 @@ class JudgedTrainer(DetectionTrainer):
             return {}, None
         detector = Detector(deepcopy(self.ema.ema).float(), self.stage.imgsz, str(self.device))
         options = {"min_score": self.stage.min_score, "nms_iou": self.stage.nms_iou}
-        boxes = predict_paths(detector, self.judge.rows, self.judge.paths, **options)
-        figures = self.judge.figures(boxes)
+        with self.record.timed("judged", len(self.judge.rows)):
+            boxes = predict_paths(detector, self.judge.rows, self.judge.paths, **options)
+            figures = self.judge.figures(boxes)
         name, score = next(iter(figures.items()))
         self.best_fitness = score if self.best_fitness is None else max(self.best_fitness, score)
         self._report({"epoch": self.epoch + 1, **figures, "boxes": len(boxes)})
@@ -157,6 +182,7 @@ class JudgedTrainer(DetectionTrainer):
 
     def save_model(self) -> bool:
         """Weights of the best epoch, and all that is needed to go on from this one; tensors and numbers only."""
+        began = time.monotonic()
         if self.fitness is not None and self.fitness == self.best_fitness:
             stage = {"imgsz": self.stage.imgsz, "parameters": asdict(self.stage)}
             facts = {**stage, "score": self.fitness, "epoch": self.epoch + 1}
@@ -175,6 +201,9 @@ class JudgedTrainer(DetectionTrainer):
             "rng": torch.get_rng_state(),
         }
         write_checkpoint(self.place / "resume.pth", state)
+        best = self.place / "best.pth"
+        self.record.note("written", 1, time.monotonic() - began, best.stat().st_size if best.is_file() else 0)
+        self.record.write()
         return True
 
     def resume_training(self, ckpt: Any) -> None:

@@ -17,21 +17,27 @@ from typing import Any
 
 from kaggle_utils.files import json_text, replacing
 
-__all__ = ["Progress", "each", "outlook"]
+__all__ = ["Progress", "each", "endless", "outlook"]
+
+
+def endless() -> float:
+    """Seconds left where no session ends."""
+    return math.inf
 
 
 class Progress:
     """The record of one model's training in a folder, which outlives a kill.
 
-    epochs: how many there will be at most; history: figures, a mapping an epoch
+    epochs: how many there will be at most; judgings: how many of them are judged; history: figures, a mapping an epoch
     costs: kind of work -> [items, seconds, bytes] each time it was done. Kinds: trained, judged (an epoch's items),
         written (checkpoints of an epoch, and their bytes), cached (items read once), and ``predicted <set>``
     """
 
-    def __init__(self, folder: Path, epochs: int = 0) -> None:
+    def __init__(self, folder: Path, epochs: int = 0, judgings: int | None = None) -> None:
         self.path = Path(folder) / "progress.json"
         held = json.loads(self.path.read_text()) if self.path.is_file() else {}
         self.epochs: int = epochs or held.get("epochs", 0)
+        self.judgings: int = held.get("judgings", self.epochs) if judgings is None else judgings
         self.history: list[dict[str, Any]] = held.get("history", [])
         self.costs: dict[str, list[list[float]]] = held.get("costs", {})
 
@@ -59,7 +65,7 @@ class Progress:
     def write(self, history: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Keeps the record on disk; history: in place of what it holds."""
         self.history = list(self.history if history is None else history)
-        content = {"epochs": self.epochs, "history": self.history, "costs": self.costs}
+        content = {"epochs": self.epochs, "judgings": self.judgings, "history": self.history, "costs": self.costs}
         with replacing(self.path) as partial:
             partial.write_text(json_text(content, indent=1) + "\n")
 

@@ -32,7 +32,7 @@ from kaggle_utils.learning.data_parallel import ALONE, Team
 from kaggle_utils.learning.devices import half_precision, mixed_precision
 from kaggle_utils.learning.parameters import TrainingParameters
 from kaggle_utils.learning.predict import moved, predict
-from kaggle_utils.learning.progress import Progress, outlook
+from kaggle_utils.learning.progress import Progress, endless, outlook
 from kaggle_utils.learning.schedule import cosine, decay_at, follow, learning_mode, open_blocks, optimizer, parameter_groups
 
 __all__ = ["Epoch", "Outcome", "train"]
@@ -84,7 +84,7 @@ def train(
     team: Team = ALONE,
     mix: Mix | None = None,
     callbacks: Iterable[Callable[[Epoch], None]] = (),
-    seconds_left: Callable[[], float] = lambda: math.inf,
+    seconds_left: Callable[[], float] = endless,
     facts: Mapping[str, Any] | None = None,
     progress: str | None = None,
 ) -> Outcome:

@@ -42,15 +42,14 @@ class ModelCost:
         """noted: the content of progress.json.
 
         >>> costs = {"trained": [[10, 9.0, 0], [10, 2.0, 0]], "judged": [[5, 1.0, 0], [5, 0.5, 0]]}
-        >>> model = ModelCost.of("unet", {"epochs": 20, "history": [{}, {}], "costs": costs})
+        >>> model = ModelCost.of("unet", {"epochs": 20, "judgings": 20, "history": [{}, {}], "costs": costs})
         >>> model.trained, model.judged, model.seconds(FoldSize(train=100, valid=50))  # 20 * (100 * .2 + 50 * .1)
         (0.2, 0.1, 500.0)
         """
         costs = noted["costs"]
-        passes = len(costs.get("trained", ())) or 1
         written = costs.get("written", [])
         return cls(
-            title, noted["epochs"], round(noted["epochs"] * len(costs.get("judged", ())) / passes),
+            title, noted["epochs"], noted["judgings"],
             each(costs.get("cached", []))[0], each(costs.get("trained", []))[0], each(costs.get("judged", []))[0],
             each(written)[0], max((note[2] for note in written), default=0.0),
             {kind.removeprefix("predicted "): each(notes) for kind, notes in costs.items() if kind.startswith("predicted ")},

@@ -26,7 +26,7 @@ import json
 rows = open(f"{root}/input/competitions/pond/train.csv").read().split()[1:]
 assert (epochs, trial, folds, fold, len(rows)) == (40, 3, None, 1, 8)  # those of the trial
 costs = {"trained": [[6, 0.6, 0]] * 3, "judged": [[2, 0.2, 0]] * 3, "written": [[1, 0.0, 1000]] * 3, "predicted a": [[2, 0.2, 20]]}
-json.dump({"epochs": epochs, "history": [], "costs": costs}, open("progress.json", "w"))
+json.dump({"epochs": epochs, "judgings": epochs, "history": [], "costs": costs}, open("progress.json", "w"))
 """
 
 

@@ -44,10 +44,15 @@ class VideoItems:
         return len(self.table)
 
     @property
+    def filled(self) -> np.ndarray:
+        """(N,) bool: frames with boxes."""
+        return np.bincount(self.truth.frame, minlength=len(self)) > 0
+
+    @property
     def report(self) -> pd.DataFrame:
         """One row a video: sequences, rows, with_boxes (frames), boxes, images present and missing."""
         boxes = np.bincount(self.truth.frame, minlength=len(self))
-        table = self.table.assign(boxes=boxes, with_boxes=boxes > 0, missing=~self.table["exists"])
+        table = self.table.assign(boxes=boxes, with_boxes=self.filled, missing=~self.table["exists"])
         return table.groupby("video_id").agg(
             sequences=("group", "nunique"),
             rows=("exists", "size"),

@@ -11,6 +11,8 @@ import numpy as np
 
 from kaggle_utils.boxes.formats import boxes_from_texts
 from kaggle_utils.boxes.matching import IOU_THRESHOLDS
+from kaggle_utils.learning.progress import endless
+from kaggle_utils.tasks.competition import FoldSize
 
 if TYPE_CHECKING:
     from kaggle_utils.tasks.boxes.decision import Decision
@@ -70,18 +72,28 @@ class BoxesInVideo:
     def train(
         self, competition: Competition, items: VideoItems, fold_of_item: np.ndarray, wanted: Sequence[Order],
         output: Path, run: Callable[[Sequence[Order], Callable], list], scratch: Path | None = None,
+        seconds_left: Callable[[], float] = endless,
     ) -> list[Job]:  # fmt: skip
         """Each order trained, and its prediction sets written; what is done is not done again.
 
         items: whose files are there; fold_of_item: (N,) int64, -1: only ever trained on; run: see tasks.jobs
         scratch: where links to the frames go, which nobody needs later; None: into output
+        seconds_left: a function of a module; a training ends in time, and a warning names what there was no time for
         """
         from kaggle_utils.tasks.boxes.training import train_member
         from kaggle_utils.tasks.jobs import run_orders
 
         facts = {"key": competition.KEY, "classes": competition.CLASSES, "metric": self.metric}
-        shared = {"items": items, "fold_of_item": fold_of_item, "folder": output, "scratch": scratch}
-        return run_orders(wanted, train_member, run, **facts, **shared)
+        places = {"folder": output, "scratch": scratch, "seconds_left": seconds_left}
+        return run_orders(wanted, train_member, run, items=items, fold_of_item=fold_of_item, **facts, **places)
+
+    def fold_size(self, items: VideoItems, fold_of_item: np.ndarray, fold: int, parameters: BoxParameters) -> FoldSize:
+        """How many frames an epoch of this fold trains on, of the empty ones a share, and how many it leaves out."""
+        from kaggle_utils.detector.files import thin_out_empties
+
+        others = np.flatnonzero(fold_of_item != fold)
+        train = thin_out_empties(others, items.truth, parameters.empties, parameters.seed)
+        return FoldSize(len(train), len(fold_of_item) - len(others))
 
     def out_of_fold(
         self, competition: Competition, items: VideoItems, runs: Runs, part_of_item: np.ndarray | None = None

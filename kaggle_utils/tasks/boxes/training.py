@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from kaggle_utils.detector.stages import history_of, minutes_of
 from kaggle_utils.detector.training import train_fold
 from kaggle_utils.detector.validation import Metric, Validation, predict_paths
 from kaggle_utils.files import fingerprint, replacing
+from kaggle_utils.learning.progress import Progress, endless
 from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.parameters import BoxParameters, asked_at
 from kaggle_utils.tasks.boxes.tables import read_boxes, write_boxes
@@ -37,7 +39,8 @@ def train_member(
     metric: Metric,
     folder: Path,
     scratch: Path | None = None,
-) -> Job:
+    seconds_left: Callable[[], float] = endless,
+) -> Job | None:
     """Train on the others' frames, predict the fold's own in every prediction set; what is there is not redone.
 
     order: a member, a fold, :class:`BoxParameters` as plain values; devices: several train the one model together
@@ -45,7 +48,7 @@ def train_member(
     metric: see :class:`kaggle_utils.detector.validation.Validation`
     folder: gets ``<member>/fold<k>/`` with weights, progress and a table a prediction set
     scratch: where links to the frames and their labels go, which nobody needs later; None: beside the weights
-    Raises ValueError when a side of the split has no frame.
+    None when the session's end left no time for an epoch. Raises ValueError when a side of the split has no frame.
     """
     p, place = BoxParameters(**order.parameters), folder / order.member / f"fold{order.fold}"
     valid, train = np.flatnonzero(fold_of_item == order.fold), np.flatnonzero(fold_of_item != order.fold)
@@ -57,14 +60,16 @@ def train_member(
     yaml = write_yolo_dataset(links, names.tolist(), paths, items.truth, train, valid, **how)
     judge = Validation(valid, [paths[row] for row in valid], items.truth[np.isin(items.truth.frame, valid)], metric)
     donors = donors_of(paths, items.truth, train, p.imgsz) if p.paste else ()
-    weights = train_fold(yaml, judge, place, p.detector, donors, devices)
+    weights, stopped = train_fold(yaml, judge, place, p.detector, donors, devices, seconds_left)
+    if weights is None:
+        return None
     own, detector = names.iloc[valid].reset_index(drop=True), Detector.load(weights, devices[0])
     asked = [PredictionSet(order.member, view, dtype="text") for view in p.prediction_sets]
     digest, history = fingerprint(weights), history_of(place)
     sets = {one.name: (one, (_predicted(one, detector, own, judge.paths, place, digest),)) for one in asked}
     score = _score(judge, sets[asked[0].name][1][0], own)
     job = Job(
-        order.member, order.fold, tuple(own.tolist()), score, minutes_of(place), f"epoch {history[-1]['epoch']}",
+        order.member, order.fold, tuple(own.tolist()), score, minutes_of(place), f"{stopped}, epoch {history[-1]['epoch']}",
         {"best": weights}, sets, order.parameters, history,
     )  # fmt: skip
     print(f"{job.title}: {score:.4f}, {job.minutes:.1f} minutes", flush=True)
@@ -81,8 +86,11 @@ def _predicted(
     if not (path.is_file() and note.is_file() and note.read_text() == marker):
         view, imgsz = asked_at(asked.view, detector.imgsz)
         rows = np.arange(len(names))
+        began, record = time.monotonic(), Progress(place)
         found = predict_paths(detector, rows, paths, progress=f"predict {asked.name}", imgsz=imgsz, view_name=view)
         write_boxes(path, names, found)
+        record.note(f"predicted {asked.name}", len(rows), time.monotonic() - began, path.stat().st_size)
+        record.write()
         with replacing(note) as partial:
             partial.write_text(marker)
     return path

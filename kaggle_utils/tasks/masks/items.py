@@ -51,6 +51,11 @@ class RunLengthItems:
         """(N, C) bool: which classes a picture has."""
         return self.texts != ""
 
+    @property
+    def filled(self) -> np.ndarray:
+        """(N,) bool: pictures with any mask."""
+        return self.labels.any(1)
+
     @cached_property
     def digest(self) -> str:
         """Stands for all masks and the size they are at."""

@@ -13,14 +13,15 @@ masks: it is the same ratio of sums, of other statistics, which such a competiti
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kaggle_utils.learning.progress import endless
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 from kaggle_utils.masks.rle import mask_from_rle
+from kaggle_utils.tasks.competition import FoldSize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,11 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Masks"]
 
 _SAME_DICE = 0.99  # of two answers; a batch of another size may round differently
-
-
-def _endless() -> float:
-    """Seconds left where no session ends; a function of a module, for it is sent to other processes."""
-    return math.inf
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,7 @@ class Masks:
         *,
         cache: Path,
         run: Callable[[Sequence[Order], Callable], list] | None = None,
-        seconds_left: Callable[[], float] = _endless,
+        seconds_left: Callable[[], float] = endless,
         progress: bool = False,
     ) -> list[Job]:
         """Each order trained, and its prediction sets written, see :func:`kaggle_utils.tasks.masks.training.train_all`."""
@@ -96,6 +92,11 @@ class Masks:
 
         given = {"cache": cache, "run": run, "seconds_left": seconds_left, "progress": progress}
         return train_all(competition, items, fold_of_item, wanted, output, **given)
+
+    def fold_size(self, items: Items, fold_of_item: np.ndarray, fold: int, parameters: MaskTraining) -> FoldSize:
+        """How many items an epoch of this fold trains on, and how many it leaves out."""
+        left_out = int((fold_of_item == fold).sum())
+        return FoldSize(len(fold_of_item) - left_out, left_out)
 
     def out_of_fold(
         self, competition: Competition, items: Items, runs: Runs, folds: pd.DataFrame, cache: Path, progress: str | None = None

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -28,6 +29,7 @@ from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.data_parallel import Team, together
 from kaggle_utils.learning.mixing import mixing
 from kaggle_utils.learning.models import build
+from kaggle_utils.learning.progress import Progress, endless
 from kaggle_utils.learning.store import PredictionStore
 from kaggle_utils.learning.trainer import Outcome, train
 from kaggle_utils.tasks.jobs import Order, run_orders, side_by_side
@@ -66,10 +68,16 @@ def train_all(
     the predictions will not fit on the disk.
     """
     _require_space(competition, output, wanted, fold_of_item)
-    trainings = {order.member: _training(competition, order) for order in wanted}
-    for member, one in trainings.items():
+    firsts: dict[str, Order] = {}
+    for order in wanted:
+        firsts.setdefault(order.member, order)
+    for order in firsts.values():
+        one = _training(competition, order)
         build(one.model)  # what cannot be made, or started from, is told before hours of decoding
-        _resized(competition, items, cache, one, member if progress else None)  # before processes part: once
+        record = Progress(_place(output, order))
+        with record.timed("cached", len(items)):  # before processes part: once
+            _resized(competition, items, cache, one, order.member if progress else None)
+        record.write()
     shared = {"competition": competition, "items": items, "fold_of_item": fold_of_item, "output": output, "cache": cache}
     return run_orders(
         wanted, train_one, run or side_by_side(["cpu"]), **shared, seconds_left=seconds_left, progress=progress
@@ -85,7 +93,7 @@ def train_one(
     fold_of_item: np.ndarray,
     output: Path,
     cache: Path,
-    seconds_left: Callable[[], float] = lambda: math.inf,
+    seconds_left: Callable[[], float] = endless,
     progress: bool = False,
 ) -> Job | None:
     """One member trained on all folds but one, which it then predicts in every view; what is done is not done again.
@@ -94,7 +102,7 @@ def train_one(
     for :func:`train_all`
     """
     one, title = _training(competition, order), order.title if progress else None
-    given = _Given(competition, items, fold_of_item, order, one, output / f"{order.member}_fold{order.fold}", cache)
+    given = _Given(competition, items, fold_of_item, order, one, _place(output, order), cache)
     outcome = together(devices, _trained, given, seconds_left, title)
     if not outcome.best_epoch:
         return None
@@ -104,6 +112,10 @@ def train_one(
         order.member, order.fold, tuple(names.tolist()), float(outcome.best or np.nan), outcome.seconds / 60, outcome.stopped,
         weights, _predicted(given, weights, devices[0], title), dict(order.parameters), outcome.history,
     )  # fmt: skip
+
+
+def _place(output: Path, order: Order) -> Path:
+    return output / f"{order.member}_fold{order.fold}"
 
 
 def _training(competition: Competition, order: Order) -> MaskTraining:
@@ -176,9 +188,13 @@ def _predicted(
             how = {"batch": one.training.batch, "device": device, "mixed": one.training.mixed}
             title = progress and f"{progress}, {view}"
             shape = given.competition.KIND.shape
+            began, record = time.monotonic(), Progress(given.folder)
             for rows, answers in predictions(model, pixels, missing, view, shape, **how, progress=title):
                 for store, answer in zip(stores, answers, strict=True):
                     store.write(rows, answer)
+            size = len(missing) * sum(math.prod(store.shape) for store in stores)
+            record.note(f"predicted {asked.name}", len(missing), time.monotonic() - began, size)
+            record.write()
         sets[asked.name] = asked, tuple(store.path for store in stores)
     return sets
 
