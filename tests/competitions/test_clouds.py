@@ -9,6 +9,8 @@ import pytest
 from kaggle_utils.competitions import clouds
 from kaggle_utils.masks.rle import mask_from_rle, rle_from_mask
 from kaggle_utils.masks.scorecard import mask_scorecard, resized_mask
+from kaggle_utils.tasks.masks.items import RunLengthItems
+from kaggle_utils.tasks.submission import FileStream
 
 NAMES = ["0011165.jpg", "002be4f.jpg"]
 EMPTY = np.full((2, 4), "", dtype=object)
@@ -17,6 +19,11 @@ EMPTY = np.full((2, 4), "", dtype=object)
 def table_of(texts: np.ndarray, names: list[str] = NAMES) -> pd.DataFrame:
     rows = [f"{name}_{kind}" for name in names for kind in clouds.CLASSES]
     return pd.DataFrame({"Image_Label": rows, "EncodedPixels": texts.ravel()})
+
+
+def items(texts: np.ndarray | None = None) -> RunLengthItems:
+    """Pictures at the size of a submission."""
+    return RunLengthItems(pd.DataFrame({"image": NAMES[: len(NAMES if texts is None else texts)]}), clouds.CLASSES, clouds.SUBMISSION_SHAPE, texts)
 
 
 def changed(table: pd.DataFrame, row: int, column: str, value: str) -> pd.DataFrame:
@@ -43,9 +50,9 @@ def _jpeg() -> bytes:
 
 def test_images_come_in_order_of_name_and_missing_files_are_reported(folder: Path) -> None:
     data = clouds.load(folder)
-    assert data.images["image"].tolist() == NAMES and data.images["exists"].tolist() == [False, True]
-    assert str(data) == "2 images, 2 masks at 1400x2100; 1 of their files are missing"
-    assert data.present().images["image"].tolist() == [NAMES[1]]
+    assert data.table["image"].tolist() == NAMES and data.table["exists"].tolist() == [False, True]
+    assert str(data) == "2 pictures, 2 masks at 1400x2100; 1 of their files are missing"
+    assert data.present().table["image"].tolist() == [NAMES[1]]
 
 
 def test_labels_and_report_count_masks_by_class(folder: Path) -> None:
@@ -57,7 +64,7 @@ def test_labels_and_report_count_masks_by_class(folder: Path) -> None:
 def test_the_first_and_the_last_column_of_a_mask_keep_their_place_when_it_shrinks(folder: Path) -> None:
     """One column of 1400x2100 is a quarter of a column of 350x525, which is too little to be in."""
     data = clouds.load(folder)
-    assert not data.masks(0).any()
+    assert not clouds.truth(data, 0).any()
     full = data.masks(0, clouds.TRAIN_SHAPE)[0]
     assert full[:, 0].all() and not full[:, 1:].any()
     assert data.masks(1, clouds.TRAIN_SHAPE)[3][:, -1].all()
@@ -86,8 +93,8 @@ def test_resized_pictures_keep_the_run_lengths_of_the_organisers(tmp_path: Path)
     texts = EMPTY.copy()
     texts[1, 2] = rle_from_mask(full)
     data = clouds.load(resized_folder(tmp_path, texts))
-    assert data.shape == clouds.TRAIN_SHAPE and len(data.present().images) == 2
-    assert (data.masks(1)[2] == full[::4, ::4]).all()
+    assert data.shape == clouds.TRAIN_SHAPE and len(data.present()) == 2
+    assert (clouds.truth(data, 1)[2] == full[::4, ::4]).all()
 
 
 def test_a_run_that_leaves_1400x2100_is_refused_whatever_the_pictures(tmp_path: Path) -> None:
@@ -95,7 +102,7 @@ def test_a_run_that_leaves_1400x2100_is_refused_whatever_the_pictures(tmp_path: 
     texts[0, 1] = "2940000 2"
     data = clouds.load(resized_folder(tmp_path, texts))
     with pytest.raises(ValueError, match="1400x2100: the run 2940000 2 is beyond the last pixel, 2940000"):
-        data.masks(0)
+        clouds.truth(data, 0)
 
 
 def test_run_lengths_that_were_resized_with_the_pictures_are_told(tmp_path: Path) -> None:
@@ -117,39 +124,48 @@ def test_run_lengths_that_were_resized_with_the_pictures_are_told(tmp_path: Path
     ],
 )
 def test_faults_of_a_submission_name_the_row(row: int, column: str, value: str, fault: str) -> None:
-    faults = clouds.submission_faults(changed(table_of(EMPTY), row, column, value), NAMES)
+    faults = clouds.faults(changed(table_of(EMPTY), row, column, value), items())
     assert any(fault in sentence for sentence in faults), faults
 
 
 def test_a_submission_lacking_a_column_or_an_image_is_refused() -> None:
     whole = table_of(EMPTY)
-    assert "the columns are" in clouds.submission_faults(whole.rename(columns={"EncodedPixels": "rle"}), NAMES)[0]
-    assert clouds.submission_faults(whole[:4], NAMES)[0].startswith("4 Image_Label missing")
-    assert clouds.submission_faults(whole, NAMES) == []
+    assert "the columns are" in clouds.faults(whole.rename(columns={"EncodedPixels": "rle"}), items())[0]
+    assert clouds.faults(whole[:4], items())[0].startswith("4 Image_Label missing")
+    assert clouds.faults(whole, items()) == []
+
+
+def stream(tmp_path: Path, number: int = 2) -> FileStream:
+    table = pd.DataFrame({"image": NAMES[:number], "exists": True, "path": NAMES[:number]})
+    return FileStream(clouds, RunLengthItems(table, clouds.CLASSES, clouds.SUBMISSION_SHAPE), tmp_path / "submission.csv")
 
 
 def test_a_submission_comes_back_as_it_was_written(tmp_path: Path) -> None:
     masks = np.random.default_rng(0).random((2, 4, *clouds.SUBMISSION_SHAPE)) > 0.7
     masks[1, 2] = False
-    clouds.write_submission(tmp_path / "submission.csv", NAMES, iter(masks))
-    texts = clouds.read_submission(tmp_path / "submission.csv", NAMES)
+    written = stream(tmp_path)
+    for row in range(2):
+        written.take(row, masks[row])
+    texts = clouds.texts_of(pd.read_csv(written.close(), dtype=str, keep_default_na=False), items())
     again = [mask_from_rle(text, clouds.SUBMISSION_SHAPE) for text in texts.ravel()]
     assert texts[1, 2] == "" and (np.reshape(again, masks.shape) == masks).all()
 
 
 def test_masks_of_another_size_or_number_are_not_written(tmp_path: Path) -> None:
+    written = stream(tmp_path)
     with pytest.raises(ValueError, match=r"shape \(4, 1400, 2100\), expected \(4, 350, 525\)"):
-        clouds.write_submission(tmp_path / "s.csv", NAMES, np.zeros((1, 4, 1400, 2100), bool))
-    with pytest.raises(ValueError, match="masks of 1 images, expected 2"):
-        clouds.write_submission(tmp_path / "s.csv", NAMES, np.zeros((1, 4, 350, 525), bool))
+        written.take(0, np.zeros((4, 1400, 2100), bool))
+    written.take(0, np.zeros((4, 350, 525), bool))
+    with pytest.raises(ValueError, match="submission.csv: 4 Image_Label missing: '002be4f.jpg_Fish'"):
+        written.close()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_dice_by_hand() -> None:
     """Fish: 4 true, 4 predicted, 2 shared: 2*2/8 = .5; two empties: 1 and 1; Sugar: predicted in vain: 0."""
     truth = np.array([["1 4", "", "", ""]], dtype=object)
-    card = clouds.score(truth, np.array([["3 4", "", "", "9 9"]], dtype=object))
-    assert card.dice == (0.5 + 1 + 1 + 0) / 4 and card.all_empty == 0.75
+    card = clouds.score(items(truth), table_of(np.array([["3 4", "", "", "9 9"]], dtype=object), NAMES[:1]))
+    assert card.score == card.dice == (0.5 + 1 + 1 + 0) / 4 and card.short == "0.6250; all empty 0.7500"
     assert list(card.by_class.values()) == [0.5, 1, 1, 0] and card.truths == 1 and card.predictions == 2
 
 
@@ -186,7 +202,7 @@ def boxes(real_data: Path) -> pd.DataFrame:
 
 def test_counts_of_the_real_table_are_the_constants(boxes: pd.DataFrame) -> None:
     pairs = boxes[["image", "label"]].drop_duplicates()
-    assert pairs["image"].nunique() == clouds.TRAIN_IMAGES
+    assert pairs["image"].nunique() == clouds.TRAIN_IMAGES == sum(fold.valid for fold in clouds.FULL.values())
     assert pairs["label"].value_counts().to_dict() == clouds.MASKS_OF_CLASS
     assert sum(clouds.MASKS_OF_CLASS.values()) == 11836
     assert round(1 - len(pairs) / (4 * clouds.TRAIN_IMAGES), 4) == 0.4665  # what empty masks score
@@ -196,7 +212,7 @@ def test_counts_of_the_real_table_are_the_constants(boxes: pd.DataFrame) -> None
 def test_real_masks_are_the_unions_of_the_published_boxes(real_data: Path, boxes: pd.DataFrame) -> None:
     data = clouds.load(real_data / "input" / clouds.SLUG)
     assert data.shape == clouds.TRAIN_SHAPE
-    for row, name in enumerate(data.images["image"][:8]):
+    for row, name in enumerate(data.table["image"][:8]):
         drawn = np.zeros((4, *clouds.TRAIN_SHAPE), bool)
         for box in boxes[boxes["image"] == name].itertuples():
             x, y = round(box.x), round(box.y)

@@ -19,7 +19,7 @@ SHAPE = (140, 210)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("input") / "clouds"
-    return sample.make_clouds_sample(place, images=40, test_images=8, size=SHAPE[::-1], progress=False)
+    return sample.make_sample(place, images=40, test_images=8, size=SHAPE[::-1], progress=False)
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -28,9 +28,9 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 
 def test_it_loads_as_the_competition_does(folder: Path) -> None:
     data = clouds.load(folder)
-    assert len(data.images) == 40 and data.shape == SHAPE and data.images["exists"].all()
+    assert len(data) == 40 and data.shape == SHAPE and data.table["exists"].all()
     assert data.labels.any(1).all() and (data.labels.sum(0) > 4).all()
-    assert len(clouds.test_images(folder)) == 8 and clouds.test_images(folder)["exists"].all()
+    assert len(clouds.test(folder)) == 8 and clouds.test(folder).table["exists"].all()
 
 
 def test_the_truth_of_the_test_lies_outside_at_the_size_of_submissions(folder: Path) -> None:
@@ -48,21 +48,21 @@ def test_the_sample_submission_names_the_test_images(folder: Path) -> None:
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(tmp_path: Path) -> None:
     few = {"images": 6, "test_images": 2, "size": (105, 70), "progress": False}
-    one = sample.make_clouds_sample(tmp_path / "one", workers=1, **few)
-    four = sample.make_clouds_sample(tmp_path / "four", workers=4, **few)
+    one = sample.make_sample(tmp_path / "one", workers=1, **few)
+    four = sample.make_sample(tmp_path / "four", workers=4, **few)
     assert _bytes(one) == _bytes(four) and _bytes(sample.hidden_folder(one)) == _bytes(sample.hidden_folder(four))
-    other = sample.make_clouds_sample(tmp_path / "other", seed=1, **few)
+    other = sample.make_sample(tmp_path / "other", seed=1, **few)
     assert _bytes(one)["train.csv"] != _bytes(other)["train.csv"]
 
 
 def test_a_finished_sample_is_used_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "_write", lambda *a: pytest.fail("painted again"))
-    assert sample.make_clouds_sample(folder, images=40, test_images=8, size=SHAPE[::-1]) == folder
+    assert sample.make_sample(folder, images=40, test_images=8, size=SHAPE[::-1]) == folder
     assert json.loads((folder / "sample.json").read_text())["images"] == 40
 
 
 def test_most_pictures_have_a_black_stripe(folder: Path) -> None:
-    paths = clouds.load(folder).images["path"]
+    paths = clouds.load(folder).table["path"]
     black = [(read_image(path).max(2) < 6).mean() for path in paths]
     assert 0.4 < np.mean(np.array(black) > 0.02) < 0.95 and max(black) < 0.5
 
