@@ -17,9 +17,8 @@ import pond_contest
 from kernel_folders import write_kernel
 from wheel_makers import make_wheel
 
-from kaggle_utils.competitions import reef_rehearsal
+from kaggle_utils.competitions import reef
 from kaggle_utils.platform.push import chain
-from kaggle_utils.platform.reef_api.timeseries import frame_paths
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import attachments
 from kaggle_utils.platform.rehearsal.report import projection_findings
@@ -81,8 +80,8 @@ def frames(folder: Path, loop: str, kind: type = np.uint8) -> list[Finding]:
         place.mkdir(parents=True, exist_ok=True)
         np.save(place / f"{number}.npy", np.zeros((4, 4, 3), kind))
     (folder / "reef").mkdir()
-    hidden = reef_rehearsal.hidden_test(folder / "test_images", frame_paths(folder / "test_images"))
-    plan = Rehearsal(notebook(SERVE, loop), reef_rehearsal, folder / "reef", {}, sandbox.mechanism())
+    hidden = HiddenTest(reef, reef.hidden(folder / "test_images"), known=False)
+    plan = Rehearsal(notebook(SERVE, loop), reef, folder / "reef", {}, sandbox.mechanism())
     return list(rehearse_submission(plan, hidden).findings)
 
 

@@ -53,7 +53,8 @@ def run_run(args: argparse.Namespace) -> int:
 def _summary(args: argparse.Namespace, stages: Sequence[str]) -> list[str]:
     """What the stages came to, as the competition tells it."""
     competition, hidden = competitions.find(args.competition), source.find(args.competition).hidden
-    test = competition.hidden(hidden) if hidden and hidden_truth(hidden) else None
+    known = "4_submit" in stages and hidden and hidden_truth(hidden)
+    test = competition.hidden(hidden) if known else None
     return summary(competition, _from_here(args.output / competition.NAME), test, stages)
 
 

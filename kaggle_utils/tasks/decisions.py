@@ -46,9 +46,9 @@ class Worth:
     def line(self, metric: str, unit: str) -> str:
         """
         >>> Worth("wbf", 0.48, 0.12, 0.72, 0.6677, 0.6738).line("F2", "frame")
-        'F2 0.4800 [0.1200, 0.7200] chosen and fitted without each fold; 0.6677 of the chosen (wbf), 0.6738 on the frames it was fitted on'
+        'F2: 0.4800 [0.1200, 0.7200] chosen and fitted without each fold; 0.6677 of the chosen (wbf), 0.6738 on the frames it was fitted on'
         """  # noqa: E501
-        honest = f"{metric} {self.score:.4f} [{self.low:.4f}, {self.high:.4f}] chosen and fitted without each fold"
+        honest = f"{metric}: {self.score:.4f} [{self.low:.4f}, {self.high:.4f}] chosen and fitted without each fold"
         flattering = f"{self.candidate:.4f} of the chosen ({self.name}), {self.fitted:.4f} on the {unit}s it was fitted on"
         return "; ".join([honest, flattering, *(f"{name} {value:.4f}" for name, value in self.beside.items())])
 
@@ -102,16 +102,16 @@ def summary(competition: Competition, runs: Path, hidden: Items | None, stages: 
     decision, answer = runs / "3_decide" / "decision.json", runs / "4_submit"
     if "3_decide" in stages and decision.is_file():
         worth = read_decision(decision)[1]
-        lines += [f"out of fold:    {worth.line(metric, unit)}", *worth.remarks]
+        lines += [f"out-of-fold {worth.line(metric, unit)}", *worth.remarks]
     if "4_submit" not in stages:
         return lines
     validation, submission = answer / "validation.json", answer / "submission.csv"
     if validation.is_file():
         v = json.loads(validation.read_text())
-        lines.append(f"validation:     {v['metric']} {v['score']:.4f} of the submission notebook on {v['items']} {unit}s")
+        lines.append(f"validation {v['metric']}:  {v['score']:.4f} of the submission notebook on {v['items']} {unit}s")
     if submission.is_file():
         if hidden is not None:
             card = competition.score(hidden, pd.read_csv(submission, dtype=str, keep_default_na=False))
-            lines.append(f"hidden test:    {metric} {card.short}")
+            lines.append(f"hidden-test {metric}: {card.short}")
         lines.append(f"submission:     {submission}")
     return lines

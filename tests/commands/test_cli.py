@@ -9,6 +9,7 @@ from kaggle_utils.cli import main
 from kaggle_utils.commands import run as run_command
 from kaggle_utils.evidence import diary
 from kaggle_utils.platform import notebooks
+from kaggle_utils.tasks.decisions import Worth, write_decision
 
 HEADER = "video_id,sequence,video_frame,sequence_frame,image_id,annotations\n"
 TRUTH = HEADER + "0,1,0,0,0-0,\"[{'x': 10, 'y': 10, 'width': 40, 'height': 40}]\"\n0,1,1,1,0-1,[]\n"
@@ -51,11 +52,18 @@ def test_an_annotation_that_cannot_be_read_is_named_with_its_file_and_frame(tabl
 
 
 def test_what_has_a_metric_can_be_scored_and_what_has_notebooks_can_be_run(capsys):
-    for command in ("score", "run"):
-        with pytest.raises(SystemExit):
-            main([command, "pond"])
-        assert "invalid choice: 'pond' (choose from" in (said := capsys.readouterr().err)
-        assert "clouds" in said and "reef" in said and "reef_runs" not in said
+    with pytest.raises(SystemExit):
+        main(["run", "pond"])
+    assert "invalid choice: 'pond' (choose from" in (said := capsys.readouterr().err) and "clouds" in said and "reef" in said
+    assert main(["score", "pond", "--truth", "a.csv", "--predictions", "b.csv"]) == 1
+    assert "no competition 'pond', expected one of clouds, reef, or module:object of your own" in capsys.readouterr().err
+
+
+def test_a_competition_of_ones_own_is_scored_by_the_name_of_its_module(tmp_path, capsys):
+    (tmp_path / "train.csv").write_text("name\na\nb\n")
+    (tmp_path / "answers.csv").write_text("name,runs\na,-\nb,1 2\n")
+    given = ["--truth", str(tmp_path / "train.csv"), "--predictions", str(tmp_path / "answers.csv")]
+    assert main(["score", "pond_contest", *given]) == 0 and "score=0.5" in capsys.readouterr().out
 
 
 def test_a_kit_without_notebooks_says_so(tmp_path, monkeypatch, capsys):
@@ -75,8 +83,10 @@ def earlier_runs(tmp_path, monkeypatch):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "reef" / "train.csv").write_text(TRUTH)
     (tmp_path / "hidden" / "truth.csv").write_text(TRUTH)
-    decision = {"f2": 0.5, "low": 0.4, "high": 0.6, "fitted": 0.55, "candidate": 0.52, "name": "baseline"}
-    (tmp_path / "runs/reef/3_decide/decision.json").write_text(json.dumps(decision))
+    write_decision(tmp_path / "runs/reef/3_decide/decision.json", {}, Worth("baseline", 0.5, 0.4, 0.6, 0.52, 0.55), {})
+    (tmp_path / "hidden" / "video_0").mkdir()
+    for number in (0, 1):
+        (tmp_path / "hidden" / "video_0" / f"{number}.jpg").touch()
     (tmp_path / "runs/reef/4_submit/submission.csv").write_text("index,annotations\n0,0.9 10 10 40 40\n1,0.5 0 0 20 20\n")
     monkeypatch.setattr(notebooks, "execute", lambda path, folder, values: folder / f"{path.stem}.html")
 
@@ -86,8 +96,8 @@ def earlier_runs(tmp_path, monkeypatch):
     [
         ("2_train", []),
         ("3_decide", [
-            "out-of-fold F2: 0.5000 [0.4000, 0.6000] chosen and cut without each fold; 0.5200 of the chosen (baseline), "
-            "0.5500 on the frames its cut was fitted on"
+            "out-of-fold F2: 0.5000 [0.4000, 0.6000] chosen and fitted without each fold; 0.5200 of the chosen (baseline), "
+            "0.5500 on the frames it was fitted on"
         ]),
         ("4_submit", ["hidden-test F2: 0.8333", f"submission:     {Path('runs/reef/4_submit/submission.csv')}"]),
     ],

@@ -230,7 +230,9 @@ def test_the_scorer_prints_a_submissions_dice(tmp_path: Path, capsys: pytest.Cap
         table_of(texts).to_csv(tmp_path / name, index=False)
     asked = ["score", "clouds", "--truth", f"{tmp_path}/truth.csv", "--predictions", f"{tmp_path}/submission.csv"]
     assert main(asked) == 0 and "Dice 0.8750 (8 pairs, 1 true masks, 0 predicted" in capsys.readouterr().out
-    assert main([*asked, "--plus-one"]) != 0 and "--plus-one is about boxes, and clouds has none" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*asked, "--plus-one"])
+    assert "kaggle-utils score clouds: error: unrecognized arguments: --plus-one" in capsys.readouterr().err
 
 
 def test_the_scorer_is_told_the_size_of_the_truth_or_tells_it_itself(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -230,7 +230,7 @@ def test_two_processes_train_one_detector(squares, tmp_path):
 def test_the_best_epoch_is_the_one_that_the_metric_given_says(squares, tmp_path):
     metric = Steps([0.2, 0.6, 0.4])
     parameters = DetectorParameters(**TINY | {"epochs": 3})
-    weights = train_fold(linked(squares, tmp_path), judged_on(squares, metric), tmp_path, parameters)
+    weights, _ = train_fold(linked(squares, tmp_path), judged_on(squares, metric), tmp_path, parameters)
     assert load_weights(weights)["epoch"] == 2 and load_weights(weights)["score"] == 0.6
     assert [line["luck"] for line in history_of(tmp_path)] == [0.2, 0.6, 0.4] and "boxes seen" in history_of(tmp_path)[0]
     assert metric.truths == 3
@@ -238,7 +238,7 @@ def test_the_best_epoch_is_the_one_that_the_metric_given_says(squares, tmp_path)
 
 def test_a_model_has_as_many_classes_as_it_is_given(squares, tmp_path):
     yaml = linked(squares, tmp_path, classes=("square", "circle", "star"))
-    weights = train_fold(yaml, judged_on(squares, BestF2()), tmp_path, DetectorParameters(**TINY | {"epochs": 1}))
+    weights, _ = train_fold(yaml, judged_on(squares, BestF2()), tmp_path, DetectorParameters(**TINY | {"epochs": 1}))
     assert load_weights(weights)["architecture"]["nc"] == 3 and Detector.load(weights).model.model[-1].nc == 3
     stamp = json.loads((tmp_path / "stage0" / "done.json").read_text())["stamp"]
     train_fold(linked(squares, tmp_path), judged_on(squares, BestF2()), tmp_path, DetectorParameters(**TINY | {"epochs": 1}))
