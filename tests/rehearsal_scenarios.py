@@ -10,21 +10,22 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pond_contest
 from kernel_folders import write_kernel
 from wheel_makers import make_wheel
 
-from kaggle_utils.competitions import reef_rehearsal
+from kaggle_utils.competitions import reef
 from kaggle_utils.platform.push import chain
-from kaggle_utils.platform.reef_api.timeseries import frame_paths
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import attachments
 from kaggle_utils.platform.rehearsal.projection import Limits
 from kaggle_utils.platform.rehearsal.report import projected
 from kaggle_utils.platform.rehearsal.session_faults import Finding
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, SubmissionReport, rehearse_submission
+from kaggle_utils.tasks.hidden import HiddenTest
 
 READ = """
 import csv, os
@@ -77,8 +78,9 @@ def frames(folder: Path, loop: str, kind: type = np.uint8) -> list[Finding]:
         place.mkdir(parents=True, exist_ok=True)
         np.save(place / f"{number}.npy", np.zeros((4, 4, 3), kind))
     (folder / "reef").mkdir()
-    hidden = reef_rehearsal.hidden_test(folder / "test_images", frame_paths(folder / "test_images"))
-    plan = Rehearsal(notebook(SERVE, loop), reef_rehearsal, folder / "reef", {}, sandbox.mechanism())
+    hidden = HiddenTest(reef, reef.hidden(folder / "test_images"), known=False)
+    contest = SimpleNamespace(SLUG=reef.SLUG, UNIT=reef.UNIT, HIDDEN_ITEMS=reef.HIDDEN_ITEMS, SERVED=True)
+    plan = Rehearsal(notebook(SERVE, loop), contest, folder / "reef", {}, sandbox.mechanism())
     return list(rehearse_submission(plan, hidden).findings)
 
 

@@ -88,17 +88,22 @@ class JudgedTrainer(DetectionTrainer):
         """Nothing: the group of processes is there already."""
 
     @property
+    def title(self) -> str:
+        """What is trained, as bars and messages name it: the last two folders above the stage's."""
+        return "/".join(self.place.parts[-3:-1])
+
+    @property
     def seconds(self) -> float:
         """Spent on this stage so far, over all sessions."""
         return self.before + time.time() - self.began
 
     def _watch_the_clock(self) -> None:
         if self.stage.hours and self.seconds > 3600 * self.stage.hours:
-            print(f"{self.place.parent.name}: {self.stage.hours} hours are over, epoch {self.epoch + 1} is the last")
+            print(f"{self.title}: {self.stage.hours} hours are over, epoch {self.epoch + 1} is the last")
             self.stop = True
 
     def _open_bar(self) -> None:
-        self.bar = tqdm(desc=f"train {self.place.parent.name}", total=self.epochs, initial=self.start_epoch, unit="epoch")
+        self.bar = tqdm(desc=f"train {self.title}", total=self.epochs, initial=self.start_epoch, unit="epoch")
 
     def _move_bar(self) -> None:
         self.bar.update()

@@ -29,7 +29,7 @@ SUBMISSION = "submission.csv"
 
 
 class HiddenTest(Protocol):
-    """A hidden test that can be cut and turned; see competitions/reef_rehearsal.py."""
+    """A hidden test that can be cut and turned; see kaggle_utils.tasks.hidden."""
 
     def __len__(self) -> int: ...
     def some(self, n: int) -> HiddenTest: ...

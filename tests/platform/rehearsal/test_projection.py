@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaggle_utils.competitions import reef_rehearsal
+from kaggle_utils.competitions import reef
 from kaggle_utils.platform.push import quota
 from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.push.client_process import CALLS
@@ -59,8 +59,8 @@ def report(each_s: float, each_bytes: float = 10.0) -> SubmissionReport:
 
 
 def test_a_fast_submission_has_no_finding_and_says_what_it_will_take():
-    assert projected(report(0.25), reef_rehearsal, Limits.rerun(), like_kaggle=True) == []
-    assert submission_lines(report(0.25), reef_rehearsal, Limits.rerun()) == [
+    assert projected(report(0.25), reef, Limits.rerun(), like_kaggle=True) == []
+    assert submission_lines(report(0.25), reef, Limits.rerun()) == [
         "run:         10 frames in 38 s: 8.0 s to start and 250 ms a frame",
         "projected:   13,000 frames in 54.3 min of 9 h, at this machine's speed",
         "memory:      2.0 GB of 29.0 GB; no GPU was used",
@@ -70,12 +70,12 @@ def test_a_fast_submission_has_no_finding_and_says_what_it_will_take():
 
 
 def test_slowness_is_a_note_where_the_gpu_is_lacking():
-    [found] = projected(report(3.0), reef_rehearsal, Limits.rerun(), like_kaggle=False)
+    [found] = projected(report(3.0), reef, Limits.rerun(), like_kaggle=False)
     assert not found.fatal and found.text.endswith("but this machine lacks the GPU that the kernel asks for")
 
 
 def test_output_that_grows_beyond_the_limit_is_a_fault():
-    [found] = projected(report(0.1, each_bytes=2e6), reef_rehearsal, Limits.rerun(), like_kaggle=True)
+    [found] = projected(report(0.1, each_bytes=2e6), reef, Limits.rerun(), like_kaggle=True)
     assert found.text == "too much output: 13,000 frames would write 26.0 GB, Kaggle keeps 20.0 GB" and found.fatal
 
 
