@@ -13,7 +13,6 @@ import pandas as pd
 
 from kaggle_utils.boxes.formats import boxes_from_texts, texts_from_boxes
 from kaggle_utils.boxes.scorecard import scorecard
-from kaggle_utils.competitions import reef
 from kaggle_utils.images.decode import read_image
 from kaggle_utils.tasks.boxes import tables
 from kaggle_utils.tasks.boxes.items import VideoItems
@@ -21,7 +20,7 @@ from kaggle_utils.tasks.boxes.kind import BoxesInVideo
 from kaggle_utils.tasks.faults import order_faults
 from kaggle_utils.tasks.submission import FileStream
 
-TINY = reef.SMOKE | {"imgsz": 128, "crop": 0, "batch": 4, "epochs": 2, "validate_every": 1, "cache": False}
+TINY = {"model": "yolov5t", "imgsz": 128, "batch": 4, "epochs": 2, "lr": 5e-3, "empties": 0.3, "mosaic": 0.0, "scale": 0.3}
 
 
 class Squares:
@@ -34,7 +33,8 @@ class Squares:
             place.mkdir(parents=True)
             rng, rows, texts = np.random.default_rng(seed), [], []
             for n in range(12):
-                image, (x, y) = rng.integers(0, 90, (72, 128, 3), dtype=np.uint8), (int(rng.integers(5, 90)), int(rng.integers(5, 40)))
+                image = rng.integers(0, 90, (72, 128, 3), dtype=np.uint8)
+                x, y = int(rng.integers(5, 90)), int(rng.integers(5, 40))
                 if n % 2:
                     image[y : y + 24, x : x + 30] = 230
                 cv2.imwrite(str(place / f"{n // 6}-{n % 6}.jpg"), image)

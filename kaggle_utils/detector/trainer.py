@@ -90,6 +90,11 @@ class JudgedTrainer(DetectionTrainer):
         """Nothing: the group of processes is there already."""
 
     @property
+    def title(self) -> str:
+        """What is trained, as bars and messages name it: the last two folders above the stage's."""
+        return "/".join(self.place.parts[-3:-1])
+
+    @property
     def seconds(self) -> float:
         """Spent on this stage so far, over all sessions."""
         return self.before + time.time() - self.began
@@ -112,11 +117,6 @@ class JudgedTrainer(DetectionTrainer):
         if self.stopped:
             print(f"{self.title}: {self.stopped}, epoch {self.epoch + 1} is the last")
             self.stop = True
-
-    @property
-    def title(self) -> str:
-        """How bars and messages name it."""
-        return f"{self.place.parent.parent.name} {self.place.parent.name}"
 
     def _open_bar(self) -> None:
         self.bar = tqdm(desc=f"train {self.title}", total=self.epochs, initial=self.start_epoch, unit="epoch")
