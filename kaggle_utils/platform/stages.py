@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 from kaggle_utils import competitions
 from kaggle_utils.evidence import diary
 from kaggle_utils.platform import runtime, source
-from kaggle_utils.tasks.decisions import Worth, read_decision
-from kaggle_utils.tasks.jobs import chosen_folds
-from kaggle_utils.tasks.runs import Runs, data_version, read_folds, read_runs
+from kaggle_utils.tasks.decisions import Worth, read_decision, write_decision
+from kaggle_utils.tasks.jobs import chosen_folds, orders, side_by_side
+from kaggle_utils.tasks.runs import Job, Runs, data_version, read_folds, read_runs, write_run
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from kaggle_utils.tasks.competition import Competition, Items
@@ -89,9 +90,37 @@ class Stage:
         folder = runtime.stage_dir(self.competition.NAME, "1_eda")
         return read_folds(folder / "folds.csv", self.items.table[self.competition.KEY])
 
+    @property
+    def fold_of_item(self) -> np.ndarray:
+        """(N,) int64, the fold of each of :attr:`items`; -1: only ever trained on."""
+        return self.folds["fold"].to_numpy()
+
     def chosen_folds(self, fold: int | None = None, folds: Sequence[int] | None = None) -> list[int]:
         """Those to train: one, some, or all; ValueError for one that is not there."""
         return chosen_folds(self.folds["fold"], fold, folds)
+
+    def train(self, members: Mapping[str, Any], folds: Sequence[int]) -> list[Job]:
+        """Every member trained without each fold, as far as the session has time; ``run.json`` says what there is.
+
+        members: name -> parameters, of the kind's ``members``. With two cards two models at a time, a single one on both.
+        """
+        kind, competition = self.competition.KIND, self.competition
+        wanted = orders(competition.NAME, {name: one.plain() for name, one in members.items()}, folds)
+        how = {"run": side_by_side(self.devices), "seconds_left": runtime.seconds_left, "progress": True}
+        jobs = kind.train(competition, self.items, self.fold_of_item, wanted, self.output, cache=self.cache, **how)
+        write_run(self.output, jobs, **self.facts, changed={name: one.changed() for name, one in members.items()})
+        return jobs
+
+    def out_of_fold(self) -> Any:
+        """What a decision is made of, see :meth:`kaggle_utils.tasks.competition.Kind.out_of_fold`."""
+        kind = self.competition.KIND
+        return kind.out_of_fold(self.competition, self.items, self.runs, self.folds, self.cache, "truth")
+
+    def decide(self, decision: Any, worth: Worth, run: str, table: pd.DataFrame) -> None:
+        """Writes ``decision.json``: run: the diary's name of this run; table: the candidates'."""
+        facts = {**self.facts, "run": run, "table": table.to_dict("records")}
+        weights = self.runs.fingerprints(decision.sets)
+        write_decision(self.output / "decision.json", decision.plain(), worth, weights, **facts)
 
     @property
     def trained(self) -> list[Path]:
@@ -104,14 +133,23 @@ class Stage:
         return read_runs([self.output] if self.name == "2_train" else self.trained, self.sample)
 
     def decision(self) -> tuple[dict[str, Any], Worth, dict[str, Any]]:
-        """What 3_decide decided, for the weights that are here; ValueError for others."""
+        """(the kind's decision, its worth, facts), as 3_decide wrote them; ValueError where it was made from other data."""
         folder = self.output if self.name == "3_decide" else runtime.stage_dir(self.competition.NAME, "3_decide")
-        decision, worth, facts = read_decision(folder / "decision.json", self.sample)
-        self.runs.require_weights(facts["weights"])
-        return decision, worth, facts
+        return read_decision(folder / "decision.json", self.sample)
+
+    def predictor(self, models: str) -> Any:
+        """What answers items by that decision; models: the "first" fold's, or "all".
+
+        ValueError for weights that the decision was not measured with.
+        """
+        decision, _, facts = self.decision()
+        kind = self.competition.KIND
+        predictor = kind.predictor(self.competition, self.runs, decision, self.device, models)
+        self.runs.require_weights(facts["weights"], predictor.folds)
+        return predictor
 
     def close(self, parameters: Mapping[str, Any], defaults: Mapping[str, Any], score: float, **more: Any) -> dict[str, Any]:
-        """Adds the run's line to the diary and returns it; parameters that differ from their defaults stand in it.
+        """Adds a line to the diary and returns it; parameters that differ from their defaults stand in it.
 
         more: interval, fold_scores, comment, and whatever else is worth a column, see :func:`kaggle_utils.evidence.diary.entry`
         """

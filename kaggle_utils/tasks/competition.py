@@ -8,7 +8,7 @@ once in this package. Notebooks and commands hold a competition and ask it; none
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -148,27 +148,43 @@ class Kind(Protocol):
 
     METRIC: str  # F2, Dice
 
-    def parameters(self, names: Mapping[str, Any], preset: Mapping[str, Any]) -> Any:
-        """A training's parameters from a notebook's variables; ValueError for what does not fit together."""
+    def parameters(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> Any:
+        """A training's parameters from a notebook's variables; preset: in place of defaults, not of choices.
 
-    def members(self, parameters: Any, members: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, dict]:
-        """name -> all its parameters as plain values; members: name -> overrides, None: the kind's own choice."""
+        They have ``plain()``, all by name in JSON's types, and ``changed()``, those that differ from the defaults.
+        Raises ValueError for what does not fit together.
+        """
+
+    def members(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """name -> parameters of each member that a notebook's variables ask for."""
 
     def train(
-        self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order],
-        output: Path, run: Callable[[Sequence[Order], Callable], list], scratch: Path | None = None,
+        self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path, *,
+        cache: Path, run: Callable[[Sequence[Order], Callable], list] | None = None,
+        seconds_left: Callable[[], float], progress: bool = False,
     ) -> list[Job]:  # fmt: skip
         """Each order trained, and its prediction sets written; what is done is not done again.
 
-        fold_of_item: (N,) int64, -1: only ever trained on; run: see :mod:`kaggle_utils.tasks.jobs`
-        scratch: for what nobody needs later; None: into output
+        items: whose files are there; fold_of_item: (N,) int64, -1: only ever trained on; cache: a folder for what this
+        session alone needs; run: what runs orders (:func:`kaggle_utils.tasks.jobs.side_by_side`), None: this CPU
+        seconds_left: a function of a module; a training ends in time, and a warning names what there was no time for
         """
 
     def fold_size(self, items: Items, fold_of_item: np.ndarray, fold: int, parameters: Any) -> FoldSize:
         """How many items an epoch of this fold trains on, and how many it leaves out."""
 
-    def predictor(self, competition: Competition, runs: Runs, decision: Any, device: str) -> Callable:
-        """looks of some items -> their answers, by the rules that stage 3 measured."""
+    def out_of_fold(
+        self, competition: Competition, items: Items, runs: Runs, folds: pd.DataFrame, cache: Path, progress: str | None
+    ) -> Any:
+        """The predictions of items by models that have not seen them, with their parts: what a decision is made of."""
+
+    def predictor(
+        self, competition: Competition, runs: Runs, decision: Mapping[str, Any], device: str, models: str
+    ) -> Callable[[Sequence[Look]], Iterable]:
+        """looks of some items -> their answers, by the rules that stage 3 measured.
+
+        decision: as decision.json has it; models: those of the "first" fold, or of "all"; ``folds`` tells which
+        """
 
     def same(self, one: str, other: str) -> bool:
         """Whether two answers, as a submission has them, are the same but for rounding."""

@@ -10,7 +10,7 @@ exactly the same boxes, so the score measured at home is that of the submission.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,11 +48,15 @@ class Decision:
         return replace(self, cut=float(cut))
 
 
+    def plain(self) -> dict[str, Any]:
+        """For decision.json."""
+        return asdict(self)
+
     @classmethod
-    def read(cls, content: Mapping[str, Any]) -> Decision:
+    def from_plain(cls, content: Mapping[str, Any]) -> Decision:
         """From what decision.json holds of it; ValueError for what is none.
 
-        >>> Decision.read({"sets": ["a"], "fusion": {}, "attention": None, "tracking": None, "cut": 0.5}).sets
+        >>> Decision.from_plain({"sets": ["a"], "fusion": {}, "attention": None, "tracking": None, "cut": 0.5}).sets
         ('a',)
         """
         if content.keys() != cls.__dataclass_fields__.keys():

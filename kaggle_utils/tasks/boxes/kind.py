@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,7 +15,8 @@ from kaggle_utils.learning.progress import endless
 from kaggle_utils.tasks.competition import FoldSize
 
 if TYPE_CHECKING:
-    from kaggle_utils.tasks.boxes.decision import Decision
+    import pandas as pd
+
     from kaggle_utils.tasks.boxes.items import VideoItems
     from kaggle_utils.tasks.boxes.metric import BestF2
     from kaggle_utils.tasks.boxes.out_of_fold import OutOfFold
@@ -49,42 +50,38 @@ class BoxesInVideo:
 
         return BestF2(self.thresholds)
 
-    def parameters(self, names: Mapping[str, Any], preset: Mapping[str, Any]) -> BoxParameters:
+    def parameters(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> BoxParameters:
         """A training's parameters from a notebook's variables; ValueError for what does not fit together."""
         from kaggle_utils.tasks.boxes.parameters import BoxParameters
 
         return BoxParameters.chosen(names, preset)
 
-    def members(
-        self, parameters: BoxParameters, members: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> dict[str, dict[str, Any]]:
-        """name -> all parameters as plain values; members: name -> overrides, None: one, named after its model.
+    def members(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> dict[str, BoxParameters]:
+        """name -> its training's parameters, from a notebook's variables: one member, named after its model.
 
-        >>> kind = BoxesInVideo((1280, 720))
-        >>> list(kind.members(kind.parameters({"model": "yolov5s+p2"}, {})))
+        >>> list(BoxesInVideo((1280, 720)).members({"model": "yolov5s+p2"}))
         ['yolov5sp2']
         """
         from kaggle_utils.tasks.boxes.parameters import member_name
 
-        given = {member_name(parameters.model): {}} if members is None else members
-        return {name: replace(parameters, **changes).plain() for name, changes in given.items()}
+        parameters = self.parameters(names, preset)
+        return {member_name(parameters.model): parameters}
 
     def train(
-        self, competition: Competition, items: VideoItems, fold_of_item: np.ndarray, wanted: Sequence[Order],
-        output: Path, run: Callable[[Sequence[Order], Callable], list], scratch: Path | None = None,
-        seconds_left: Callable[[], float] = endless,
+        self, competition: Competition, items: VideoItems, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path, *,
+        cache: Path, run: Callable[[Sequence[Order], Callable], list] | None = None,
+        seconds_left: Callable[[], float] = endless, progress: bool = False,
     ) -> list[Job]:  # fmt: skip
-        """Each order trained, and its prediction sets written; what is done is not done again.
+        """Each order trained, and its prediction sets written, see :meth:`kaggle_utils.tasks.competition.Kind.train`.
 
-        items: whose files are there; fold_of_item: (N,) int64, -1: only ever trained on; run: see tasks.jobs
-        scratch: where links to the frames go, which nobody needs later; None: into output
-        seconds_left: a function of a module; a training ends in time, and a warning names what there was no time for
+        cache: where links to the frames go, which nobody needs later; bars are always shown
         """
         from kaggle_utils.tasks.boxes.training import train_member
-        from kaggle_utils.tasks.jobs import run_orders
+        from kaggle_utils.tasks.jobs import run_orders, side_by_side
 
         facts = {"key": competition.KEY, "classes": competition.CLASSES, "metric": self.metric}
-        places = {"folder": output, "scratch": scratch, "seconds_left": seconds_left}
+        places = {"folder": output, "scratch": cache, "seconds_left": seconds_left}
+        run = run or side_by_side(["cpu"])
         return run_orders(wanted, train_member, run, items=items, fold_of_item=fold_of_item, **facts, **places)
 
     def fold_size(self, items: VideoItems, fold_of_item: np.ndarray, fold: int, parameters: BoxParameters) -> FoldSize:
@@ -96,20 +93,25 @@ class BoxesInVideo:
         return FoldSize(len(train), len(fold_of_item) - len(others))
 
     def out_of_fold(
-        self, competition: Competition, items: VideoItems, runs: Runs, part_of_item: np.ndarray | None = None
-    ) -> OutOfFold:
-        """What a decision is made from, see :func:`kaggle_utils.tasks.boxes.out_of_fold.out_of_fold`."""
+        self, competition: Competition, items: VideoItems, runs: Runs, folds: pd.DataFrame, cache: Path | None = None,
+        progress: str | None = None,
+    ) -> OutOfFold:  # fmt: skip
+        """What a decision is made of, see :func:`kaggle_utils.tasks.boxes.out_of_fold.out_of_fold`; nothing is cached."""
         from kaggle_utils.tasks.boxes.out_of_fold import out_of_fold
 
-        return out_of_fold(items, competition.KEY, runs, part_of_item)
+        return out_of_fold(items, competition.KEY, runs, folds["part"].to_numpy())
 
     def predictor(
-        self, competition: Competition, runs: Runs, decision: Decision, device: str, models: str = "first"
+        self, competition: Competition, runs: Runs, decision: Mapping[str, Any], device: str = "cpu", models: str = "first"
     ) -> Predictor:
-        """looks of some frames -> their boxes, by the rules that stage 3 measured; models: "first" fold's, or "all"."""
+        """looks of some frames -> their boxes, by the rules that stage 3 measured.
+
+        decision: as decision.json has it; models: the "first" fold's, or "all" folds', which stage 3 has not measured
+        """
+        from kaggle_utils.tasks.boxes.decision import Decision
         from kaggle_utils.tasks.boxes.prediction import Predictor
 
-        return Predictor(runs, decision, self.size, models, device)
+        return Predictor(runs, Decision.from_plain(decision), self.size, models, device)
 
     def same(self, one: str, other: str) -> bool:
         """Whether two answers are the same but for rounding.

@@ -43,10 +43,10 @@ class OutOfFold:
         return self.items.table["group"].to_numpy()
 
 
-def out_of_fold(items: VideoItems, key: str, runs: Runs, part_of_item: np.ndarray | None = None) -> OutOfFold:
+def out_of_fold(items: VideoItems, key: str, runs: Runs, part_of_item: np.ndarray) -> OutOfFold:
     """The predictions of every set that all folds have; items: those that were trained on; key: the column that names them.
 
-    part_of_item: (n_frames,), None: the folds are the parts
+    part_of_item: (n_frames,), what decisions are cross-fitted over
     Raises ValueError when outputs share no prediction set, or name a frame that is not there.
     """
     fold = runs.fold_of_item(items.table[key].tolist())
@@ -55,7 +55,7 @@ def out_of_fold(items: VideoItems, key: str, runs: Runs, part_of_item: np.ndarra
     names, fold = own.table[key], fold[judged]
     sets = {name: Boxes.concat(_own(paths, names, fold == k) for k, paths in runs.files(name).items()) for name in runs.sets}
     sets = {name: boxes[np.argsort(boxes.frame, kind="stable")] for name, boxes in sets.items()}
-    return OutOfFold(own, sets, fold, fold if part_of_item is None else np.asarray(part_of_item)[judged])
+    return OutOfFold(own, sets, fold, np.asarray(part_of_item)[judged])
 
 
 def _own(paths: tuple, names, rows: np.ndarray) -> Boxes:

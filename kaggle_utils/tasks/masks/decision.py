@@ -57,6 +57,11 @@ class Decision:
     rule: MaskDecision
     labels: bool = False
 
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Names of the prediction sets it uses."""
+        return self.merge.sets
+
     def plain(self) -> dict[str, Any]:
         """In JSON's own types, for decision.json."""
         return plain(asdict(self))

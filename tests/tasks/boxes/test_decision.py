@@ -67,7 +67,7 @@ def test_the_cut_is_applied_last_and_boxes_stay_inside_the_frame():
 def test_a_decision_is_read_as_it_was_written(name, tmp_path):
     write_decision(tmp_path / "d.json", asdict(DECISIONS[name]), WORTH, {"plain best": {"0": "ab"}}, sample=True)
     content, _, facts = read_decision(tmp_path / "d.json")
-    assert Decision.read(content) == DECISIONS[name] and facts == {"weights": {"plain best": {"0": "ab"}}, "sample": True}
+    assert Decision.from_plain(content) == DECISIONS[name] and facts == {"weights": {"plain best": {"0": "ab"}}, "sample": True}
 
 
 @pytest.mark.parametrize(("made_from", "used"), [(True, False), (False, True)])
@@ -83,7 +83,7 @@ def test_a_file_that_is_no_decision_is_refused(tmp_path):
     with pytest.raises(ValueError, match="something"):
         read_decision(tmp_path / "x.json")
     with pytest.raises(ValueError, match="rule"):
-        Decision.read({"rule": "of another kind"})
+        Decision.from_plain({"rule": "of another kind"})
 
 
 def test_a_missing_prediction_set_is_named():

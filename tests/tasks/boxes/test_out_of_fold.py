@@ -51,7 +51,7 @@ def output(data, tmp_path):
 def test_folds_of_several_kernels_are_read_as_if_one_had_trained_them(data, output):
     runs = read_runs([output(1, [4, 1]), output(0, [0, 3])])
     assert runs.fold_of_item(data.table["image_id"].tolist()).tolist() == [0, 1, -1, 0, 1, -1] and runs.folds == [0, 1]
-    judged = out_of_fold(data, "image_id", runs)
+    judged = out_of_fold(data, "image_id", runs, np.zeros(len(data), int))
     boxes = judged.sets["plain_identity"]
     assert list(zip(boxes.frame.tolist(), boxes.xyxy[:, 0].tolist(), strict=True)) == [(0, 0), (1, 1), (2, 0), (3, 1)]
     assert judged.fold.tolist() == [0, 1, 0, 1] and judged.items.table["image_id"].tolist() == ["0-0", "0-1", "0-3", "0-4"]
@@ -60,19 +60,19 @@ def test_folds_of_several_kernels_are_read_as_if_one_had_trained_them(data, outp
 
 def test_a_set_that_a_fold_lacks_is_left_out(data, output):
     runs = read_runs([output(0, [0, 1], views=("identity", "hflip")), output(1, [2, 3])])
-    assert list(out_of_fold(data, "image_id", runs).sets) == ["plain_identity"]
+    assert list(out_of_fold(data, "image_id", runs, np.zeros(len(data), int)).sets) == ["plain_identity"]
 
 
 def test_outputs_without_a_common_set_are_refused(data, output):
     runs = read_runs([output(0, [0, 1], views=("hflip",)), output(1, [2, 3])])
     with pytest.raises(ValueError, match="no prediction set has all of the folds"):
-        out_of_fold(data, "image_id", runs)
+        out_of_fold(data, "image_id", runs, np.zeros(len(data), int))
 
 
 def test_a_frame_that_is_not_in_the_table_is_refused(data, output):
     runs = read_runs([output(0, [0, 5])])
     with pytest.raises(ValueError, match="plain fold 0 was judged on '0-5', which is not in this data"):
-        out_of_fold(data.take(range(5)), "image_id", runs)
+        out_of_fold(data.take(range(5)), "image_id", runs, np.zeros(5, int))
 
 
 def test_a_frame_judged_by_two_folds_is_refused(output):

@@ -28,8 +28,8 @@ def trained(items, folder, chosen=(0,), folds=FOLDS, devices=("cpu",), **changes
     """The member ``plain`` on the folds chosen."""
     kind = Squares.KIND
     parameters = kind.parameters(changes, TINY | {"epochs": 1, "prediction_sets": ["identity"]})
-    wanted = jobs.orders("squares", kind.members(parameters, {"plain": {}}), chosen)
-    return kind.train(Squares(), items, folds, wanted, folder, jobs.side_by_side(devices))
+    wanted = jobs.orders("squares", {"plain": parameters.plain()}, chosen)
+    return kind.train(Squares(), items, folds, wanted, folder, cache=folder / "links", run=jobs.side_by_side(devices))
 
 
 def lines(folder) -> list[dict]:
@@ -45,7 +45,7 @@ def test_a_fold_leaves_weights_predictions_and_a_run_that_reads_back(squares, tm
     how = {"paste": 0.5, "augmentations": "clahe", "mosaic": 0.5, "prediction_sets": ("identity", "hflip@0.75")}
     results = trained(squares, tmp_path, (0, 1), epochs=2, **how)
     write_run(tmp_path, results)
-    judged = out_of_fold(squares, "name", read_runs([tmp_path]))
+    judged = out_of_fold(squares, "name", read_runs([tmp_path]), FOLDS)
     assert judged.fold.tolist() == FOLDS.tolist() and list(judged.sets) == ["plain_identity", "plain_hflip@0.75"]
     assert not list(tmp_path.rglob("resume.pth")) and not list(tmp_path.rglob("*.partial"))
     assert [job.items for job in results] == [tuple(f"{v}-{n}" for n in range(6)) for v in (0, 1)]
@@ -57,7 +57,7 @@ def test_a_fold_leaves_weights_predictions_and_a_run_that_reads_back(squares, tm
 def test_frames_of_no_fold_are_only_trained_on(squares, tmp_path):
     folds = np.where(np.arange(12) < 8, FOLDS, -1)
     (job,) = trained(squares, tmp_path, folds=folds)
-    assert len(job.items) == 6 and len(list((tmp_path / "yolo").rglob("images/train/*.jpg"))) >= 4
+    assert len(job.items) == 6 and len(list((tmp_path / "links").rglob("images/train/*.jpg"))) >= 4
 
 
 def test_nothing_reaches_for_the_network(squares, tmp_path, monkeypatch):
