@@ -28,12 +28,13 @@ RUN = [
     "timm",
     "norfair==2.1.1",  # later releases declare numpy<2, though they run on 2
     "packaging",
-    "nbclient",
+    "nbclient>=0.7.3",  # joins what a cell prints
     "nbconvert",
     "ipykernel",
+    "kaggle>=2.2.4; python_version >= '3.11'",  # the official client, which has none for 3.10; serves at home alone
+    "six",  # which that imports without declaring it
 ]
-KAGGLE = ["kaggle>=2.2.4", "six"]  # the official client, which imports six without declaring it
-TEST = ["pytest", "hypothesis", *KAGGLE]
+TEST = ["pytest", "hypothesis"]
 BENCH = ["hotcoco", "pycocotools", "faster-coco-eval", "simplejpeg"]
 
 setup(
@@ -47,6 +48,6 @@ setup(
     packages=find_packages(include=["kaggle_utils", "kaggle_utils.*"]),
     package_data={"kaggle_utils": ["**/*.json", "**/*.txt"]},
     install_requires=RUN,
-    extras_require={"test": TEST, "bench": BENCH, "kaggle": KAGGLE},
+    extras_require={"test": TEST, "bench": BENCH},
     entry_points={"console_scripts": ["kaggle-utils = kaggle_utils.cli:main"]},
 )

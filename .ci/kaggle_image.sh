@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proves the wheels and the notebooks where Kaggle runs them: the image's Python and its versions, no
-# network, inputs read-only below /kaggle/input, in today's mount layout and in the old one.
+# network, inputs read-only below /kaggle/input, in today's mount layout; those of the first notebook's competition
+# in the old one as well.
 #   .ci/kaggle_image.sh [--python 3.12] [--input DIR] [NOTEBOOK [-p NAME VALUE ...]] ...
 # Python 3.13 is the image since October 2026, 3.12 the one before. DIR is laid out like /kaggle/input with
 # one folder a competition. Notebooks are paths below notebooks/ (reef/1_eda) and run in the order given;
@@ -8,7 +9,7 @@
 # The image's packages are kept in ${XDG_CACHE_HOME:-~/.cache}/kaggle-utils-image between runs.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-table=$here/kaggle_utils/platform/image_2026_10.json
+table=$here/kaggle_utils/platform/wheels/image_2026_10.json
 version=3.13
 data=
 while [[ "${1:-}" == --* ]]; do
@@ -47,7 +48,6 @@ if python not in table["versions"]:
     sys.exit(f"--python is {python}, expected one of Kaggle's: {', '.join(table['versions'])}")
 known = dict.fromkeys(table["implied"]) | table["versions"][python]
 print("\n".join(f"{name}=={version.split('+')[0]}" if version else name for name, version in sorted(known.items())))
-print("six")  # kaggle imports it and does not declare it
 PY
 )
 key=$({ "$python" -V; echo "$wanted"; } | sha256sum | cut -c1-12)
@@ -141,6 +141,7 @@ PY
     step "$layout layout: what was installed imports, the image's packages are the image's"
 done
 
+twice= # the competition that is run in both layouts
 while [ $# -gt 0 ]; do
     notebook=$1
     shift
@@ -149,7 +150,9 @@ while [ $# -gt 0 ]; do
         parameters+=("${@:1:3}")
         shift 3
     done
-    for layout in new old; do
-        run_notebook "$layout" "$notebook" "${parameters[@]}"
-    done
+    run_notebook new "$notebook" "${parameters[@]}"
+    twice=${twice:-${notebook%%/*}}
+    if [ "${notebook%%/*}" = "$twice" ]; then
+        run_notebook old "$notebook" "${parameters[@]}"
+    fi
 done

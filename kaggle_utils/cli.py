@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import kaggle_utils
-from kaggle_utils.platform.set_argument import one_by_one
+from kaggle_utils.platform.parameters import single_settings
 
 __all__ = ["main"]
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A mistake of the user's (ValueError, a missing file, a failed notebook) is one line on stderr and
     exit code 1; any other exception passes through.
     """
-    arguments = list(one_by_one(sys.argv[1:] if arguments is None else arguments))
+    arguments = list(single_settings(sys.argv[1:] if arguments is None else arguments))
     parser = argparse.ArgumentParser(prog="kaggle-utils", description="A kit for image competitions on Kaggle.")
     parser.add_argument("--version", action="version", version=kaggle_utils.__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")

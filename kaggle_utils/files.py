@@ -4,19 +4,26 @@ A kernel is killed at its time limit and a laptop at its lid; what a stage left 
 look finished to the next. So everything is written under another name in the same folder and renamed
 at the end, which POSIX and Windows do in one step. A folder takes two: the old one out of the way, the new
 one in. Where several processes share a file, one of them holds it at a time.
+
+Python writes NaN into JSON, which JSON does not have, and refuses NumPy's numbers. What stages hand
+on (run.json, decision.json, the diary) is made of such values, so it goes through :func:`json_text`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["fingerprint", "locked", "replacing", "swap"]
+import numpy as np
+
+__all__ = ["fingerprint", "json_text", "locked", "plain", "replacing", "swap"]
 
 
 @contextmanager
@@ -99,3 +106,35 @@ def fingerprint(path: str | os.PathLike) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """A value as JSON, on one line or indented; see :func:`plain`.
+
+    >>> json_text({"f2": np.float64("nan"), "folds": (0, np.int64(1))})
+    '{"f2": null, "folds": [0, 1]}'
+    """
+    return json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
+
+
+def plain(value: object) -> object:
+    """The same in JSON's own types: arrays and tuples are lists, paths text, NaN and infinities None.
+
+    Keys become text. Raises ValueError for what has no such form.
+
+    >>> plain({1: np.array([0.5, np.inf])})
+    {'1': [0.5, None]}
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset, range)):
+        return [plain(part) for part in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ValueError(f"{value!r} is a {type(value).__name__}, expected numbers, texts, lists and mappings of them")

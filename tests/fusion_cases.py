@@ -1,8 +1,12 @@
 """What the tests of fusion share: every option, some models, equality to a tolerance."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+import references.fusion
 
+from kaggle_utils.boxes import fusion
 from kaggle_utils.boxes.table import Boxes
 
 VARIANTS = [
@@ -17,7 +21,8 @@ VARIANTS = [
     ("wbf", {"conf_type": "box_and_model_avg"}),
     ("wbf", {"conf_type": "absent_model_aware_avg"}),
 ]
-ENGINES = ["compiled", "numpy"]
+WAYS = [fusion, references.fusion]  # the package and its plain reading, which are called alike
+FUSES = [*(way.fuse for way in WAYS), partial(fusion.fuse, engine="ensemble_boxes")]
 
 
 def some_models(seed, n_models=3, n_frames=4, n_boxes=6, n_labels=2, shift=0.0):
@@ -38,10 +43,10 @@ def some_models(seed, n_models=3, n_frames=4, n_boxes=6, n_labels=2, shift=0.0):
 @pytest.fixture
 def threads_at_once(monkeypatch):
     """Small tables are spread over threads, too."""
-    from kaggle_utils.compiled import grouping
+    from kaggle_utils.compiled import threads
 
-    monkeypatch.setattr(grouping, "_WORTH_THREADS", 1)
-    monkeypatch.setattr(grouping.config, "NUMBA_NUM_THREADS", 3)
+    monkeypatch.setattr(threads, "_WORTH_THREADS", 1)
+    monkeypatch.setattr(threads.config, "NUMBA_NUM_THREADS", 3)
 
 
 def assert_same(ours, theirs, tolerance=1e-6):

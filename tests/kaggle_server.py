@@ -199,6 +199,14 @@ class KaggleServer:
         message = f"Successfully submitted to {request['competitionName']}"
         return {"message": message, "ref": 4000 + len(self.submissions)}
 
+    def _StartSubmissionUpload(self, request: dict) -> dict:
+        token = f"blob{next(self._numbers)}"
+        self._blobs[token] = {"name": request["fileName"], "length": int(request["contentLength"]), "body": b""}
+        return {"token": token, "createUrl": f"{self.endpoint}/upload/{token}"}
+
+    def _CreateSubmission(self, request: dict) -> dict:
+        return self._CreateCodeSubmission(request | {"content": self._blobs[request["blobFileTokens"]]["body"]})
+
     def _GetSubmissionLimits(self, request: dict) -> dict:
         done = len(self.submissions)
         return {"numToday": done, "numTotal": done, "numAllowedNow": self.allowed_today}

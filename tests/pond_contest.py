@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaggle_utils.masks.rle_faults import run_length_faults
+from kaggle_utils.masks.rle import run_length_faults
 from kaggle_utils.tasks.faults import column_faults, name_faults, order_faults
 
 SLUG = "pond"

@@ -1,13 +1,14 @@
 """A notebook, or what is attached to it, for every fault that a rehearsal names.
 
-Each scenario is a function of a temporary folder that gives the findings. The table in kernels/README.md
-shows what they print.
+Each scenario is a function of a temporary folder that gives the findings. ``python tests/rehearsal_scenarios.py``
+runs them all and writes what they print into the table of kernels/README.md.
 """
 
 from __future__ import annotations
 
 import json
-import sys
+import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,10 +22,10 @@ from kaggle_utils.platform.push import chain
 from kaggle_utils.platform.reef_api.timeseries import frame_paths
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import attachments
-from kaggle_utils.platform.rehearsal.projection import Limits
-from kaggle_utils.platform.rehearsal.report import projected
+from kaggle_utils.platform.rehearsal.report import projection_findings
 from kaggle_utils.platform.rehearsal.session_faults import Finding
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, SubmissionReport, rehearse_submission
+from kaggle_utils.platform.runtime import Limits
 
 READ = """
 import csv, os
@@ -41,6 +42,8 @@ from kaggle_utils.platform import runtime
 from kaggle_utils.platform.reef_api.timeseries import reef_environment
 environment = reef_environment(runtime.hidden_dir())
 """
+README = Path(__file__).parents[1] / "kernels" / "README.md"
+TABLE = re.compile(r"(\| fault \| what is printed \|\n\|---\|---\|\n)((?:\|.*\n)+)")
 LOOP = "for frame, sample in environment.iter_test():"
 FAKE_P100 = """
 from types import SimpleNamespace as Fake
@@ -96,14 +99,14 @@ def wheel_for_another_python(folder: Path) -> list[Finding]:
 
 
 def too_slow(folder: Path) -> list[Finding]:
-    limits = Limits(hours=0.02)  # 72 s; 1,000 ponds at 0.25 s would take 250
-    report = ponds(folder, READ, "import time\ntime.sleep(0.25 * len(names))", WRITE, limits=limits)
-    return [*report.findings, *projected(report, pond_contest, limits, like_kaggle=True)]
+    """1,000 ponds at 0.75 s take 750 s and not 72, though one run may start three seconds later than the other."""
+    report = ponds(folder, READ, "import time\ntime.sleep(0.75 * len(names))", WRITE)
+    return [*report.findings, *projection_findings(report, pond_contest, Limits(hours=0.02), like_kaggle=True)]
 
 
 def out_of_memory(folder: Path) -> list[Finding]:
     limits = Limits(host=0.3e9)
-    return list(ponds(folder, "import time\nx = b'x' * 500_000_000\ntime.sleep(9)", limits=limits).findings)
+    return list(ponds(folder, "import time\nx = b'x' * 500_000_000\ntime.sleep(600)", limits=limits).findings)
 
 
 def too_much_output(folder: Path) -> list[Finding]:
@@ -147,8 +150,26 @@ SCENARIOS: dict[str, Callable[[Path], list[Finding]]] = {
     "no submission": lambda f: list(ponds(f, READ, "open('answers.csv', 'w').write(header)").findings),
 }
 
-if __name__ == "__main__":  # the table, for kernels/README.md
+def fatal(findings: list[Finding]) -> list[str]:
+    """What would fail on Kaggle, in words."""
+    return [finding.text for finding in findings if finding.fatal]
+
+
+def readme_table() -> dict[str, str]:
+    """Fault -> what is printed, as kernels/README.md has it."""
+    rows = TABLE.search(README.read_text(encoding="utf-8")).group(2).splitlines()
+    return dict(row.strip("| ").split(" | ", 1) for row in rows)
+
+
+def write_readme_table() -> None:
+    """Runs the scenarios and puts what they print in the place of the table; of several lines the last."""
+    rows = ""
     for name, scenario in SCENARIOS.items():
-        place = Path(sys.argv[1]) / name.replace(" ", "_")
-        place.mkdir()
-        print(f"=== {name}", *scenario(place), sep="\n")
+        with tempfile.TemporaryDirectory() as folder:
+            rows += f"| {name} | {fatal(scenario(Path(folder)))[-1]} |\n"
+    text = README.read_text(encoding="utf-8")
+    README.write_text(TABLE.sub(lambda found: found.group(1) + rows, text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_readme_table()

@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from kaggle_utils.learning.batches import Fold
 from kaggle_utils.learning.checkpoints import load_weights
-from kaggle_utils.learning.trainer import Fold, Outcome, TrainingParameters, train
+from kaggle_utils.learning.parameters import TrainingParameters
+from kaggle_utils.learning.trainer import Outcome, train
 
 BCE = nn.functional.binary_cross_entropy_with_logits
 SHORT = {"epochs": 4, "batch": 8, "lr": 0.01}

@@ -1,7 +1,12 @@
-"""Tiny wheels for tests: real archives with METADATA, WHEEL and RECORD, and one module inside; an index of them."""
+"""Tiny wheels for tests: real archives with METADATA, WHEEL and RECORD, and one module inside; an index of them.
+
+And what the kit itself requires.
+"""
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -31,6 +36,12 @@ def make_wheel(folder: Path, name: str, version: str = "1.0", requires: tuple = 
         for inside, text in content.items():
             archive.writestr(inside, text)
     return path
+
+
+def kit_requirements() -> list[str]:
+    """What setup.py requires for running the kit."""
+    setup = (Path(__file__).parents[1] / "setup.py").read_text()
+    return ast.literal_eval(re.search(r"^RUN = (\[.+?^\])", setup, re.MULTILINE | re.DOTALL).group(1))
 
 
 class Index:

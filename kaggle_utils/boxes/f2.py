@@ -27,7 +27,6 @@ __all__ = [
     "IOU_THRESHOLDS",
     "f2_from_counts",
     "F2Counts",
-    "f2_hits",
     "f2_counts",
     "f2",
     "F2Curve",
@@ -67,25 +66,10 @@ class F2Counts:
         return F2Counts(self.tp + other.tp, self.truths + other.truths, self.predictions + other.predictions)
 
 
-def f2_hits(
-    truth: Boxes,
-    predictions: Boxes,
-    thresholds: Sequence[float] = IOU_THRESHOLDS,
-    plus_one: bool = False,
-    engine: str | None = None,
-) -> np.ndarray:
-    """(N, T) bool: is prediction i, in its own row order, a hit at thresholds[t]? See :func:`match`.
-
-    >>> f2_hits(Boxes([0], [[0, 0, 10, 10]]), Boxes([0], [[0, 0, 10, 4]]), thresholds=(0.3, 0.4))
-    array([[ True, False]])
-    """
-    return match(truth, predictions, thresholds, plus_one, engine).hits
-
-
 def f2_counts(truth: Boxes, predictions: Boxes, **how: Any) -> F2Counts:
     """The counts of all frames together.
 
-    how: thresholds, plus_one and engine, as for :func:`kaggle_utils.boxes.matching.match`
+    how: thresholds and plus_one, as for :func:`kaggle_utils.boxes.matching.match`
 
     >>> truth = Boxes([0], [[0, 0, 10, 10]])
     >>> f2_counts(truth, Boxes([0, 1], [[0, 0, 10, 4], [0, 0, 10, 10]]), thresholds=(0.3, 0.4))
@@ -151,7 +135,7 @@ class F2Curve:
 def f2_curve(truth: Boxes, predictions: Boxes, **how: Any) -> F2Curve:
     """F2, precision and recall at every distinct confidence, from one matching pass.
 
-    how: thresholds, plus_one and engine, as for :func:`kaggle_utils.boxes.matching.match`
+    how: thresholds and plus_one, as for :func:`kaggle_utils.boxes.matching.match`
 
     >>> curve = f2_curve(Boxes([0], [[0, 0, 9, 9]]), Boxes([0, 1], [[0, 0, 9, 9]] * 2, [0.7, 0.2]))
     >>> curve.cut, curve.precision, curve.recall

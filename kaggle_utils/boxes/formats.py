@@ -1,13 +1,13 @@
 """The edges of the table of boxes: every form that boxes come in and go out in.
 
-The reef competition's annotations and prediction texts, pandas, YOLO label files and ultralytics'
-results; each pair of functions is inverse, and tested as such.
+The reef competition's annotations and prediction texts, pandas and YOLO label files; each pair of
+functions is inverse, and tested as such.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,7 +18,6 @@ __all__ = [
     "boxes_from_annotations",
     "boxes_from_table",
     "boxes_from_texts",
-    "boxes_from_ultralytics",
     "boxes_from_yolo_text",
     "table_from_boxes",
     "texts_from_boxes",
@@ -162,23 +161,6 @@ def table_from_boxes(boxes: Boxes):
 
     corners = dict(zip(_CORNERS, boxes.xyxy.T, strict=True))
     return pd.DataFrame({"frame": boxes.frame, **corners, "score": boxes.score, "label": boxes.label})
-
-
-def boxes_from_ultralytics(results: Iterable, frames: Sequence[int]) -> Boxes:
-    """ultralytics ``Results``, one a frame, as boxes in the pixels of the original frame.
-
-    results: objects whose ``.boxes`` has ``.xyxy``, ``.conf`` and ``.cls`` tensors
-    frames: the frame number of each result
-    Raises ValueError when the two differ in length.
-    """
-    parts = []
-    for result, frame in zip(results, frames, strict=True):
-        found = result.boxes
-        n = len(found.conf)
-        xyxy = found.xyxy.detach().cpu().numpy().reshape(n, 4)
-        score, label = found.conf.detach().cpu().numpy(), found.cls.detach().cpu().numpy().astype(np.int64)
-        parts.append(Boxes(np.full(n, frame, np.int64), xyxy, score, label))
-    return Boxes.concat(parts)
 
 
 def boxes_from_yolo_text(text: str, width: float, height: float, frame: int = 0) -> Boxes:

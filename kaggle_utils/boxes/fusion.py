@@ -7,7 +7,7 @@ fused with itself, which is what NMS on one model's predictions is.
 
 Sources: Soft-NMS, Bodla et al. 2017; NMW, Zhou et al. 2017 (CAD); WBF, Solovyev et al. 2021. The answers
 are those of ensemble_boxes 1.0.9, the package everybody uses, which stays at hand as the referee
-(``engine="ensemble_boxes"``); where it is wrong the answer differs on purpose:
+(``fuse(..., engine="ensemble_boxes")``); where it is wrong the answer differs on purpose:
 
 - a score above 1 with weights [2, 1] and overflow off (two boxes of the heavy model): 1 at most;
 - coordinates that are not a number where a cluster's scores are all 0: its boxes count alike;
@@ -18,12 +18,14 @@ are those of ensemble_boxes 1.0.9, the package everybody uses, which stays at ha
 - WBF and NMW round boxes to float32 on the way (1e-4 pixels): float64 throughout.
 
 Equal scores keep the order of the tables, and of the rows in them. Boxes without area are left out.
+The loops are in :mod:`kaggle_utils.compiled`, the package's own in :mod:`kaggle_utils.boxes.referee`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,7 +35,6 @@ __all__ = ["METHODS", "CONF_TYPES", "DECAYS", "fuse", "nms", "soft_nms", "nmw", 
 
 CONF_TYPES = ("avg", "max", "box_and_model_avg", "absent_model_aware_avg")
 DECAYS = ("linear", "gaussian")
-_ENGINES = (None, "compiled", "numpy", "ensemble_boxes")
 
 
 def fuse(
@@ -54,8 +55,7 @@ def fuse(
     iou: boxes with a higher IoU are taken for the same thing, 0 to 1
     weights: one per table, finite, 0 or more, not all 0; None: all alike
     skip_below: boxes with a lower score (before weighting) are left out
-    engine: "compiled" (numba), "numpy" (the same answers), "ensemble_boxes" (the referee, slow), or
-        None: compiled where numba is installed
+    engine: "ensemble_boxes": the package of that name is asked, frame by frame (slow); None: this one
     options: those of the method: see :func:`soft_nms` and :func:`wbf`
     Returns rows by frame, then label, then descending score. Raises ValueError naming what does not
     fit, TypeError for an option the method does not have.
@@ -67,7 +67,14 @@ def fuse(
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}, expected one of {list(METHODS)}")
-    return METHODS[method](tables, iou=iou, weights=weights, skip_below=skip_below, engine=engine, **options)
+    if engine is None:
+        return METHODS[method](tables, iou=iou, weights=weights, skip_below=skip_below, **options)
+    if engine != "ensemble_boxes":
+        raise ValueError(f"engine is {engine!r}, expected 'ensemble_boxes' or None")
+    from kaggle_utils.boxes import referee
+
+    weights = _checked(tables, weights, iou, skip_below, **options)
+    return getattr(referee, method)(tables, weights, skip_below, iou, **options)
 
 
 def nms(
@@ -76,7 +83,6 @@ def nms(
     iou: float = 0.5,
     weights: Sequence[float] | None = None,
     skip_below: float = 0.0,
-    engine: str | None = None,
 ) -> Boxes:
     """Non-Maximum Suppression: a box goes if its IoU with a better one that stays is above iou.
 
@@ -86,9 +92,13 @@ def nms(
     >>> nms([Boxes([0, 0, 0], [[0, 0, 10, 10], [0, 0, 10, 9], [50, 0, 60, 9]], [0.5, 0.8, 0.1])]).score
     array([0.8, 0.1])
     """
+    from kaggle_utils.compiled.suppression import nms as kernel
+    from kaggle_utils.compiled.threads import side_by_side
+
     weights = _checked(tables, weights, iou, skip_below)
-    weights = None if weights is None else weights / weights.sum()
-    return _method("nms", engine)(tables, weights, skip_below, iou)
+    sets = _sets(tables, None if weights is None else weights / weights.sum(), skip_below)
+    rows = np.concatenate(side_by_side(partial(kernel, sets.xyxy, sets.row, sets.start, float(iou)), sets.start))
+    return Boxes(sets.frame[rows], sets.xyxy[rows], sets.score[rows], sets.label[rows])
 
 
 def soft_nms(
@@ -101,7 +111,6 @@ def soft_nms(
     sigma: float = 0.5,
     min_score: float = 0.001,
     decayed: bool = True,
-    engine: str | None = None,
 ) -> Boxes:
     """Soft-NMS: a box's score is lowered for each better box it overlaps, and it goes at min_score.
 
@@ -116,15 +125,15 @@ def soft_nms(
     >>> soft_nms([pair], decay="linear").score                               # 0.5 * (1 - 0.6)
     array([0.9, 0.2])
     """
-    weights = _checked(tables, weights, iou, skip_below)
-    if decay not in DECAYS:
-        raise ValueError(f"decay is {decay!r}, expected one of {list(DECAYS)}")
-    if not (np.isfinite(sigma) and sigma > 0):
-        raise ValueError(f"sigma is {sigma}, expected a finite number above 0")
-    if not min_score >= 0:
-        raise ValueError(f"min_score is {min_score}, expected 0 or more")
-    weights = None if weights is None else weights / weights.sum()
-    return _method("soft_nms", engine)(tables, weights, skip_below, iou, decay, sigma, min_score, decayed)
+    from kaggle_utils.compiled.suppression import soft_nms as kernel
+    from kaggle_utils.compiled.threads import side_by_side
+
+    weights = _checked(tables, weights, iou, skip_below, decay=decay, sigma=sigma, min_score=min_score)
+    sets = _sets(tables, None if weights is None else weights / weights.sum(), skip_below)
+    options = float(iou), decay == "gaussian", float(sigma), float(min_score)
+    parts = side_by_side(partial(kernel, sets.xyxy, sets.score, sets.row, sets.start, *options), sets.start)
+    rows, lowered = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Boxes(sets.frame[rows], sets.xyxy[rows], lowered if decayed else sets.score[rows], sets.label[rows])
 
 
 def nmw(
@@ -133,7 +142,6 @@ def nmw(
     iou: float = 0.5,
     weights: Sequence[float] | None = None,
     skip_below: float = 0.0,
-    engine: str | None = None,
 ) -> Boxes:
     """Non-Maximum Weighted: NMS whose surviving box moves to the mean of those it suppressed.
 
@@ -146,8 +154,7 @@ def nmw(
     array([[ 0.        ,  0.        , 10.        ,  8.66666667]])
     """
     weights = _checked(tables, weights, iou, skip_below)
-    weights = None if weights is None else weights / weights.max()
-    return _method("nmw", engine)(tables, weights, skip_below, iou)
+    return _merged(_sets(tables, None if weights is None else weights / weights.max(), skip_below), weights, iou)
 
 
 def wbf(
@@ -158,7 +165,6 @@ def wbf(
     skip_below: float = 0.0,
     conf_type: str = "avg",
     allows_overflow: bool = False,
-    engine: str | None = None,
 ) -> Boxes:
     """Weighted Boxes Fusion: clusters of overlapping boxes become their mean, weighted by score.
 
@@ -175,19 +181,64 @@ def wbf(
     >>> wbf([one, two]).score, wbf([one, two], conf_type="max").score      # seen by one model of two
     (array([0.4, 0.2]), array([0.8, 0.4]))
     """
-    if conf_type not in CONF_TYPES:
-        raise ValueError(f"conf_type is {conf_type!r}, expected one of {list(CONF_TYPES)}")
-    weights = _checked(tables, weights, iou, skip_below)
-    return _method("wbf", engine)(tables, weights, skip_below, iou, conf_type, allows_overflow)
+    weights = _checked(tables, weights, iou, skip_below, conf_type=conf_type)
+    return _merged(_sets(tables, weights, skip_below), weights, iou, conf_type, allows_overflow)
 
 
 METHODS: dict[str, Callable[..., Boxes]] = {"nms": nms, "soft_nms": soft_nms, "nmw": nmw, "wbf": wbf}
 
 
+class _Sets(NamedTuple):
+    """The rows of M tables, one table after another, and the order in which to read them.
+
+    frame, label: (N,) int64; xyxy: (N, 4) float64; score: (N,) float64, weighted
+    size: (M,) int64, the rows of each table
+    row, start: of :func:`kaggle_utils.compiled.grouping.in_order`, of the rows that are looked at
+    """
+
+    frame: np.ndarray
+    label: np.ndarray
+    xyxy: np.ndarray
+    score: np.ndarray
+    size: np.ndarray
+    row: np.ndarray
+    start: np.ndarray
+
+
+def _sets(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float) -> _Sets:
+    """weights: (M,) float64, what multiplies each table's scores, or None."""
+    from kaggle_utils.compiled.grouping import in_order, staying
+
+    frame, xyxy, score, label = (
+        np.concatenate([getattr(table, column) for table in tables]) for column in ("frame", "xyxy", "score", "label")
+    )
+    stays, size = staying(xyxy, score, float(skip_below)), np.array([len(table) for table in tables])
+    score = score if weights is None else score * np.repeat(weights, size)
+    return _Sets(frame, label, xyxy, score, size, *in_order(frame, label, score, stays))
+
+
+def _merged(
+    sets: _Sets, weights: np.ndarray | None, iou: float, conf_type: str | None = None, allows_overflow: bool = False
+) -> Boxes:
+    """NMW's answer, or WBF's where a conf_type is given; weights: (M,) float64 or None."""
+    from kaggle_utils.compiled import merging
+    from kaggle_utils.compiled.grouping import in_order
+    from kaggle_utils.compiled.threads import side_by_side
+
+    table, weights = np.repeat(np.arange(len(sets.size)), sets.size), np.ones(len(sets.size)) if weights is None else weights
+    confidence = merging.SUREST if conf_type is None else getattr(merging, conf_type.upper())
+    options = sets.row, sets.start, float(iou), confidence, bool(allows_overflow)
+    kernel = partial(merging.clusters, sets.xyxy, sets.score, table, weights, *options)
+    row, xyxy, score = (np.concatenate(parts) for parts in zip(*side_by_side(kernel, sets.start), strict=True))
+    frame, label = sets.frame[row], sets.label[row]
+    order, _ = in_order(frame, label, score, np.ones(len(row), np.bool_))
+    return Boxes(frame[order], xyxy[order], score[order], label[order])
+
+
 def _checked(
-    tables: Sequence[Boxes], weights: Sequence[float] | None, iou: float, skip_below: float
+    tables: Sequence[Boxes], weights: Sequence[float] | None, iou: float, skip_below: float, **options
 ) -> np.ndarray | None:
-    """The weights as (M,) float64, after looking at what all methods take."""
+    """The weights as (M,) float64, after looking at what all methods take, and at the options of some."""
     if isinstance(tables, Boxes) or not len(tables):
         raise ValueError(f"tables is {tables!r}, expected a sequence of one Boxes or more: fuse([boxes])")
     for number, table in enumerate(tables):
@@ -198,6 +249,14 @@ def _checked(
         raise ValueError(f"iou is {iou}, expected 0 to 1")
     if np.isnan(skip_below):
         raise ValueError("skip_below is nan, expected a number")
+    for name, known in (("decay", DECAYS), ("conf_type", CONF_TYPES)):
+        if options.get(name, known[0]) not in known:
+            raise ValueError(f"{name} is {options[name]!r}, expected one of {list(known)}")
+    sigma, min_score = options.get("sigma", 1.0), options.get("min_score", 0.0)
+    if not (np.isfinite(sigma) and sigma > 0):
+        raise ValueError(f"sigma is {sigma}, expected a finite number above 0")
+    if not min_score >= 0:
+        raise ValueError(f"min_score is {min_score}, expected 0 or more")
     return None if weights is None else _checked_weights(weights, len(tables))
 
 
@@ -208,17 +267,3 @@ def _checked_weights(weights: Sequence[float], n_tables: int) -> np.ndarray:
     if not (np.isfinite(array).all() and (array >= 0).all() and array.any()):
         raise ValueError(f"weights are {weights!r}, expected finite numbers of 0 or more, not all 0")
     return array
-
-
-def _method(name: str, engine: str | None) -> Callable[..., Boxes]:
-    """The function of that name of an engine; all engines' functions take the same arguments."""
-    if engine not in _ENGINES:
-        raise ValueError(f"engine is {engine!r}, expected one of {list(_ENGINES)}")
-    modules = {"numpy": "boxes.fusion_numpy", "ensemble_boxes": "boxes.referee"}
-    compiled = "compiled.suppression" if name in ("nms", "soft_nms") else "compiled.merging"
-    try:
-        return getattr(import_module(f"kaggle_utils.{modules.get(engine, compiled)}"), name)
-    except ModuleNotFoundError as missing:
-        if engine is not None or missing.name != "numba":
-            raise
-    return getattr(import_module("kaggle_utils.boxes.fusion_numpy"), name)

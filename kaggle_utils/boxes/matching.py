@@ -11,13 +11,12 @@ that counts a box from pixel 3 to pixel 3 as one pixel wide.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from kaggle_utils.boxes.overlap import iou
 from kaggle_utils.boxes.table import Boxes
 
 __all__ = ["IOU_THRESHOLDS", "Matches", "match"]
@@ -52,25 +51,17 @@ class Matches:
         return self.unpack(self.hit)
 
 
-_Bits = tuple[np.ndarray, np.ndarray]  # hit (N,), found (M,)
-
-
 def _powers(n: int) -> np.ndarray:
     return np.left_shift(np.uint64(1), np.arange(n, dtype=np.uint64))
 
 
 def match(
-    truth: Boxes,
-    predictions: Boxes,
-    thresholds: Sequence[float] = IOU_THRESHOLDS,
-    plus_one: bool = False,
-    engine: str | None = None,
+    truth: Boxes, predictions: Boxes, thresholds: Sequence[float] = IOU_THRESHOLDS, plus_one: bool = False
 ) -> Matches:
     """Greedy matching within each frame.
 
     thresholds: (T,) ascending, 0 <= t < 1, T at most 64; a hit lies strictly above
-    plus_one: see :func:`kaggle_utils.boxes.overlap.iou`
-    engine: "compiled" (numba), "numpy" (same answers to the bit) or None, compiled where numba is there
+    plus_one: see :func:`kaggle_utils.boxes.table.iou`
     Equal scores go in the given order, equal IoUs to the earlier true box.
 
     >>> truth = Boxes([0], [[0, 0, 10, 10]])
@@ -79,19 +70,17 @@ def match(
     array([[ True,  True, False],
            [False, False,  True]])
     """
+    from kaggle_utils.compiled.matching import match_frames, rows_by_frame
+    from kaggle_utils.compiled.threads import side_by_side
+
     levels = _levels(thresholds)
-    if engine not in (None, "compiled", "numpy"):
-        raise ValueError(f"engine is {engine!r}, expected 'compiled', 'numpy' or None")
-    how = _match_numpy if engine == "numpy" or (engine is None and not _numba_is_there()) else _match_compiled
-    return Matches(*how(truth, predictions, levels, plus_one), levels)
-
-
-def _numba_is_there() -> bool:
-    try:
-        import numba  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    n_frames = 1 + max(boxes.frame.max(initial=-1) for boxes in (truth, predictions))
+    hit, found = np.zeros(len(predictions), np.uint64), np.zeros(len(truth), np.uint64)
+    true = (*rows_by_frame(truth.frame, n_frames), truth.xyxy, truth.label)
+    start, rows = rows_by_frame(predictions.frame, n_frames)
+    predicted = (start, rows, predictions.xyxy, predictions.label, predictions.score)
+    side_by_side(partial(match_frames, *true, *predicted, levels, float(plus_one), hit, found), start)
+    return Matches(hit, found, levels)
 
 
 def _levels(thresholds: Sequence[float]) -> np.ndarray:
@@ -100,73 +89,3 @@ def _levels(thresholds: Sequence[float]) -> np.ndarray:
     if not (fine and levels[0] >= 0 and levels[-1] < 1):
         raise ValueError(f"IoU thresholds are {levels.tolist()}, expected 1 to 64 ascending numbers in 0 <= t < 1")
     return levels
-
-
-def _match_compiled(truth: Boxes, predictions: Boxes, levels: np.ndarray, plus_one: bool) -> _Bits:
-    from kaggle_utils.compiled.matching import match_frames, rows_by_frame
-    from kaggle_utils.compiled.threads import threads
-
-    n_frames = 1 + max(boxes.frame.max(initial=-1) for boxes in (truth, predictions))
-    hit, found = np.zeros(len(predictions), np.uint64), np.zeros(len(truth), np.uint64)
-    true = (*rows_by_frame(truth.frame, n_frames), truth.xyxy, truth.label)
-    start, rows = rows_by_frame(predictions.frame, n_frames)
-    predicted = (start, rows, predictions.xyxy, predictions.label, predictions.score)
-
-    def run(first: int, stop: int) -> None:
-        match_frames(first, stop, *true, *predicted, levels, float(plus_one), hit, found)
-
-    edges = _shares(start, _threads(len(predictions)))
-    if len(edges) == 2:
-        run(0, n_frames)
-    else:
-        list(threads(os.getpid()).map(run, edges[:-1], edges[1:]))
-    return hit, found
-
-
-def _threads(n_predictions: int) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(4, cores, n_predictions // 10_000))
-
-
-def _shares(start: np.ndarray, parts: int) -> np.ndarray:
-    """(parts + 1,) frame numbers that split the frames so that each part has about as many predictions."""
-    inner = np.searchsorted(start, np.arange(1, parts) * start[-1] / parts)
-    return np.concatenate([[0], inner, [len(start) - 1]])
-
-
-def _match_numpy(truth: Boxes, predictions: Boxes, levels: np.ndarray, plus_one: bool) -> _Bits:
-    p, g, overlap = _pairs(truth, predictions, levels[0], plus_one)
-    above = (overlap[:, None] > levels) @ _powers(len(levels))  # (P,)
-    hit, decided = np.zeros((2, len(predictions)), np.uint64)
-    found = np.zeros(len(truth), np.uint64)
-    for rows in _rounds(predictions.frame[p]):
-        free = ~(decided[p[rows]] | found[g[rows]])
-        hit[p[rows]] |= free & above[rows]
-        found[g[rows]] |= free & above[rows]
-        decided[p[rows]] |= free
-    return hit, found
-
-
-def _pairs(truth: Boxes, predictions: Boxes, lowest: float, plus_one: bool) -> tuple[np.ndarray, ...]:
-    """Rows p, g and IoU (P,) of pairs above the lowest threshold, in the order in which they are decided:
-    by frame, then descending score of the prediction, then descending IoU."""
-    order, true_order = predictions.order(), np.argsort(truth.frame, kind="stable")
-    frames, true_frames = predictions.frame[order], truth.frame[true_order]
-    first, stop = (np.searchsorted(true_frames, frames, side) for side in ("left", "right"))
-    count = stop - first
-    rank = np.repeat(np.arange(len(order)), count)
-    within = np.arange(len(rank)) - np.repeat(np.cumsum(count) - count, count)
-    p, g = order[rank], true_order[first[rank] + within]
-    overlap = iou(truth.xyxy[g], predictions.xyxy[p], plus_one)
-    rows = np.flatnonzero((overlap > lowest) & (truth.label[g] == predictions.label[p]))
-    rows = rows[np.lexsort((-overlap[rows], rank[rows]))]
-    return p[rows], g[rows], overlap[rows]
-
-
-def _rounds(frame: np.ndarray) -> list[np.ndarray]:
-    """Row numbers of each frame's first pair, then of each frame's second, ...; frame (P,) ascends.
-
-    No frame comes twice in a round, so a round can be decided at once.
-    """
-    nth = np.arange(len(frame)) - np.searchsorted(frame, frame, "left")
-    return np.split(np.argsort(nth, kind="stable"), np.cumsum(np.bincount(nth))[:-1]) if len(frame) else []

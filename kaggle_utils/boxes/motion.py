@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kaggle_utils.boxes.clips import frame_pairs
-from kaggle_utils.boxes.overlap import iou
-from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.boxes.table import Boxes, iou
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""ensemble_boxes as the referee of :mod:`kaggle_utils.boxes.fusion`: the same arguments, its answers.
+"""ensemble_boxes as the referee of :mod:`kaggle_utils.boxes.fusion`, whose ``fuse`` asks it by name and checks arguments.
 
 The package (MIT, the one that reef teams used) works on one frame, on coordinates from 0 to 1. Here it
 is called frame by frame; all boxes are moved and scaled by one power of two into that range before, and
@@ -37,10 +37,10 @@ def soft_nms(
     weights: np.ndarray | None,
     skip_below: float,
     iou: float,
-    decay: str,
-    sigma: float,
-    min_score: float,
-    decayed: bool,
+    decay: str = "gaussian",
+    sigma: float = 0.5,
+    min_score: float = 0.001,
+    decayed: bool = True,
 ) -> Boxes:
     """See :func:`kaggle_utils.boxes.fusion.soft_nms`; its loop lowers the scores, its wrapper forgets them.
 
@@ -60,7 +60,7 @@ def soft_nms(
     def remembering(*lists: list[np.ndarray]) -> Answer:
         boxes, scores, labels = (np.concatenate(columns) for columns in lists)
         if weights is not None:
-            scores = scores * np.repeat(weights, [len(column) for column in lists[1]])
+            scores = scores * np.repeat(weights / weights.sum(), [len(column) for column in lists[1]])
         parts = []
         for label in np.unique(labels):
             mine = labels == label
@@ -90,8 +90,8 @@ def wbf(
     weights: np.ndarray | None,
     skip_below: float,
     iou: float,
-    conf_type: str,
-    allows_overflow: bool,
+    conf_type: str = "avg",
+    allows_overflow: bool = False,
 ) -> Boxes:
     """See :func:`kaggle_utils.boxes.fusion.wbf`; weights (M,) or None.
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from kaggle_utils.boxes.f2 import f2, f2_by_group, f2_by_iou, f2_by_size, f2_counts, f2_curve
 from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.plain_json import json_text
+from kaggle_utils.files import json_text
 
 __all__ = ["Scorecard", "scorecard"]
 

@@ -2,9 +2,10 @@
 
 A detection competition moves the same five facts about again and again: which frame, where, how
 sure, what, and that for every model. Here they are four NumPy arrays of equal length in a frozen
-:class:`Boxes`; every other form (the reef competition's texts, pandas, YOLO label files,
-ultralytics results) is made from it or turned into it at the edge, by :mod:`kaggle_utils.boxes.formats`.
-A frame is named by its row number in the competition's table of frames, so joins are array indexing.
+:class:`Boxes`; every other form (the reef competition's texts, pandas, YOLO label files) is made from
+it or turned into it at the edge, by :mod:`kaggle_utils.boxes.formats`. A frame is named by its row number
+in the competition's table of frames, so joins are array indexing. How much two boxes are the same box,
+:func:`iou` says; compiled loops have scalar versions of it, in the same order of operations.
 
 Formats are in names. ``xyxy`` is left, top, right, bottom in pixels; ``xywh`` is left, top, width,
 height in pixels (what Kaggle's reef tables hold); ``cxcywhn`` is centre and size as fractions of the
@@ -17,9 +18,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = [
     "Boxes",
+    "iou",
     "xyxy_from_xywh",
     "xywh_from_xyxy",
     "xyxy_from_cxcywhn",
@@ -188,3 +191,25 @@ def cxcywhn_from_xyxy(xyxy: np.ndarray, width: float, height: float) -> np.ndarr
     b = np.asarray(xyxy, dtype=np.float64).reshape(-1, 4)
     centre_size = np.concatenate([(b[:, :2] + b[:, 2:]) / 2, b[:, 2:] - b[:, :2]], axis=1)
     return centre_size / [width, height, width, height]
+
+
+def iou(one: ArrayLike, other: ArrayLike, plus_one: bool = False) -> np.ndarray:
+    """IoU of boxes with boxes, shapes broadcast: (..., 4) and (..., 4) xyxy -> (...) float64 in 0 to 1.
+
+    Any unit, the same for both. Two boxes without area have IoU 0. ``iou(a[:, None], b)`` is the table
+    of all pairs.
+    plus_one: pixels, where a box from 3 to 3 is one wide: right - left + 1 and bottom - top + 1
+
+    >>> iou([[0, 0, 10, 10], [0, 0, 5, 10]], [0, 0, 10, 20])
+    array([0.5 , 0.25])
+    """
+    one, other, extra = np.asarray(one, np.float64), np.asarray(other, np.float64), float(plus_one)
+    width = np.minimum(one[..., 2], other[..., 2]) - np.maximum(one[..., 0], other[..., 0]) + extra
+    height = np.minimum(one[..., 3], other[..., 3]) - np.maximum(one[..., 1], other[..., 1]) + extra
+    common = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    union = _area(one, extra) + _area(other, extra) - common
+    return np.divide(common, union, out=np.zeros(np.shape(common)), where=union > 0)
+
+
+def _area(xyxy: np.ndarray, extra: float) -> np.ndarray:
+    return (xyxy[..., 2] - xyxy[..., 0] + extra) * (xyxy[..., 3] - xyxy[..., 1] + extra)

@@ -131,7 +131,7 @@ def rescore(
 
 
 class CausalTracker:
-    """Tracking as frames arrive: :meth:`update` takes one frame's boxes and returns them ruled.
+    """Tracking as frames arrive: :meth:`update` takes one frame's boxes and returns them after the rules.
 
     The settings are those of :func:`track` and of :func:`rescore` with ``causal=True``, and so are
     the answers, frame by frame. Call :meth:`reset` at a cut between videos, before the new frame.

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from kaggle_utils.evidence import diary
-from kaggle_utils.pictures import diary as diary_view
 
 __all__ = ["add_diary_arguments", "run_diary"]
 
@@ -33,7 +32,7 @@ def run_diary(args: argparse.Namespace) -> int:
         print("scores read for:", ", ".join(diary.read_submissions(args.diary, args.submissions)) or "no run")
     book = diary.read(args.diary)
     entries = [e for e in book.entries if _wanted(e, args)]
-    print(diary_view.markdown(entries))
+    print(diary.markdown(entries))
     for line in book.unreadable:
         print(f"not readable, left out: {line}")
     if args.plot:
@@ -47,7 +46,8 @@ def _wanted(entry: dict, args: argparse.Namespace) -> bool:
 
 def _plot(entries: list[dict], path: Path) -> None:
     from kaggle_utils.files import replacing
+    from kaggle_utils.pictures.curves import plot_against_leaderboard
 
     with replacing(path) as partial:
-        diary_view.plot_against_leaderboard(entries).savefig(partial, dpi=120)
+        plot_against_leaderboard(entries).savefig(partial, dpi=120)
     print(f"plot: {path}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from kaggle_utils.platform.parameters import add_set_argument
 from kaggle_utils.platform.push.metadata import ACCELERATORS
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.push import push
 from kaggle_utils.platform.push.walk import planned, push_all
-from kaggle_utils.platform.set_argument import add_set_argument
 
 __all__ = ["add_push_arguments", "run_push"]
 

@@ -1,7 +1,7 @@
 """``kaggle-utils rehearse reef-4-submit``: would this notebook live through its session on Kaggle?
 
-A submission is rehearsed as the rerun (:mod:`rehearsal`), a training on a few images
-(:mod:`rehearsal_training`), any other stage once from its first cell to its last.
+A submission is rehearsed as the rerun (:mod:`kaggle_utils.platform.rehearsal.submission`), a training on a few
+images (:mod:`kaggle_utils.platform.rehearsal.training`), any other stage once from its first cell to its last.
 """
 
 from __future__ import annotations
@@ -17,19 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from kaggle_utils.files import replacing
-from kaggle_utils.platform import runtime
-from kaggle_utils.platform.parameters import fan_out, inject, ranges
+from kaggle_utils.platform import runtime, source
+from kaggle_utils.platform.parameters import add_set_argument, fan_out, inject, ranges
 from kaggle_utils.platform.push import chain, quota
 from kaggle_utils.platform.reef_api.timeseries import frame_paths
 from kaggle_utils.platform.rehearsal import report as report_lines
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import Attachments, attachments, competition_mounts
-from kaggle_utils.platform.rehearsal.projection import Limits
 from kaggle_utils.platform.rehearsal.session import Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, rehearse_submission
 from kaggle_utils.platform.rehearsal.training import Trial, rehearse_training, training_findings
-from kaggle_utils.platform.set_argument import add_set_argument
 from kaggle_utils.platform.signals import signals_as_exits
 
 __all__ = ["add_rehearse_arguments", "run_rehearse"]
@@ -70,7 +68,7 @@ def run_rehearse(args: argparse.Namespace) -> int:
     notebook = json.loads((stage.folder / content["code_file"]).read_text(encoding="utf-8"))
     folder, how = _competition(args, stage.competition, contest), sandbox.mechanism()
     print(f"rehearsal of {stage.name} in {report_lines.surroundings(how)}", flush=True)
-    rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, Limits(), _say)
+    rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, runtime.Limits(), _say)
     like_kaggle = not content.get("enable_gpu") or bool(runtime.gpus())
     play = {"submit": _submission, "train": _training}.get(stage.title, _once)
     with signals_as_exits():
@@ -96,12 +94,12 @@ Outcome = tuple[list[str], list[Finding]]
 def _submission(
     args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
 ) -> Outcome:
-    limits = Limits.rerun()
+    limits = runtime.Limits.rerun()
     plan = replace(plan, notebook=inject(plan.notebook, _overrides(args.set)), limits=limits)
     report = rehearse_submission(plan, _hidden(args, stage.competition, plan, attached))
     lines = report_lines.submission_lines(report, plan.contest, limits)
     lines.append(_kept(args.runs / "rehearsals" / stage.name, report.submission, report.run.log))
-    return lines, [*report.findings, *report_lines.projected(report, plan.contest, limits, like)]
+    return lines, [*report.findings, *report_lines.projection_findings(report, plan.contest, limits, like)]
 
 
 def _training(
@@ -139,8 +137,7 @@ def _datasets(texts: list[str]) -> dict[str, Path]:
 def _competition(args: argparse.Namespace, competition: str, contest: Any) -> Path:
     """The competition's folder: below --input, that folder itself, or the built-in sample."""
     if args.input is None:
-        samples = import_module(f"kaggle_utils.competitions.samples.{competition}")
-        return getattr(samples, f"make_{competition}_sample")(runtime.sample_dir(competition))
+        return source.sample(competition).folder
     places = (args.input / "competitions" / contest.SLUG, args.input / contest.SLUG, args.input)
     found = next((place for place in places if place.is_dir()), None)
     if found is None:
@@ -154,8 +151,7 @@ def _hidden(args: argparse.Namespace, competition: str, plan: Rehearsal, attache
     if folder is None and args.input is not None:
         return plan.contest.held_out(plan.folder, _left(attached, competition, "2_train"), args.items)
     if folder is None:
-        samples = import_module(f"kaggle_utils.competitions.samples.{competition}")
-        folder = samples.hidden_folder(plan.folder) / "test_images"
+        folder = source.sample(competition).hidden
     return plan.contest.hidden_test(folder, frame_paths(folder) if plan.contest.SERVED else []).some(args.items)
 
 

@@ -10,8 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from kaggle_utils.platform import runtime, source
-from kaggle_utils.platform.parameters import parse_set
-from kaggle_utils.platform.set_argument import add_set_argument
+from kaggle_utils.platform.parameters import add_set_argument, parse_set
 from kaggle_utils.tasks.hidden import hidden_truth
 
 __all__ = ["add_run_arguments", "run_run"]

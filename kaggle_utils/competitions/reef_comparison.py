@@ -11,11 +11,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kaggle_utils.boxes.f2 import f2, f2_counts_by_group
+from kaggle_utils.boxes.cuts import cross_fitted_f2, f2_counts_of_groups, f2_of_counts, f2_table
+from kaggle_utils.boxes.f2 import f2, f2_counts_by_group, f2_curve
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.evidence.candidates import chosen_anew
-from kaggle_utils.evidence.crossfit import best_cut, cross_fitted_f2
-from kaggle_utils.evidence.intervals import f2_counts_of_groups, f2_of_counts, f2_table
 
 __all__ = ["boxes_of_choices", "chosen_without", "compare", "cut_by_the_others", "fold_scores"]
 
@@ -45,7 +44,7 @@ def compare(
     """
     survivors = {name: (cut_by_the_others(truth, boxes, fold_of_frame), -np.inf) for name, boxes in candidates.items()}
     table = f2_table(truth, survivors, group_of_frame, baseline)
-    fits = [best_cut(truth, boxes) for boxes in candidates.values()]
+    fits = [f2_curve(truth, boxes).best for boxes in candidates.values()]
     table.insert(1, "cut", [cut for cut, _ in fits])
     table.insert(2, "fitted", [value for _, value in fits])
     return table
@@ -81,7 +80,7 @@ def _cut(truth: Boxes, boxes: Boxes, fold_of_frame: np.ndarray) -> Boxes:
     """Each fold cut by the others; a fold alone by itself."""
     if len(np.unique(fold_of_frame)) > 1:
         return cut_by_the_others(truth, boxes, fold_of_frame)
-    return boxes[boxes.score >= best_cut(truth, boxes)[0]]
+    return boxes[boxes.score >= f2_curve(truth, boxes).best[0]]
 
 
 def boxes_of_choices(

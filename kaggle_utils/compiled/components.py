@@ -1,7 +1,6 @@
 """Connected components, compiled: runs along the rows, joined where they touch the row above.
 
-A mask has far fewer runs than pixels, so the pixels are read once and all else is done on runs. The
-NumPy twin, on OpenCV's labels, is in :mod:`kaggle_utils.masks.components`.
+A mask has far fewer runs than pixels, so the pixels are read once and all else is done on runs.
 """
 
 from __future__ import annotations

@@ -8,21 +8,11 @@ such neighbours are put right afterwards by their full scores.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
-
 import numpy as np
-from numba import config, njit
+from numba import njit
 
-from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.compiled.threads import threads
+__all__ = ["in_order", "staying", "most_rows"]
 
-__all__ = ["Sets", "sets_of", "in_order", "side_by_side"]
-
-Answer = TypeVar("Answer")
-
-_WORTH_THREADS = 8_000  # rows
 _ONE = np.uint64(1)
 
 # glibc hands memory above a limit back at once, and every call would pay for fresh pages, half of the time
@@ -30,60 +20,19 @@ _ONE = np.uint64(1)
 np.empty(24 << 20, np.uint8)
 
 
-class Sets(NamedTuple):
-    """Boxes of several tables, and the order in which to read them.
-
-    frame, label: (N,) int64; xyxy: (N, 4) float64; score: (N,) float64, weighted: the rows of M tables,
-        one table after another
-    size: (M,) int64, the rows of each table
-    row: (K,) int64, the rows that stay: set after set, within a set by descending score
-    start: (S + 1,) int64, set s is row[start[s]:start[s + 1]]; no set is empty
-    """
-
-    frame: np.ndarray
-    label: np.ndarray
-    xyxy: np.ndarray
-    score: np.ndarray
-    size: np.ndarray
-    row: np.ndarray
-    start: np.ndarray
-
-
-def sets_of(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float) -> Sets:
-    """The tables' boxes in sets; boxes without area or with a score below skip_below are left out.
-
-    weights: (M,) float64, what multiplies each table's scores, or None
-    Equal scores keep the order of the tables, and of the rows in them.
-    """
-    frame, xyxy, score, label = (
-        np.concatenate([getattr(table, column) for table in tables]) for column in ("frame", "xyxy", "score", "label")
-    )
-    stays = _staying(xyxy, score, skip_below)
-    size = np.array([len(table) for table in tables])
-    score = score if weights is None else score * np.repeat(weights, size)
-    return Sets(frame, label, xyxy, score, size, *in_order(frame, label, score, stays))
-
-
-def side_by_side(kernel: Callable[[int, int], Answer], start: np.ndarray) -> list[Answer]:
-    """What kernel(first, last) returns for stretches of sets that cover all of them, in order.
-
-    kernel: compiled with nogil=True, as the stretches are done by one thread a core; a small table, which
-        is not worth a second thread, is one stretch done by this one
-    start: (S + 1,) as in :class:`Sets`; the stretches get about as many rows each
-    """
-    n_sets, n_threads = len(start) - 1, config.NUMBA_NUM_THREADS if start[-1] >= _WORTH_THREADS else 1
-    cuts = np.searchsorted(start, np.linspace(0, start[-1], n_threads + 1)[1:-1])
-    stretches = list(zip([0, *cuts], [*cuts, n_sets], strict=True))
-    if n_threads == 1:
-        return [kernel(*stretches[0])]
-    others = [threads(os.getpid()).submit(kernel, *stretch) for stretch in stretches[1:]]
-    return [kernel(*stretches[0]), *(other.result() for other in others)]
-
-
 def in_order(
     frame: np.ndarray, label: np.ndarray, score: np.ndarray, stays: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """row (K,) and start (S + 1,) as in :class:`Sets`, of the rows where stays (N,) bool is true."""
+    """row (K,) and start (S + 1,), int64: the rows that stay in their sets.
+
+    frame, label: (N,) int64, 0 or more; score: (N,) float64, 0 or more; stays: (N,) bool
+    Rows come set after set, within a set by descending score, of equal scores in the order given. Set s is
+    row[start[s]:start[s + 1]]; no set is empty.
+
+    >>> no, yes = False, True
+    >>> in_order(np.array([7, 3, 3, 3]), np.zeros(4, int), np.array([0.1, 0.2, 0.4, 0.3]), np.array([yes, yes, yes, no]))
+    (array([2, 1, 0]), array([0, 2, 3]))
+    """
     n_labels = int(label.max(initial=0)) + 1
     key = frame if n_labels == 1 else frame * n_labels + label
     bits_of_row = _bits(len(key) - 1)
@@ -101,11 +50,21 @@ def _bits(highest: int) -> int:
 
 
 @njit(cache=True)
-def _staying(xyxy: np.ndarray, score: np.ndarray, skip_below: float) -> np.ndarray:
+def staying(xyxy: np.ndarray, score: np.ndarray, skip_below: float) -> np.ndarray:
+    """(N,) bool: boxes (N, 4) with an area and a score (N,) of at least skip_below."""
     stays = np.empty(len(score), np.bool_)
     for i in range(len(score)):
         stays[i] = (score[i] >= skip_below) & (xyxy[i, 2] > xyxy[i, 0]) & (xyxy[i, 3] > xyxy[i, 1])
     return stays
+
+
+@njit(cache=True)
+def most_rows(start: np.ndarray, first: int, last: int) -> int:
+    """Rows of the largest of the sets first to last (not included)."""
+    most = 0
+    for s in range(first, last):
+        most = max(most, start[s + 1] - start[s])
+    return most
 
 
 @njit(cache=True)
@@ -115,8 +74,8 @@ def _packed(key: np.ndarray, score: np.ndarray, stays: np.ndarray, bits: int, bi
     score: (N,) the bits of a float64 of 0 or more, which order as the numbers do; -0.0 is shifted to 0.0
     """
     low, high = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0)
-    for own in score:
-        low, high = min(low, own << _ONE), max(high, own << _ONE)
+    for row in range(len(score)):
+        low, high = min(low, score[row] << _ONE), max(high, score[row] << _ONE)
     shift = _ONE
     while len(score) and (high - low) >> shift >> np.uint64(bits):
         shift += _ONE
@@ -147,4 +106,4 @@ def _unpack(packed: np.ndarray, score: np.ndarray, bits: int, bits_of_row: int) 
             j -= 1
         row[j] = own
     start[n_sets] = len(packed)
-    return start[: n_sets + 1].copy()
+    return start[: n_sets + 1]

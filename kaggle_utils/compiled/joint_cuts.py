@@ -1,7 +1,7 @@
 """The highest sum above any cut while rows are added one by one, compiled: a tree of sums over the places.
 
 Each node holds the sum of its places and the highest sum of the last of them, so a row changes one node a
-storey. The NumPy twin is in :mod:`kaggle_utils.evidence.joint_cuts`.
+storey.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Greedy matching of predicted to true boxes, compiled: the loop behind F2 over boxes.
 
 One pass serves all IoU thresholds: the thresholds a true box is found at, and a prediction is a hit
-at, are the bits of one whole number, so IoUs are computed and sorted once. The NumPy twin, with the
-same answers to the bit, is in :mod:`kaggle_utils.boxes.matching`.
+at, are the bits of one whole number, so IoUs are computed and sorted once.
 """
 
 from __future__ import annotations
@@ -33,8 +32,6 @@ def rows_by_frame(frame: np.ndarray, n_frames: int) -> tuple[np.ndarray, np.ndar
 
 @njit(cache=True, nogil=True)
 def match_frames(
-    first: int,
-    stop: int,
     true_start: np.ndarray,
     true_rows: np.ndarray,
     true_xyxy: np.ndarray,
@@ -48,6 +45,8 @@ def match_frames(
     extra: float,
     hit: np.ndarray,
     found: np.ndarray,
+    first: int,
+    stop: int,
 ) -> None:
     """Matches the frames first to stop - 1; other threads may match other frames at the same time.
 

@@ -2,69 +2,36 @@
 
 The boxes that others are compared with lie in five arrays (left, top, right, bottom, area), which lets
 the processor's vector units work on them. NMS compares a box with those kept so far only, a block at
-a time; a block is filled up with boxes that overlap nothing. The NumPy twin, with the same answers, is
-:mod:`kaggle_utils.boxes.fusion_numpy`.
+a time; a block is filled up with boxes that overlap nothing. Arguments that both have:
+
+xyxy: (N, 4) float64; score: (N,) float64; row, start: of :func:`kaggle_utils.compiled.grouping.in_order`
+iou: boxes with a higher IoU are taken for the same thing
+first, last: the sets first to last (not included) are done; other threads may do others
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-
 import numpy as np
 from numba import njit
 
-from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.compiled.grouping import sets_of, side_by_side
+from kaggle_utils.compiled.grouping import most_rows
 
 __all__ = ["nms", "soft_nms"]
 
 _BLOCK = 32  # kept boxes compared at once; fewer are not vectorised, more are mostly padding
 
 
-def nms(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float, iou: float) -> Boxes:
-    """See :func:`kaggle_utils.boxes.fusion.nms`; weights (M,) as they multiply the scores, or None.
-
-    >>> len(nms([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5))
-    1
-    """
-    sets = sets_of(tables, weights, skip_below)
-    rows = np.concatenate(side_by_side(partial(_nms, sets.xyxy, sets.row, sets.start, float(iou)), sets.start))
-    return Boxes(sets.frame[rows], sets.xyxy[rows], sets.score[rows], sets.label[rows])
-
-
-def soft_nms(
-    tables: Sequence[Boxes],
-    weights: np.ndarray | None,
-    skip_below: float,
-    iou: float,
-    decay: str,
-    sigma: float,
-    min_score: float,
-    decayed: bool,
-) -> Boxes:
-    """See :func:`kaggle_utils.boxes.fusion.soft_nms`; weights as in :func:`nms`.
-
-    >>> soft_nms([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5, "linear", 0.5, 0.0, True).score
-    array([0.8])
-    """
-    sets = sets_of(tables, weights, skip_below)
-    options = float(iou), decay == "gaussian", float(sigma), float(min_score)
-    parts = side_by_side(partial(_soft_nms, sets.xyxy, sets.score, sets.row, sets.start, *options), sets.start)
-    rows, lowered = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return Boxes(sets.frame[rows], sets.xyxy[rows], lowered if decayed else sets.score[rows], sets.label[rows])
-
-
 @njit(cache=True, nogil=True)
-def _nms(xyxy: np.ndarray, row: np.ndarray, start: np.ndarray, iou: float, first: int, last: int) -> np.ndarray:
-    """The rows that stay of the sets first to last (not included), set after set."""
+def nms(xyxy: np.ndarray, row: np.ndarray, start: np.ndarray, iou: float, first: int, last: int) -> np.ndarray:
+    """(K,) int64: the rows that stay, set after set."""
     chosen, total = np.empty(start[last] - start[first], np.int64), 0
-    room = _largest(start, first, last) + _BLOCK
+    room = most_rows(start, first, last) + _BLOCK
     x1, y1, x2, y2, area = np.zeros(room), np.zeros(room), np.zeros(room), np.zeros(room), np.zeros(room)
     for s in range(first, last):
         n = 0
-        for own in row[start[s] : start[s + 1]]:
-            left, top, right, bottom = xyxy[own]
+        for i in range(start[s], start[s + 1]):
+            own = row[i]
+            left, top, right, bottom = xyxy[own, 0], xyxy[own, 1], xyxy[own, 2], xyxy[own, 3]
             own_area, free = (right - left) * (bottom - top), True
             for a in range(0, n, _BLOCK):
                 b = a + _BLOCK
@@ -73,7 +40,8 @@ def _nms(xyxy: np.ndarray, row: np.ndarray, start: np.ndarray, iou: float, first
                     break
             if free:
                 if n % _BLOCK == 0:
-                    x1[n : n + _BLOCK], area[n : n + _BLOCK] = np.inf, 0.0  # overlap nothing
+                    for k in range(n, n + _BLOCK):
+                        x1[k], area[k] = np.inf, 0.0  # overlap nothing
                 x1[n], y1[n], x2[n], y2[n], area[n] = left, top, right, bottom, own_area
                 chosen[total + n] = own
                 n += 1
@@ -106,7 +74,7 @@ def _overlaps(
 
 
 @njit(cache=True, nogil=True)
-def _soft_nms(
+def soft_nms(
     xyxy: np.ndarray,
     score: np.ndarray,
     row: np.ndarray,
@@ -118,14 +86,18 @@ def _soft_nms(
     first: int,
     last: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that stay of the sets first to last (not included), set after set, and their lowered scores."""
+    """(K,) int64 and (K,) float64: the rows that stay, set after set as they are chosen, and their lowered scores.
+
+    gaussian: whether scores are lowered by exp(-IoU^2 / sigma), else by 1 - IoU where it is above iou
+    min_score: rows go whose score is lowered to it
+    """
     chosen, total = np.empty(start[last] - start[first], np.int64), 0
     lowered = np.empty(len(chosen))
-    room = _largest(start, first, last)
+    room = most_rows(start, first, last)
     # the boxes of one set: those chosen, then those left in the order they came; sides, area, score
     sides, rows, overlap = np.empty((6, room)), np.empty(room, np.int64), np.empty(room)
     for s in range(first, last):
-        n, best = start[s + 1] - start[s], 0
+        n, best = start[s + 1] - start[s], np.int64(0)  # a plain 0 would compile what it is given to twice
         _load(xyxy, score, row[start[s] : start[s + 1]], sides, rows)
         for i in range(n):
             if sides[5, best] <= min_score:
@@ -187,12 +159,3 @@ def _decay(score: np.ndarray, overlap: np.ndarray, iou: float, gaussian: bool, s
         if score[k] > highest:
             best, highest = k, score[k]
     return best
-
-
-@njit(cache=True)
-def _largest(start: np.ndarray, first: int, last: int) -> int:
-    """Rows of the largest of the sets first to last (not included)."""
-    most = 0
-    for s in range(first, last):
-        most = max(most, start[s + 1] - start[s])
-    return most

@@ -27,7 +27,7 @@ from kaggle_utils.detector.stages import minutes_of
 from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.images.decode import decode
 from kaggle_utils.images.views import VIEWS
-from kaggle_utils.learning.fold_runs import each_fold
+from kaggle_utils.learning.devices import each_fold
 
 __all__ = ["PredictionSet", "FoldResult", "train_and_predict", "train_folds"]
 

@@ -33,6 +33,7 @@ from kaggle_utils.detector.validation import Validation, predict_paths
 from kaggle_utils.files import replacing
 from kaggle_utils.learning.checkpoints import start_from, write_checkpoint
 from kaggle_utils.learning.data_parallel import Team
+from kaggle_utils.learning.devices import half_precision
 
 __all__ = ["F2Trainer"]
 
@@ -49,14 +50,10 @@ def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str)
         "patience": p.patience, "mosaic": p.mosaic, "close_mosaic": max(1, p.epochs // 5),
         "scale": p.scale, "translate": p.translate, "fliplr": p.fliplr, "flipud": p.flipud,
         "hsv_h": hue, "hsv_s": saturation, "hsv_v": value, "augmentations": [],
-        "seed": p.seed, "workers": p.workers, "cache": p.cache, "device": device, "amp": _gains_from_amp(device),
+        "seed": p.seed, "workers": p.workers, "cache": p.cache, "device": device,
+        "amp": half_precision(torch.device(device)) is not None,
         "plots": False, "val": True, "verbose": False,
     }  # fmt: skip
-
-
-def _gains_from_amp(device: str) -> bool:
-    """Mixed precision pays on cards with tensor cores (compute capability 7.0 and up), not on a P100."""
-    return device != "cpu" and torch.cuda.is_available() and torch.cuda.get_device_capability(device)[0] >= 7
 
 
 class F2Trainer(DetectionTrainer):

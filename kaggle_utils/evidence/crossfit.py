@@ -3,10 +3,8 @@
 A threshold that is chosen on the rows it is then scored on flatters itself, the more so the more
 thresholds there are (17 of them on the Amazon labels: .9209 on their own rows, .9174 on others, where
 a single one has .919). So every fit here comes with its cross-fitted figure: fitted on all folds but
-one, judged on that one, counts added up over the folds, scored once.
-
-:func:`cross_fit` does this for any decision and any metric made of counts; F2 over boxes (reef) is the
-first to use it.
+one, judged on that one, counts added up over the folds, scored once; for any decision and any metric made
+of counts.
 """
 
 from __future__ import annotations
@@ -19,10 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from kaggle_utils.boxes.f2 import f2, f2_counts, f2_curve
-from kaggle_utils.boxes.table import Boxes
-
-__all__ = ["TIE", "CrossFit", "best_cut", "cross_fit", "cross_fitted_f2", "first_of_best"]
+__all__ = ["TIE", "CrossFit", "cross_fit", "first_of_best"]
 
 TIE = 1e-9  # scores and sums of scores that differ by less are equal
 
@@ -95,35 +90,3 @@ def first_of_best(scores: Sequence[float]) -> int:
     """
     scores = np.asarray(scores, np.float64)
     return int(np.argmax(scores >= scores.max() - TIE))
-
-
-def best_cut(truth: Boxes, predictions: Boxes, **how: Any) -> tuple[float, float]:
-    """(cut, F2): keeping boxes with score >= cut gives the highest F2; of equal cuts the highest.
-
-    how: thresholds, plus_one and engine, as for :func:`kaggle_utils.boxes.matching.match`
-
-    >>> best_cut(Boxes([0], [[0, 0, 9, 9]]), Boxes([0, 1], [[0, 0, 9, 9]] * 2, [0.7, 0.2]))
-    (0.7, 1.0)
-    """
-    return f2_curve(truth, predictions, **how).best
-
-
-def cross_fitted_f2(truth: Boxes, predictions: Boxes, fold_of_frame: np.ndarray, **how: Any) -> CrossFit:
-    """The best cut and F2 on all frames, and F2 with each fold cut where the others have their best.
-
-    fold_of_frame: (n_frames,) the fold of each frame; how: as for :func:`best_cut`
-
-    >>> truth = Boxes([0, 1], [[0, 0, 9, 9]] * 2)
-    >>> predictions = Boxes([0, 0, 1], [[0, 0, 9, 9], [50, 50, 59, 59], [0, 0, 9, 9]], [0.9, 0.6, 0.4])
-    >>> print(cross_fitted_f2(truth, predictions, fold_of_frame=np.array([0, 1])))
-    0.5000 cross-fitted over 2 folds (0.4, 0.9), 0.9091 on the rows it was fitted on (0.4)
-    """
-
-    def fit(frames: np.ndarray) -> float:
-        return best_cut(truth[frames[truth.frame]], predictions[frames[predictions.frame]], **how)[0]
-
-    def judge(frames: np.ndarray, cut: float):
-        kept = predictions[frames[predictions.frame] & (predictions.score >= cut)]
-        return f2_counts(truth[frames[truth.frame]], kept, **how)
-
-    return cross_fit(fold_of_frame, fit, judge, f2)

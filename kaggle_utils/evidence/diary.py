@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from kaggle_utils.files import locked
-from kaggle_utils.plain_json import json_text, plain
+from kaggle_utils.files import json_text, locked, plain
 
 __all__ = [
     "Diary",
@@ -30,6 +29,7 @@ __all__ = [
     "read",
     "set_leaderboard",
     "read_submissions",
+    "markdown",
     "peak_memory",
 ]
 
@@ -175,6 +175,58 @@ def read_submissions(path: str | os.PathLike, submissions: str | os.PathLike) ->
     for run in new:
         set_leaderboard(path, run, **found[run])
     return new
+
+
+def markdown(entries: Sequence[Mapping]) -> str:
+    """Runs as a Markdown table with the columns that vary, and a line with those that do not.
+
+    A table of everything is read by nobody; what the runs have in common is said once, below.
+
+    entries: of :attr:`Diary.entries`; all columns are shown when there is only one
+
+    >>> runs = [{"run": name, "stage": "2_train", "changed": {"imgsz": s}} for name, s in (("a", 640), ("b", 1280))]
+    >>> print(markdown(runs))
+    | run | imgsz |
+    |---|---|
+    | a | 640 |
+    | b | 1280 |
+    <BLANKLINE>
+    The same in all: stage 2_train.
+    """
+    rows = [_cells(entry) for entry in entries]
+    if not rows:
+        return "The diary is empty."
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    varying = [name for name in columns if len(rows) == 1 or len({row.get(name, "") for row in rows}) > 1]
+    lines = [varying, ["---"] * len(varying), *([row.get(name, "") for name in varying] for row in rows)]
+    table = "\n".join(_line(line) for line in lines)
+    same = [f"{name} {rows[0][name]}" for name in columns if name not in varying]
+    return table + (f"\n\nThe same in all: {', '.join(same)}." if same else "")
+
+
+def _line(cells: Sequence[str]) -> str:
+    if set(cells) == {"---"}:
+        return "|" + "|".join(cells) + "|"
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cells(entry: Mapping) -> dict[str, str]:
+    """One run as texts by column: changed parameters and memory have a column each."""
+    single = {name: value for name, value in entry.items() if name not in ("changed", "interval", "memory", "folds")}
+    memory = {f"{name} GB": value for name, value in (entry.get("memory") or {}).items()}
+    folds = " ".join(f"{value:.3f}" for value in (entry.get("folds") or {}).values() if value is not None)
+    cells = {"run": "", **single, **entry.get("changed", {}), "folds": folds, **memory}
+    texts = {name: _text(value) for name, value in cells.items()}
+    if entry.get("interval") and None not in entry["interval"]:
+        texts["score"] += " [{:.4f}, {:.4f}]".format(*entry["interval"])
+    return {name: text for name, text in texts.items() if text}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def peak_memory() -> dict[str, float]:

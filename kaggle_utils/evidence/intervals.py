@@ -12,17 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-
-from kaggle_utils.boxes.f2 import F2Counts, f2, f2_counts_by_group
-from kaggle_utils.boxes.table import Boxes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Interval", "bootstrap_interval", "paired_difference", "gains", "f2_counts_of_groups", "f2_of_counts", "f2_table"]
+__all__ = ["Interval", "bootstrap_interval", "paired_difference", "gains"]
 
 _AT_ONCE = 4_000_000  # drawn numbers held in memory at once
 
@@ -140,46 +137,3 @@ def gains(
         own, gain = _interval(value, scores, groups, 0.95), _interval(value - base, scores - base_scores, groups, 0.95)
         rows.append((name, own.value, own.low, own.high, gain.value, gain.low, gain.high))
     return pd.DataFrame(rows, columns=["name", metric, "low", "high", "gain", "gain_low", "gain_high"])
-
-
-def f2_counts_of_groups(truth: Boxes, predictions: Boxes, group_of_frame: np.ndarray, **how: Any) -> np.ndarray:
-    """(G, T + 2) counts of the groups in ascending order, for :func:`f2_of_counts`.
-
-    how: thresholds, plus_one and engine, as for :func:`kaggle_utils.boxes.matching.match`
-    """
-    counts = f2_counts_by_group(truth, predictions, group_of_frame, **how)[1]
-    return np.column_stack([counts.tp, counts.truths, counts.predictions])
-
-
-def f2_of_counts(sums: np.ndarray) -> np.ndarray:
-    """(R,) F2 of (R, T + 2) summed counts."""
-    return f2(F2Counts(sums[:, :-2], sums[:, -2], sums[:, -1]))
-
-
-def f2_table(
-    truth: Boxes,
-    candidates: Mapping[str, tuple[Boxes, float]],
-    group_of_frame: np.ndarray,
-    baseline: str,
-    **how: Any,
-) -> pd.DataFrame:
-    """What each set of predictions is worth in F2, and what it gains on the baseline.
-
-    candidates: name -> (predictions, cut); boxes with score >= cut are kept
-    group_of_frame: (n_frames,) the sequence (or video) of each frame, the unit that is resampled
-    baseline: the name that the others are compared with; a missing one is a ValueError
-    how: thresholds, plus_one and engine, as for :func:`kaggle_utils.boxes.matching.match`
-    Returns a pandas.DataFrame: name, f2, low, high, gain, gain_low, gain_high (95 % intervals).
-
-    >>> truth = Boxes([0, 1, 2], [[0, 0, 9, 9]] * 3)
-    >>> candidates = {"all": (truth, 0.5), "two": (truth[:2], 0.5)}
-    >>> f2_table(truth, candidates, np.array([0, 1, 2]), baseline="two")[["name", "f2", "gain"]].round(3)
-      name     f2   gain
-    0  all  1.000  0.286
-    1  two  0.714  0.000
-    """
-    counts = {
-        name: f2_counts_of_groups(truth, predictions[predictions.score >= cut], group_of_frame, **how)
-        for name, (predictions, cut) in candidates.items()
-    }
-    return gains(counts, f2_of_counts, baseline, "f2")

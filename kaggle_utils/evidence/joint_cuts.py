@@ -6,12 +6,10 @@ to do. Here both are found together and exactly: rows come in by falling score, 
 and a tree over the values knows after each row the best sum above any cut. With n rows that takes
 n log n steps, where trying every pair of cuts takes n^3.
 
-The tree is a kernel that numba compiles; the twin builds it storey by storey, for all moments at once.
+The tree is in :mod:`kaggle_utils.compiled.joint_cuts`.
 """
 
 from __future__ import annotations
-
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -20,15 +18,13 @@ from kaggle_utils.evidence.crossfit import TIE
 __all__ = ["best_cuts"]
 
 
-
 def best_cuts(
-    values: np.ndarray, scores: np.ndarray | None, gains: np.ndarray, engine: str | None = None
+    values: np.ndarray, scores: np.ndarray | None, gains: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """totals, cuts and gates, (D,) each: the gains of rows with value >= cut and score >= gate sum to the highest total.
 
     values: (n,) 0 or more; scores: (n,) 0 or more, None: every gate is 0
     gains: (n, D) what keeping a row is worth in each of D settings, below 0 where it costs
-    engine: "compiled" (numba), "numpy" (the same answers) or None, compiled where numba is there
     A cut is the lowest value that is kept, 0 where all are, above the highest where none is. Of equal totals
     the lowest gate is taken, then the lowest cut. Raises ValueError for shapes that differ.
 
@@ -39,11 +35,9 @@ def best_cuts(
     gains = np.asarray(gains, np.float64)
     if gains.ndim != 2 or not len(values) == len(gains) == len(gains if scores is None else scores):
         raise ValueError(f"there are {len(values)} values and gains of shape {gains.shape}, expected (n, D) and n scores")
-    if engine not in (None, "compiled", "numpy"):
-        raise ValueError(f"engine is {engine!r}, expected 'compiled', 'numpy' or None")
     if scores is None or not len(gains):
         return *_best_values(values, gains), np.zeros(gains.shape[1])
-    gates = _best_gates(values, np.asarray(scores, np.float64), gains, engine)
+    gates = _best_gates(values, np.asarray(scores, np.float64), gains)
     return *_best_values(values, np.where(scores[:, None] >= gates, gains, 0.0)), gates
 
 
@@ -58,49 +52,14 @@ def _best_values(values: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.
     return totals[best, np.arange(len(best))], cuts[best]
 
 
-def _best_gates(values: np.ndarray, scores: np.ndarray, gains: np.ndarray, engine: str | None) -> np.ndarray:
+def _best_gates(values: np.ndarray, scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
     """(D,) the lowest score that is kept, 0 where all are."""
+    from kaggle_utils.compiled.joint_cuts import highest_above
+
     order = np.argsort(-scores, kind="stable")
     scores, (kinds, place) = scores[order], np.unique(values, return_inverse=True)
     last = np.append(scores[1:] != scores[:-1], True)  # of the rows with its score
-    totals = _highest_above(place[order], gains[order], len(kinds), engine)[:, last]
+    totals = highest_above(place[order], np.ascontiguousarray(gains[order].T), len(kinds))[:, last]
     reached = totals >= totals.max(1, keepdims=True) - TIE
     gates = np.append(scores[last][:-1], 0.0)
     return gates[::-1][np.argmax(reached[:, ::-1], axis=1)]
-
-
-def _highest_above(place: np.ndarray, gains: np.ndarray, places: int, engine: str | None) -> np.ndarray:
-    """(D, n): after each row the highest sum of the gains so far, of places from any cut on, or 0."""
-    if engine == "compiled" or (engine is None and find_spec("numba") is not None):
-        from kaggle_utils.compiled.joint_cuts import highest_above
-
-        return highest_above(place, np.ascontiguousarray(gains.T), places)
-    return _storeys(place, gains, places).T
-
-
-def _storeys(node: np.ndarray, gains: np.ndarray, places: int) -> np.ndarray:
-    """(n, D) as above. Of each storey of the tree all versions of all nodes, a version a row that changed it."""
-    time = np.argsort(node, kind="stable")  # rows by node, each node's in order of time
-    node, sums = node[time], np.cumsum(gains[time], axis=0)
-    first = np.searchsorted(node, node)
-    sums -= np.where(first[:, None] > 0, sums[first - 1], 0.0)
-    highest = np.maximum(sums, 0)
-    for _ in range(max(places - 1, 0).bit_length()):
-        order = np.lexsort((time, node // 2))
-        time, node, sums, highest = time[order], node[order], sums[order], highest[order]
-        low, high = (_latest(node, side) for side in (0, 1))
-        sums, highest = _padded(sums), _padded(highest)
-        highest = np.maximum(highest[high], sums[high] + highest[low])
-        node, sums = node // 2, sums[low] + sums[high]
-    return highest  # of the root, whose rows are all rows in order of time
-
-
-def _latest(node: np.ndarray, side: int) -> np.ndarray:
-    """(n,) the last row up to each whose node is its parent's lower (0) or upper (1) child; -1 where there is none yet."""
-    found = np.maximum.accumulate(np.where(node % 2 == side, np.arange(len(node)), -1))
-    return np.where(found >= np.searchsorted(node // 2, node // 2), found, -1)
-
-
-def _padded(versions: np.ndarray) -> np.ndarray:
-    """With a row of zeros at -1."""
-    return np.vstack([versions, np.zeros((1, versions.shape[1]))])

@@ -3,7 +3,7 @@
 If it cannot (an AUC near .5), a score on held-out training images is a fair forecast. If it can, its
 most test-like training images are the ones to validate on. The classifier is a logistic regression on
 a few dozen plain numbers an image (colour, contrast on several scales, brightness by region), fitted
-out of fold, so that it cannot know an image by heart. As tried in the diaries of the clouds competition.
+out of fold, so that it cannot know an image by heart. It was tried in the diaries of the clouds competition.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ _GRID = (2, 3)  # regions, down and across
 
 @dataclass(frozen=True)
 class Adversarial:
-    """auc: of telling test from train out of fold, with its 95 % interval (low, high)
+    """How well test and train are told apart.
+
+    auc: of telling test from train out of fold, with its 95 % interval (low, high)
     train, test: (N,) and (M,) float, how test-like each image is, from 0 to 1
     weights: {feature: weight}, of features in standard deviations, largest first
     """

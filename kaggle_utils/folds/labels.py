@@ -5,8 +5,8 @@ but most combinations of many labels are rare: 17 labels on 40,479 images (Plane
 Amazon from Space) have hundreds that occur once or twice. So combinations with enough groups are dealt
 out one by one, and what is rarer is dealt by single labels, the scarcest label first, to the fold that
 still wants it most: iterative stratification (Sechidis, Tsoumakas, Vlahavas, "On the stratification of
-multi-label data", 2011). So are the few that a combination has over, for otherwise they would add up.
-Near-duplicates belong into one group, else a fold knows what it is asked.
+multi-label data", 2011). So are the few groups that a combination has left over, for otherwise they would add up.
+Near-duplicates belong in one group, or a model is asked what it has seen.
 """
 
 from __future__ import annotations

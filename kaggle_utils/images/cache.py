@@ -37,7 +37,7 @@ def cached_frames(
 ) -> np.memmap:
     """All images at one size, (N, height, width, C) uint8, mapped read-only from a file in ``folder``.
 
-    paths: image files; their names, sizes and times of change tell one cache from another
+    paths: image files; their names, sizes and times of modification tell one cache from another
     size: (width, height) in pixels; N * width * height * C bytes must fit on the disk
     threads, progress: as for :func:`kaggle_utils.images.decode.decode`, whose errors come through
     read: (number of the image, size, **how) -> (height, width, C) uint8, for what is no picture in one file;

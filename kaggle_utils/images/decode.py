@@ -3,8 +3,8 @@
 OpenCV decodes a 1280x720 JPEG about as fast as anything and releases the interpreter's lock, so
 threads scale. A JPEG can be decoded straight to a half, a quarter or an eighth of its size, which is
 used wherever the wanted size allows it, and straight to grey, without its colours. Files that cannot
-be read are named. They are read into memory first: of a JPEG that was cut off during a download OpenCV
-refuses the bytes, but would fill up the file.
+be read are named. Files are read into memory first, since OpenCV refuses the bytes of a JPEG that was cut
+off during a download, but fills up the picture when it reads the file itself.
 """
 
 from __future__ import annotations

@@ -78,8 +78,8 @@ BATCH_SETS: dict[str, dict[str, float]] = {  # share of the other picture drawn 
 
 
 def split_sets(name: str) -> tuple[str, str]:
-    """What is done to each picture by itself, and what mixes a batch: for :func:`augmentation` and for
-    :func:`kaggle_utils.learning.mixing.mixing`.
+    """The part of a name that is about each picture by itself, for :func:`augmentation`, and the part that mixes
+    a batch, for :func:`kaggle_utils.learning.mixing.mixing`.
 
     name: keys of PIXEL_SETS, GEOMETRY_SETS and BATCH_SETS joined by '+'; raises ValueError for an unknown one
 
@@ -136,7 +136,7 @@ def augmentation(
 
 
 def require_fit(name: str, size: tuple[int, int], channels: int = 3) -> None:
-    """ValueError where a set cannot be had of images of this size, (width, height), and so many channels.
+    """Raises ValueError where a set does not suit images of this size, (width, height), and so many channels.
 
     >>> require_fit("flips+dihedral", (480, 480))
     """

@@ -8,15 +8,17 @@ killed goes on as if it had not been.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-__all__ = ["Examples", "in_order", "mixed_seed", "shuffled"]
+__all__ = ["Examples", "Fold", "in_order", "mixed_seed", "shuffled"]
 
 Key = tuple[int, "int | None"]
 
@@ -29,6 +31,24 @@ class Examples(Protocol):
     """
 
     def __getitem__(self, key: Key) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to learn from and rows to be judged on, out of the same examples."""
+
+    examples: Examples
+    train: Sequence[int]
+    valid: Sequence[int]
+
+    def digest(self) -> str:
+        """40 hexadecimal digits, the same for the same rows on both sides, in whatever order.
+
+        >>> Fold([], [1, 0], [2]).digest() == Fold([], [0, 1], [2]).digest() != Fold([], [0], [1, 2]).digest()
+        True
+        """
+        sides = [np.sort(np.asarray(rows, np.int64)).tobytes() for rows in (self.train, self.valid)]
+        return hashlib.sha1(b"|".join(sides)).hexdigest()
 
 
 def mixed_seed(*numbers: int) -> int:

@@ -1,6 +1,6 @@
 """One model trained on several cards at once: a process a card, their gradients averaged at every step.
 
-Where there are several folds, a card for each (:mod:`kaggle_utils.learning.fold_runs`) wastes nothing and changes
+Where there are several folds, a card for each (:mod:`kaggle_utils.learning.devices`) wastes nothing and changes
 nothing. This is for the one model: each process takes its share of every batch, so ``batch`` means the
 same on one card and on two, and the first process alone judges, writes and shows progress. The means
 that batch norm takes are each card's own.
@@ -34,7 +34,7 @@ class Team:
     """The processes that train one model, as each of them sees it; by default there is only this one.
 
     rank: this one's number, from 0; size: how many there are; device: where it computes, such as "cuda:1"
-    words: the group in which plain values are told, apart from the tensors
+    words: the group through which plain values are handed on, apart from the tensors
     """
 
     rank: int = 0
@@ -57,7 +57,7 @@ class Team:
         return (1 + self.rank,) if self.rank else ()
 
     def told(self, value: T) -> T:
-        """The first process's value, in all of them; a plain one, for it is pickled."""
+        """The first process's value, handed to all of them; a plain one, since it is pickled."""
         if self.size == 1:
             return value
         box = [value]
@@ -65,7 +65,7 @@ class Team:
         return box[0]
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Returns when all processes have come to this call."""
         if self.size > 1:
             distributed.barrier(group=self.words)
 

@@ -10,6 +10,7 @@ contrails (masks, with or without a label head) and amazon (labels: architecture
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -19,11 +20,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from kaggle_utils.files import plain
 from kaggle_utils.learning.checkpoints import load_weights
-from kaggle_utils.learning.group_norm import with_group_norm
-from kaggle_utils.plain_json import plain
 
-__all__ = ["ModelParameters", "Network", "architectures", "build", "load_model", "side_multiple"]
+__all__ = ["ModelParameters", "Network", "architectures", "build", "load_model", "side_multiple", "with_group_norm"]
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of a channel each, of images from 0 to 1
 IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -65,7 +65,7 @@ class Network(nn.Module):
     net: gives masks (B, classes, H, W), labels (B, classes), or the pair (masks, labels)
     mean, std: of images from 0 to 1, one number for each channel that the net takes
     channels: C; where it is 1, each of the net's channels gets the grey picture, normalised as its own (a first
-    kernel summed over its channels would not answer alike: the means of ImageNet's channels differ)
+    kernel summed over its channels would answer differently: the means of ImageNet's channels differ)
     Raises ValueError for images of other channels.
     """
 
@@ -144,7 +144,7 @@ def side_multiple(parameters: ModelParameters) -> int:
 def load_model(path: Path, device: str = "cpu") -> Network:
     """The model of a checkpoint whose facts hold its parameters as ``model``; in evaluation mode.
 
-    Raises ValueError for a checkpoint without.
+    Raises ValueError for a checkpoint that does not hold them.
     """
     content = load_weights(path)
     if "model" not in content:
@@ -188,7 +188,7 @@ def _segmenter(p: ModelParameters) -> nn.Module:
 
 
 def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None:
-    """Exchange the way the layers between decoder and output grow."""
+    """Change how the layers between decoder and output enlarge their input."""
     if p.upsampling not in ("nearest", "bilinear"):
         raise ValueError(f"upsampling is {p.upsampling!r}, expected nearest or bilinear, or empty for the architecture's own")
     grown = [layer for layer in net.modules() if isinstance(layer, nn.Upsample)]
@@ -199,7 +199,7 @@ def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None
 
 
 def _statistics(name: str, encoder: nn.Module, channels: int) -> Statistics:
-    """What an encoder's start weights were trained with, the three channels' repeated over more."""
+    """Mean and deviation that an encoder's start weights were trained with; more channels repeat the three."""
     timms = getattr(getattr(encoder, "model", None), "pretrained_cfg", None) or {}
     mean, std = (timms["mean"], timms["std"]) if "mean" in timms else _smps_statistics(name)
     return tuple((tuple(values) * channels)[:channels] for values in (mean, std))
@@ -227,8 +227,37 @@ def _start(model: Network, path: Path) -> None:
 
 
 def _as_wide(kernel: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """A first layer's kernel (O, 3, h, w) for another number of channels: repeated, and as much weaker, as timm does it."""
+    """A first layer's kernel (O, 3, h, w) for another number of channels: repeated and scaled down, as timm does."""
     if kernel.ndim != 4 or len(shape) != 4 or kernel.shape[1] != 3 or shape[1] == 3 or kernel.shape[0] != shape[0]:
         return kernel
     repeated = kernel.repeat(1, -(-shape[1] // 3), 1, 1)[:, : shape[1]]
     return repeated * (3 / shape[1])
+
+
+def with_group_norm(model: nn.Module, groups: int = 32, keep: tuple[str, ...] = ()) -> nn.Module:
+    """Exchange every BatchNorm2d of a model for a GroupNorm with its scale and shift; returns the model, changed.
+
+    Batch norm needs batches, and at high resolution a card holds a few images only. Group norm (Wu and He
+    2018) looks at each image alone. The contrails diary tried it.
+
+    groups: at most so many, fewer where they do not divide the channels
+    keep: dotted names of parts that stay as they are
+
+    >>> with_group_norm(nn.Sequential(nn.Conv2d(3, 48, 1), nn.BatchNorm2d(48)))[1].num_groups
+    16
+    """
+    found = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)]
+    for name, norm in found:
+        if not any(name.startswith(part + ".") for part in keep):
+            parent, _, last = name.rpartition(".")
+            setattr(model.get_submodule(parent), last, _grouped(norm, groups))
+    return model
+
+
+def _grouped(norm: nn.BatchNorm2d, groups: int) -> nn.Module:
+    new = nn.GroupNorm(math.gcd(groups, norm.num_features), norm.num_features, norm.eps)
+    if norm.affine:
+        new.load_state_dict({"weight": norm.weight.data, "bias": norm.bias.data})
+    new.train(norm.training)
+    rest = [part for _, part in norm.named_children()]  # timm's norms carry dropout and activation inside
+    return nn.Sequential(new, *rest) if rest else new

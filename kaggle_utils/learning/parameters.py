@@ -12,20 +12,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaggle_utils.plain_json import plain
+from kaggle_utils.files import plain
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["TrainingParameters"]
+__all__ = ["UNLEARNT", "TrainingParameters"]
 
 _SCHEDULES = ("cosine", "plateau", "constant")
 _OPTIMIZERS = ("AdamW", "SGD")
-_FREE = {"workers", "reserve"}  # change nothing in the result
+UNLEARNT = {"workers", "reserve", "cache"}  # parameters of any training that change nothing in what is learnt
 
 
 def _epoch(key: int | str) -> int:
-    """A key of ``opened``, which JSON makes a text of."""
+    """A key of ``opened``, which JSON turns into text."""
     try:
         return int(key)
     except ValueError:
@@ -38,6 +38,7 @@ class TrainingParameters:
 
     # the schedule
     epochs: int = 10  # passes over the training rows
+    trial: int = 0  # a rehearsal's: end after so many epochs, blocks opened as in the last; 0: no trial
     batch: int = 16  # rows a forward pass
     accumulate: int = 1  # forward passes a step, for batches that do not fit the memory
     optimizer: str = "AdamW"  # or SGD (momentum .9)
@@ -46,12 +47,12 @@ class TrainingParameters:
     weight_decay: float = 1e-2  # of kernels and matrices only
     schedule: str = "cosine"  # or plateau, constant
     warmup_epochs: float = 0.5  # the cosine's way up
-    plateau: tuple[int, float] = (2, 0.5)  # epochs without a better score that are borne, then this factor on the rate
+    plateau: tuple[int, float] = (2, 0.5)  # epochs without a better score, after which the rate is multiplied by a factor
     patience: int = 0  # stop after so many epochs without a better score; 0: never
     # the weights
     ema: float = 0.0  # decay of the running mean of weights that is judged and kept; 0: the weights themselves
     encoder: str = "net.encoder"  # the part that ``opened`` is about
-    opened: Mapping[int, int | str] = field(default_factory=dict)  # from epoch (0, 1, ...) on: see freezing.open_blocks
+    opened: Mapping[int, int | str] = field(default_factory=dict)  # from epoch (0, 1, ...) on: see schedule.open_blocks
     clip: float = 0.0  # longest gradient; 0: any
     # the machine
     mixed: bool = True  # 16-bit arithmetic where the card gains from it
@@ -66,6 +67,8 @@ class TrainingParameters:
         for name in ("epochs", "batch", "accumulate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if not 0 < self.plateau[1] < 1:
+            raise ValueError(f"plateau lowers the rate by a factor of {self.plateau[1]}, expected one above 0 and below 1")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}, expected a decay of at least 0 and below 1")
         object.__setattr__(self, "opened", {_epoch(at): which for at, which in self.opened.items()})
@@ -73,8 +76,8 @@ class TrainingParameters:
     def processes(self, device: torch.device | str) -> int:
         """How many processes make the batches of a training on this device.
 
-        ``workers`` where it is given; else the cores there are for each card that is seen, since all of them train
-        at the same time, and on a CPU none, since it has the training itself to do.
+        ``workers`` where it is given. Else the machine's cores are shared among its cards, since all of them train
+        at the same time; a CPU makes batches without further processes, since the training keeps it busy.
 
         >>> TrainingParameters().processes("cpu"), TrainingParameters(workers=3).processes("cpu")
         (0, 3)
@@ -95,12 +98,12 @@ class TrainingParameters:
         return plain(asdict(self))
 
     def require_same(self, noted: Mapping[str, Any], folder: Path, **also: Any) -> None:
-        """ValueError when a folder's training, noted in plain form, would give another result than this.
+        """Raises ValueError when a folder's training, noted in plain form, would give another result than this.
 
         also: what the result depends on besides, in plain form
         """
         wanted, held = _flat(self.plain() | also), _flat(noted)
-        names = [name for name in wanted | {n: v for n, v in held.items() if "." in n} if name not in _FREE]
+        names = [name for name in wanted | {n: v for n, v in held.items() if "." in n} if name not in UNLEARNT]
         differing = [f"{n}={held.get(n)!r}, now {wanted.get(n)!r}" for n in names if held.get(n) != wanted.get(n)]
         if differing:
             what = f"{folder} holds a training with {'; '.join(differing)}"
@@ -108,7 +111,7 @@ class TrainingParameters:
 
 
 def _flat(values: Mapping[str, Any], within: str = "") -> dict[str, Any]:
-    """What differs within a mapping is told by its own name, as facts.clouds.loss."""
+    """Nested mappings as one with dotted names, such as facts.clouds.loss, so that what differs can be named."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         inside = isinstance(value, Mapping) and value

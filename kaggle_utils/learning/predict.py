@@ -7,7 +7,6 @@ Validation during a training, out-of-fold predictions and a submission all ask t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,9 @@ from torch import nn
 from tqdm import tqdm
 
 from kaggle_utils.learning.batches import Examples, in_order
+from kaggle_utils.learning.devices import mixed_precision
 
-__all__ = ["half_precision", "mixed_precision", "moved", "predict", "probabilities"]
+__all__ = ["moved", "predict", "probabilities"]
 
 
 def probabilities(model: nn.Module, inputs: Any) -> Any:
@@ -69,7 +69,7 @@ def _arrays(answer: Any) -> Any:
 
 
 def moved(value: Any, device: torch.device) -> Any:
-    """A tensor, or a list, tuple or mapping of them, on the device; images (B, C, H, W) there channels last.
+    """A tensor, or a list, tuple or mapping of them, on the device; on a GPU images (B, C, H, W) lie channels last.
 
     >>> moved([torch.zeros(1), {"mask": torch.ones(1)}], torch.device("cpu"))
     (tensor([0.]), {'mask': tensor([1.])})
@@ -80,21 +80,3 @@ def moved(value: Any, device: torch.device) -> Any:
         return tuple(moved(part, device) for part in value)
     last = device.type == "cuda" and value.ndim == 4 and value.shape[1] > 1
     return value.to(device, non_blocking=True, memory_format=torch.channels_last if last else torch.preserve_format)
-
-
-def half_precision(device: torch.device, wanted: bool = True) -> torch.dtype | None:
-    """The 16-bit type that a device gains from: none on CPUs and a P100, float16 on a T4, bfloat16 from Ampere on.
-
-    >>> half_precision(torch.device("cpu")) is None
-    True
-    """
-    if not wanted or device.type != "cuda":
-        return None
-    major, _ = torch.cuda.get_device_capability(device)
-    return None if major < 7 else torch.float16 if major < 8 else torch.bfloat16
-
-
-def mixed_precision(device: torch.device, wanted: bool = True) -> AbstractContextManager:
-    """A block in which the model computes in :func:`half_precision`, where there is one."""
-    dtype = half_precision(device, wanted)
-    return torch.autocast("cuda", dtype=dtype) if dtype else nullcontext()

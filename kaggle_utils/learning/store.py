@@ -1,56 +1,26 @@
-"""Probabilities on disk as 8 bit, one file a model and fold, read and merged piece by piece.
+"""Probabilities on disk in 8 bits, one file for each model and fold, read and merged piece by piece.
 
 Float masks of the clouds competition (5,546 x 4 x 350 x 525) take 16 GB a model, 8-bit ones 4 GB:
 the diary's trick. A file is mapped only while some of its rows are read or written, so an ensemble
 of many models over thousands of images holds one chunk in memory. What the rounding costs in score,
-:func:`eight_bit_cost` says.
+:func:`kaggle_utils.evidence.eight_bits.eight_bit_cost` says.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from kaggle_utils.evidence.eight_bits import as_bytes, from_bytes
 from kaggle_utils.evidence.merging import merged
-from kaggle_utils.files import replacing
-from kaggle_utils.plain_json import json_text, plain
+from kaggle_utils.files import json_text, plain, replacing
 
-__all__ = ["Joined", "PredictionStore", "Readable", "as_bytes", "eight_bit_cost", "ensemble", "from_bytes"]
-
-
-def as_bytes(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities 0 to 1 -> uint8 0 to 255, rounded. Raises ValueError for others and for NaN.
-
-    >>> as_bytes(np.array([0.0, 0.5, 1.0])).tolist()
-    [0, 128, 255]
-    """
-    low, high = (probabilities.min(), probabilities.max()) if probabilities.size else (0, 0)
-    if not (low >= 0 and high <= 1):
-        raise ValueError(f"probabilities run from {low} to {high}, expected 0 to 1 without NaN")
-    return (probabilities * 255 + 0.5).astype(np.uint8)
-
-
-def from_bytes(values: np.ndarray) -> np.ndarray:
-    """The inverse of :func:`as_bytes` in float32, off by 1/510 at most.
-
-    >>> from_bytes(np.array([0, 51, 255], np.uint8)).round(6).tolist()
-    [0.0, 0.20000000298023224, 1.0]
-    """
-    return values.astype(np.float32) / np.float32(255)
-
-
-def eight_bit_cost(probabilities: np.ndarray, score: Callable[[np.ndarray], float]) -> float:
-    """What a score of probabilities loses when they have been through 8 bits; below 0 where it gains.
-
-    >>> eight_bit_cost(np.array([0.5, 0.9]), lambda p: float((p > 0.5).mean()))  # .5 becomes 128/255, above .5
-    -0.5
-    """
-    return score(probabilities) - score(from_bytes(as_bytes(probabilities)))
+__all__ = ["Joined", "PredictionStore", "Readable", "ensemble"]
 
 
 class Readable(Protocol):
@@ -67,7 +37,7 @@ class Readable(Protocol):
 class PredictionStore:
     """One model's predictions of one fold: ``path`` (.npy, uint8) and a .json beside it that says what it holds.
 
-    rows: (N,) numbers in the competition's table, ascending; shape: of one row, as (4, 350, 525)
+    rows: (N,) numbers in the competition's table, ascending; shape: of one row, such as (4, 350, 525)
     facts: what was noted with it; written: (N,) bool
     """
 
@@ -85,7 +55,7 @@ class PredictionStore:
         cls, path: str | os.PathLike, rows: Sequence[int], shape: Sequence[int],
         facts: Mapping[str, Any] | None = None, anew: bool = False,
     ) -> PredictionStore:  # fmt: skip
-        """A new store, or the one begun here with the same rows, shape and facts, to go on with.
+        """A new store; or the one that was begun here with the same rows, shape and facts, to be gone on with.
 
         anew: whether another that lies here is replaced rather than refused
         Raises ValueError when another lies here, or a row number comes twice.

@@ -5,7 +5,7 @@
 An epoch is a pass over the training rows, then the metric on predictions of the rows that were left
 out. ``best.pth`` and ``last.pth`` hold weights and plain facts, ``progress.json`` a line of figures
 an epoch, ``resume.pth`` all that is needed to go on after a kill to the same result. What is done is
-not done again. The loop knows no platform: how much time is left it asks the function it is given.
+not done again. The loop knows no platform: it asks the function it is given how much time is left.
 """
 
 from __future__ import annotations
@@ -15,32 +15,62 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from tqdm import tqdm
 
-from kaggle_utils.files import replacing
-from kaggle_utils.learning.batches import mixed_seed, shuffled
+from kaggle_utils.files import json_text, plain, replacing
+from kaggle_utils.learning.batches import Fold, mixed_seed, shuffled
 from kaggle_utils.learning.checkpoints import load_weights, write_checkpoint
 from kaggle_utils.learning.data_parallel import ALONE, Team
-from kaggle_utils.learning.ema import decay_at, follow
-from kaggle_utils.learning.freezing import learning_mode, open_blocks
+from kaggle_utils.learning.devices import half_precision, mixed_precision
 from kaggle_utils.learning.parameters import TrainingParameters
-from kaggle_utils.learning.predict import half_precision, mixed_precision, moved, predict
-from kaggle_utils.learning.rates import Plateau, cosine, optimizer, parameter_groups
-from kaggle_utils.learning.records import Epoch, Fold, Outcome
-from kaggle_utils.plain_json import json_text, plain
+from kaggle_utils.learning.predict import moved, predict
+from kaggle_utils.learning.progress import Progress, outlook
+from kaggle_utils.learning.schedule import cosine, decay_at, follow, learning_mode, open_blocks, optimizer, parameter_groups
 
-__all__ = ["Epoch", "Fold", "Outcome", "TrainingParameters", "train"]
+__all__ = ["Epoch", "Outcome", "train"]
 
 Predictions = Iterator[tuple[np.ndarray, Any]]  # (row numbers (B,), probabilities (B, ...)), batch by batch
 Loss = Callable[[Any, Any], torch.Tensor]  # (outputs, targets) -> scalar
 Metric = Callable[[Predictions], Mapping[str, float]]
 Mix = Callable[[Any, Any, torch.Generator], tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What a callback is told after an epoch; the model is the one that was judged."""
+
+    number: int  # from 1
+    loss: float  # mean over the training rows
+    figures: Mapping[str, float]  # the metric's
+    better: bool  # than all before
+    model: nn.Module
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    best: the best epoch's first figure; best_epoch: its number, from 1. None and 0 when no epoch was judged
+    seconds: how long it took, over all sessions
+    stopped: why it ended, in words; finished: False when the deadline stopped it
+    history: a mapping for each epoch; folder: where best.pth and last.pth lie
+    """
+
+    best: float | None
+    best_epoch: int
+    stopped: str
+    finished: bool
+    seconds: float
+    history: list[dict[str, float]]
+    folder: Path
 
 
 def train(
@@ -65,8 +95,9 @@ def train(
     team: where to train it; of several processes that train it together each calls this function
     mix: (inputs, targets, generator) -> the same, mixed among the rows of a batch (kaggle_utils.learning.mixing)
     seconds_left: asked again and again, so that the training ends in time
-    facts: plain values that lie beside the weights, and what the result depends on besides the parameters:
-        where they or the rows differ, it is another training; progress: the bar's title, None for no bar
+    facts: plain values that lie beside the weights, all that the result depends on besides the parameters:
+        where they or the rows differ, it is another training
+    progress: the bar's title, None for no bar
     Raises ValueError when the folder holds another training, FloatingPointError when the loss is not finite
     or the metric not a number.
     """
@@ -106,12 +137,14 @@ class _Training:
         self.kept = deepcopy(self.model).requires_grad_(False) if p.ema else self.model
         self.workers = p.processes(self.device)
         self.batches = shuffled(fold.examples, fold.train, p.batch, p.seed, self.workers, (team.rank, team.size))
-        self.steps = -(-len(self.batches) // p.accumulate)  # an epoch
+        self.steps = -(-len(self.batches) // p.accumulate)  # of an epoch
         self.optimizer = optimizer(parameter_groups(model, p.lr, p.rates, p.weight_decay), p.optimizer)
         self.scaler = torch.amp.GradScaler("cuda", enabled=half_precision(self.device, p.mixed) is torch.float16)
-        self.plateau = Plateau(*p.plateau)
+        patience, factor = p.plateau
+        self.plateau = ReduceLROnPlateau(self.optimizer, "max", factor, patience, threshold=0.0, eps=0.0)
         self.step, self.history, self.best, self.best_epoch = 0, [], -math.inf, 0
         self.longest = self.judging = self.seconds = 0.0
+        self.record = Progress(folder, p.epochs)
         self._resume()
 
     def to_the_end(self, callbacks: tuple, progress: str | None) -> Outcome:
@@ -121,9 +154,13 @@ class _Training:
             while not (why := self.team.told(self._ended())):
                 began = time.monotonic()
                 loss, whole = self._learn(len(self.history))
+                if whole:
+                    self.record.note("trained", len(self.fold.train), time.monotonic() - began)
                 self._judge(loss, whole, callbacks)
                 self.longest = max(self.longest, time.monotonic() - began)
                 self.seconds += time.monotonic() - began
+                if not quiet and len(self.history) == 1:
+                    tqdm.write(outlook(progress, self.longest, self.p.epochs - 1, self.seconds_left()))
                 if not whole:
                     why = f"the deadline, within epoch {len(self.history)}"
                     break
@@ -138,6 +175,8 @@ class _Training:
         epoch, p = len(self.history), self.p
         if epoch >= p.epochs:
             return f"all {p.epochs} epochs"
+        if p.trial and epoch >= p.trial:
+            return f"a trial of {p.trial} epochs"
         if p.patience and epoch - self.best_epoch >= p.patience:
             return f"no better score in {p.patience} epochs"
         left = self.seconds_left() - p.reserve
@@ -148,7 +187,7 @@ class _Training:
     def _learn(self, epoch: int) -> tuple[float, bool]:
         """One pass; (mean loss, whether it was whole and not cut short by the deadline)."""
         p = self.p
-        latest = max((at for at in p.opened if at <= epoch), default=None)
+        latest = max((at for at in p.opened if at <= epoch or p.trial), default=None)
         if latest is not None:
             open_blocks(self.model, p.encoder, p.opened[latest])
         learning_mode(self.model)
@@ -186,10 +225,10 @@ class _Training:
     def _update(self) -> None:
         p = self.p
         self.team.average_gradients(self.model)
-        factor = {"cosine": cosine(self.step, p.epochs * self.steps, round(p.warmup_epochs * self.steps)),
-                  "plateau": self.plateau.scale, "constant": 1.0}[p.schedule]  # fmt: skip
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["base_lr"] * factor
+        if p.schedule == "cosine":
+            factor = cosine(self.step, p.epochs * self.steps, round(p.warmup_epochs * self.steps))
+            for group in self.optimizer.param_groups:
+                group["lr"] = group["base_lr"] * factor
         if p.clip:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), p.clip)
@@ -204,6 +243,7 @@ class _Training:
         """The metric on the rows left out; writes last.pth, best.pth and progress.json."""
         p, began, number = self.p, time.monotonic(), len(self.history) + 1
         figures = self.team.told(self._figures() if self.team.leads else {})
+        self.record.note("judged", len(self.fold.valid), time.monotonic() - began)
         name, score = next(iter(figures.items()))
         if math.isnan(score):
             raise FloatingPointError(f"the metric's {name} is nan in epoch {number}, expected a number")
@@ -212,7 +252,7 @@ class _Training:
         rate = self.optimizer.param_groups[-1]["lr"]
         self.history.append(plain({"epoch": number, "whole": whole, "loss": loss, "lr": rate, **figures}))
         if p.schedule == "plateau":
-            self.plateau.after(better)
+            self.plateau.step(score)
         if self.team.leads:
             self._write(better)
         self.judging = time.monotonic() - began
@@ -228,12 +268,14 @@ class _Training:
         return {name: float(value) for name, value in self.metric(predictions).items()}
 
     def _write(self, better: bool) -> None:
+        began, names = time.monotonic(), ["last.pth", "best.pth"][: 1 + better]
         facts = plain({"parameters": self.p.plain(), **self.history[-1], **self.about["facts"]})
         content = {"state": {name: tensor.cpu() for name, tensor in self.kept.state_dict().items()}, **facts}
-        for name in ["last.pth", "best.pth"][: 1 + better]:
+        for name in names:
             write_checkpoint(self.folder / name, content)
-        with replacing(self.folder / "progress.json") as part:
-            part.write_text(json_text(self.history, indent=1))
+        size = 2 * (self.folder / names[0]).stat().st_size  # best.pth stays beside last.pth
+        self.record.note("written", 1, time.monotonic() - began, size)
+        self.record.write(self.history)
 
     def _seed(self, epoch: int) -> None:
         """Dropout and the like draw the same in the same epoch; on a GPU only this device's generator is touched."""
@@ -247,7 +289,7 @@ class _Training:
     def _write_resume(self) -> None:
         numbers = {name: getattr(self, name) for name in _NUMBERS}
         stateful = {name: getattr(self, name).state_dict() for name in _STATEFUL}
-        content = {"parameters": self.p.plain() | self.about, "plateau": vars(self.plateau), **numbers, **stateful}
+        content = {"parameters": self.p.plain() | self.about, **numbers, **stateful}
         write_checkpoint(self.folder / "resume.pth", content)
 
     def _resume(self) -> None:
@@ -260,8 +302,7 @@ class _Training:
             setattr(self, name, content[name])
         for name in _STATEFUL:
             getattr(self, name).load_state_dict(content[name])
-        vars(self.plateau).update(content["plateau"])
 
 
 _NUMBERS = ("step", "history", "best", "best_epoch", "longest", "judging", "seconds")
-_STATEFUL = ("model", "kept", "optimizer", "scaler")
+_STATEFUL = ("model", "kept", "optimizer", "scaler", "plateau")

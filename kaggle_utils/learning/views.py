@@ -109,7 +109,7 @@ def _axes(vertical: bool, horizontal: bool) -> list[int]:
 
 
 def _least_stretched(height: int, width: int, factor: float, multiple: int) -> tuple[int, int]:
-    """Of the multiples below and above both sides the two of the likest shape; of two alike the nearer to the factor."""
+    """(height, width) in multiples, rounded up or down: the pair of the likest shape; of two, the one nearer to the factor."""
     near = [[max(1, side(length * factor / multiple)) * multiple for side in (floor, ceil)] for length in (height, width)]
 
     def unlike(size: tuple[int, int]) -> tuple[float, float]:

@@ -5,8 +5,9 @@ in *Understanding Clouds from Satellite Images* and ``-`` in *Google Research - 
 which is the one difference between them (``empty``). Most of the time goes into making the numbers
 text, so orjson does that where it is installed.
 
-A text that is not sound is refused with the sentences of :mod:`kaggle_utils.masks.rle_faults`: a decoder that
-takes it as it comes draws a wrong mask without a word.
+A text that is not sound is refused in sentences (:func:`run_length_faults`), before Kaggle refuses it
+without a word; a decoder that takes it as it comes draws a wrong mask. In a sound text starts rise, lengths are
+positive, no pixel is in two runs, and all lie in the image.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from kaggle_utils.masks.rle_faults import run_length_faults
-
-__all__ = ["rle_from_mask", "mask_from_rle", "rles_from_masks", "masks_from_rles", "runs_from_rle"]
+__all__ = ["rle_from_mask", "mask_from_rle", "rles_from_masks", "masks_from_rles", "run_length_faults", "runs_from_rle"]
 
 _PLAIN = b"0123456789 "
 _MANY = 2**20  # pixels
@@ -59,7 +58,7 @@ def _edges(mask: np.ndarray) -> np.ndarray:
 
 
 def _true(flags: np.ndarray) -> np.ndarray:
-    """``np.flatnonzero`` of (8N,) bool; of many, most of them false, in half its time: eight at once first."""
+    """``np.flatnonzero`` of (8N,) bool, in half its time where they are many and mostly false: eight are looked at together."""
     if len(flags) < _MANY:
         return np.flatnonzero(flags)
     eights = np.flatnonzero(flags.view(np.uint64) != 0)
@@ -166,3 +165,50 @@ def masks_from_rles(texts: Sequence[str | float | None], shape: tuple[int, int],
         except ValueError as wrong:
             raise ValueError(f"row {row}: {wrong}") from None
     return masks
+
+
+def run_length_faults(text: str, shape: tuple[int, int], empty: str = "") -> list[str]:
+    """What is wrong with one mask's text, a sentence each; none for a sound one.
+
+    text: of one row of a submission; shape: (height, width) of the mask, pixels; empty: how an empty
+    mask is written
+
+    >>> run_length_faults("1 3 5 3", (2, 3))
+    ['the run 5 3 is beyond the last pixel, 6']
+    >>> run_length_faults("1 3 3 2 2", (2, 3))
+    ['5 numbers, expected pairs of start and length: 2 has no length']
+    """
+    if text == empty:
+        return []
+    words = text.split()
+    if not words:
+        return [f"an empty mask is {text!r}, expected {empty!r}"]
+    if len(words) % 2:
+        return [f"{len(words)} numbers, expected pairs of start and length: {words[-1]} has no length"]
+    for run in zip(words[::2], words[1::2], strict=True):
+        wrong = [word for word in run if not (word.isascii() and word.isdigit())]
+        if wrong:
+            return [f"the run {' '.join(run)} holds {wrong[0]!r}, expected whole numbers of 0 or more"]
+    numbers = list(map(int, words))
+    return _run_faults(list(zip(numbers[::2], numbers[1::2], strict=True)), shape[0] * shape[1])
+
+
+def _run_faults(runs: list[tuple[int, int]], n_pixels: int) -> list[str]:
+    """The first run of each kind of fault."""
+    found: dict[str, str] = {}
+    end = 0  # last pixel of the runs so far
+    before = (0, 0)
+    for start, length in runs:
+        run = f"the run {start} {length}"
+        if length == 0:
+            found.setdefault("empty", f"{run} is empty")
+        if start == 0:
+            found.setdefault("zero", f"{run} starts at pixel 0, the first is 1")
+        elif start < before[0]:
+            found.setdefault("order", f"{run} comes after one that starts at {before[0]}, expected rising starts")
+        elif start <= end:
+            found.setdefault("overlap", f"{run} overlaps the run {before[0]} {before[1]}")
+        if start + length - 1 > n_pixels:
+            found.setdefault("range", f"{run} is beyond the last pixel, {n_pixels}")
+        end, before = max(end, start + length - 1), (start, length)
+    return list(found.values())

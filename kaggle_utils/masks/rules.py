@@ -26,7 +26,7 @@ import numpy as np
 from kaggle_utils.masks.components import remove_small
 from kaggle_utils.masks.dice import pixels_at_levels
 
-__all__ = ["OUTLINES", "ClassDecision", "MaskDecision", "apply", "outlined", "top_mean", "gate_scores"]
+__all__ = ["OUTLINES", "ClassDecision", "MaskDecision", "masks_by_rule", "outlined", "top_mean", "gate_scores"]
 
 OUTLINES = ("drawn", "hull", "polygon", "rectangle")
 _TOLERANCE = 0.02  # of a polygon, as a share of the contour's length
@@ -105,7 +105,7 @@ class MaskDecision:
         return f"[{classes}{f'; top {self.top_n} px' * (self.top_n > 0)}{'; best class kept' * self.best_class}]"
 
 
-def apply(
+def masks_by_rule(
     decision: MaskDecision, probabilities: np.ndarray, class_scores: np.ndarray | None = None
 ) -> np.ndarray:
     """(C, H, W) uint8, 0 or 1: the masks of one image.
@@ -115,7 +115,7 @@ def apply(
     Raises ValueError for another shape or dtype, and where the decision needs a score that is not there.
 
     >>> image = np.array([[[200, 90, 0]], [[0, 100, 0]]], np.uint8)
-    >>> apply(MaskDecision((ClassDecision(draw=80, decide=150, min_size=1),) * 2), image).tolist()
+    >>> masks_by_rule(MaskDecision((ClassDecision(draw=80, decide=150, min_size=1),) * 2), image).tolist()
     [[[1, 1, 0]], [[0, 0, 0]]]
     """
     probabilities = np.asarray(probabilities)
@@ -135,7 +135,7 @@ def apply(
 
 
 def _mask(rule: ClassDecision, probability: np.ndarray, score: float, kept: bool) -> np.ndarray:
-    """(H, W) of one class; kept: neither score nor sizes are asked."""
+    """(H, W) of one class; kept: whatever its score and size."""
     small = np.count_nonzero(probability >= rule.decide) < rule.min_size
     if not kept and (score < rule.gate or small):
         return np.zeros(probability.shape, np.uint8)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kaggle_utils.files import json_text
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 from kaggle_utils.masks.rle import mask_from_rle
-from kaggle_utils.plain_json import json_text
 
 __all__ = ["MaskScorecard", "mask_scorecard", "resized_mask"]
 
@@ -65,7 +65,7 @@ def mask_scorecard(
 
     shape: (height, width) of the predicted masks, which is where they are compared
     truth_shape: of the true ones where it is another; they are resized
-    Raises ValueError naming the row and class of a text that is no run lengths of its shape.
+    Raises ValueError naming the row and class of a text that does not hold run lengths of its shape.
 
     >>> truth = np.array([["1 4", ""]], dtype=object)
     >>> print(mask_scorecard(truth, np.array([["3 4", "9 9"]], dtype=object), ["Fish", "Sugar"], (5, 5)))

@@ -1,7 +1,7 @@
 """The best mask decision, found exactly, and what it is worth on images it was not fitted on.
 
 All it needs of the images is in :class:`kaggle_utils.masks.statistics.MaskStatistics`. A search over levels,
-**every** minimum size and **every** gate is sorted, cumulated sums over its rows, and fitting once more
+**every** minimum size and **every** gate sorts its rows and takes cumulated sums, and fitting once more
 without a fold costs a second: so every fit comes with its cross-fitted figure.
 
 Exact, and jointly so, in each class: level, minimum component and gate; the triplet of high level, size and
@@ -29,7 +29,7 @@ __all__ = ["dice_of", "fit", "fit_on"]
 def dice_of(
     statistics: MaskStatistics, decision: MaskDecision, class_scores: np.ndarray | None = None
 ) -> np.ndarray:
-    """(N, C) float64: the Dice of each mask that :func:`kaggle_utils.masks.rules.apply` would give.
+    """(N, C) float64: the Dice of each mask that :func:`kaggle_utils.masks.rules.masks_by_rule` would give.
 
     class_scores: (N, C), where the decision uses them
     Raises ValueError for a level or an outline that was not measured, and for components of a minimum

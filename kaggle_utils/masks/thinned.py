@@ -10,15 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from kaggle_utils.learning.store import Readable
 from kaggle_utils.masks.dice import dice_from_counts, dice_table
 
-__all__ = ["ThinnedMasks", "best_level_and_size", "dice_by_fold", "thin"]
+__all__ = ["Readable", "ThinnedMasks", "best_dice", "dice_by_fold", "thin"]
 
 SIZES = (0.0, 0.02, 0.05, 0.08)  # least share of the picture: the clouds competition's were .04 to .08
+
+
+class Readable(Protocol):
+    """What holds probabilities of numbered rows, such as a store of predictions."""
+
+    shape: tuple[int, ...]  # of one row's probabilities, (C, H, W)
+
+    def read_bytes(self, rows: Sequence[int]) -> np.ndarray: ...  # (B, C, H, W) uint8, 255 is certain
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +97,10 @@ def _dice(values: np.ndarray, truth: np.ndarray, levels: Sequence[int], sizes: S
     return np.where(reaches, dice_from_counts(table)[..., None], table[..., 2, None] == 0)
 
 
-def best_level_and_size(sums: np.ndarray) -> float:
+def best_dice(sums: np.ndarray) -> float:
     """The mean Dice at each class's best level and size: (C, L, S, 2) of :func:`dice_by_fold` -> float.
 
-    >>> best_level_and_size(np.array([[[[3.0, 10.0], [6.0, 10.0]]], [[[1.0, 10.0], [0.0, 10.0]]]]))  # .6 and .1
+    >>> best_dice(np.array([[[[3.0, 10.0], [6.0, 10.0]]], [[[1.0, 10.0], [0.0, 10.0]]]]))  # .6 and .1
     0.35
     """
     means = sums[..., 0] / sums[..., 1]

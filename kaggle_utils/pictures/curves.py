@@ -1,8 +1,7 @@
 """Curves, histograms and intervals: what the notebooks show of scores, boxes and motion.
 
-Each function takes arrays or tables and returns a matplotlib figure; none saves or shows anything
-(:func:`kaggle_utils.pictures.figures.save_picture` saves). Pictures of frames are in
-:mod:`kaggle_utils.pictures.frames`.
+Each function takes arrays or tables and returns a matplotlib figure; none saves or shows anything.
+Pictures of frames are in :mod:`kaggle_utils.pictures.frames`.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ __all__ = [
     "tracks_over_time",
     "statistics_by_group",
     "gains",
+    "plot_against_leaderboard",
 ]
 
 
@@ -182,7 +182,7 @@ def statistics_by_group(table: pd.DataFrame, group: str) -> Picture:
 def gains(table: pd.DataFrame, names: Sequence[str] | None = None, metric: str = "F2") -> Picture:
     """What each variant gains, with its interval: only those that clear zero are worth their trouble.
 
-    table: columns name, gain, gain_low, gain_high, as :func:`kaggle_utils.evidence.intervals.f2_table` makes;
+    table: columns name, gain, gain_low, gain_high, as :func:`kaggle_utils.boxes.cuts.f2_table` makes;
         NaN bounds (nothing to resample) are drawn as a point alone
     names: which rows; by default all, the largest gain on top
     metric: what is gained
@@ -206,3 +206,30 @@ def gains(table: pd.DataFrame, names: Sequence[str] | None = None, metric: str =
 
 
 _GAIN_COLUMNS = ("name", "gain", "gain_low", "gain_high")
+
+
+def plot_against_leaderboard(entries: Sequence[Mapping], board: str = "public") -> Picture:
+    """Score at home against score on the leaderboard, a point a run with its name and interval.
+
+    board: public or private. Runs without both scores are left out, and counted in the title. Points
+    on the dashed line score the same on both; if home is any guide, points rise together.
+    """
+    known = [entry for entry in entries if entry.get("score") is not None and entry.get(board) is not None]
+    figure, axes = new_figure(5.2, 5)
+    axes = axes[0, 0]
+    for entry in known:
+        _point(axes, entry, board)
+    if known:
+        scores = [entry[name] for entry in known for name in ("score", board)]
+        ends = [min(scores), max(scores)]
+        axes.plot(ends, ends, "--", color=QUIET, linewidth=1, zorder=0)
+    title = f"{len(known)} of {len(entries)} runs have both scores"
+    label(axes, title, "out-of-fold score at home", f"{board} leaderboard")
+    return figure
+
+
+def _point(axes: Axes, entry: Mapping, board: str) -> None:
+    low, high = (value if value is not None else entry["score"] for value in entry.get("interval") or (None, None))
+    error = [[entry["score"] - low], [high - entry["score"]]]
+    axes.errorbar(entry["score"], entry[board], xerr=error, fmt="o", color=LINE, ecolor="#a5d8ff", capsize=2)
+    axes.annotate(entry["run"], (entry["score"], entry[board]), (5, 5), textcoords="offset points", fontsize=8)

@@ -1,4 +1,4 @@
-"""One look for all pictures: the colours, an empty figure, and how pictures are saved.
+"""One look for all pictures: the colours and an empty figure.
 
 Truth is green and predictions are orange in every picture of the kit, whether drawn into a frame or
 as a curve. Figures are made without pyplot, so nothing is kept behind the scenes and nothing is drawn
@@ -8,17 +8,13 @@ twice in a notebook, which shows a figure that a cell ends with.
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from kaggle_utils.files import replacing
-
-__all__ = ["TRUTH", "PREDICTION", "LINE", "QUIET", "PALETTE", "Picture", "new_figure", "label", "rgb", "save_picture"]
+__all__ = ["TRUTH", "PREDICTION", "LINE", "QUIET", "PALETTE", "Picture", "new_figure", "label", "rgb"]
 
 TRUTH = "#2fb344"  # green
 PREDICTION = "#f76707"  # orange
@@ -82,21 +78,3 @@ def rgb(colour: str) -> tuple[int, int, int]:
     """
     red, green, blue = (round(255 * part) for part in to_rgb(colour))
     return red, green, blue
-
-
-def save_picture(picture: Figure | np.ndarray, path: str | os.PathLike) -> Path:
-    """Writes a figure or an image (H, W, 3) uint8 RGB in the format of the suffix; returns the path.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_picture(np.zeros((9, 16, 3), np.uint8), f"{folder}/black.png").stat().st_size > 0
-    True
-    """
-    from PIL import Image
-
-    with replacing(path) as part:
-        if isinstance(picture, Figure):
-            picture.savefig(part)
-        else:
-            Image.fromarray(picture).save(part)
-    return Path(path)

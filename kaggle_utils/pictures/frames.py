@@ -162,7 +162,7 @@ def write_film(
     """An animation: ``.gif`` (shown anywhere, few colours) or ``.mp4`` (small); returns its path.
 
     width: of the film in pixels; the images' own by default
-    Raises ValueError when there are no images or the suffix is another.
+    Raises ValueError when there are no images and for another suffix.
     """
     write = {".gif": _write_gif, ".mp4": _write_mp4}.get(Path(path).suffix)
     if write is None:

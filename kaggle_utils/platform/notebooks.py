@@ -1,12 +1,12 @@
 """Run a competition's notebooks one after another, as a person would from top to bottom.
 
 Each is executed in a kernel of this Python, parameters injected, its printed output passed through
-as it comes, and left beside its results as executed .ipynb and as HTML, also when it failed.
+as it comes, and left beside its results as executed .ipynb and as HTML, also when it failed. In these what a
+cell prints is one text, and a progress bar its last state.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -70,6 +70,7 @@ class _Talking(NotebookClient):
     """A client that passes on what cells print while they run."""
 
     def process_message(self, msg: Mapping, cell: Mapping, cell_index: int) -> Any:
+        """Prints a message of a stream here, then does with it what any client does."""
         if msg["msg_type"] == "stream":
             stream = sys.stderr if msg["content"]["name"] == "stderr" else sys.stdout
             stream.write(msg["content"]["text"])
@@ -85,13 +86,13 @@ def execute(path: Path, folder: Path, values: Mapping[str, Any] | None = None) -
     run's stay, and NotebookFailed is raised.
     """
     notebook = nbformat.from_dict(inject(nbformat.read(path, as_version=4), values or {}))
-    client = _Talking(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(Path.cwd())}})
+    where = {"metadata": {"path": str(Path.cwd())}}
+    client = _Talking(notebook, timeout=None, kernel_name="python3", resources=where, coalesce_streams=True)
     began, failure = time.time(), None
     try:
         client.execute()
     except CellExecutionError as error:
         failure = error
-    _keep_last_states(notebook)
     html = _write(notebook, folder, path.stem + ("-failed" if failure else ""))
     if failure is not None:
         number = sum(bool(cell.get("execution_count")) for cell in notebook.cells)
@@ -100,14 +101,6 @@ def execute(path: Path, folder: Path, values: Mapping[str, Any] | None = None) -
         (folder / f"{path.stem}-failed.{kind}").unlink(missing_ok=True)
     print(f"--- {path.stem} done in {time.time() - began:.0f} s: {html}", flush=True)
     return html
-
-
-def _keep_last_states(notebook: Mapping) -> None:
-    """Of each progress bar a page holds its last state, not every one."""
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", ()):
-            if output["output_type"] == "stream":
-                output["text"] = re.sub(r"[^\n]*\r(?!\n)", "", output["text"])
 
 
 def _write(notebook: Mapping, folder: Path, name: str) -> Path:

@@ -5,22 +5,56 @@ reason. ``kaggle-utils run --set`` and ``kaggle-utils push --set`` override sett
 papermill does: a cell tagged ``injected-parameters`` goes in right after that cell, so a reader sees
 the default and what replaced it. A name which the ``parameters`` cell does not assign is an error,
 for a mistyped override would otherwise run for hours with the default.
+
+On the command line several may follow one ``--set``, the flag may be repeated, and what a command works on
+may stand on either side: ``rehearse --set imgsz=64 epochs=1 reef-2-train``. A command declares the flag with
+:func:`add_set_argument` and reads the texts from ``args.set``; :mod:`kaggle_utils.cli` takes the arguments of
+all commands apart with :func:`single_settings` before they are parsed.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import copy
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["INJECTED", "defaults", "fan_out", "inject", "parse_set", "ranges"]
+__all__ = ["INJECTED", "add_set_argument", "defaults", "fan_out", "inject", "single_settings", "parse_set", "ranges"]
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _LIKE_A_RANGE = re.compile(r"(?=.*\d)-?\d*\s*(-|:|\.{2,})\s*-?\d*")  # 0-4, 0...4, 0 .. 4: would be texts
 _CONSTANTS = {"true": "True", "false": "False", "none": "None", "null": "None"}
+
+
+def add_set_argument(parser: argparse.ArgumentParser, meaning: str = "override the notebook's parameters") -> None:
+    """Adds ``--set``, whose texts come as the list ``args.set``; meaning: its help."""
+    text = f"{meaning}; several may follow, and the flag may be repeated"
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
+
+
+def single_settings(arguments: Iterable[str]) -> Iterator[str]:
+    """Arguments in which every ``--set`` has one text, so that it takes no name for another.
+
+    The text right after the flag is its own, whatever it looks like; of those behind it each that has
+    an ``=`` and is no flag.
+
+    >>> list(single_settings(["push", "--set", "fold=3", "imgsz=1280", "reef-2-train", "--wait"]))
+    ['push', '--set=fold=3', '--set=imgsz=1280', 'reef-2-train', '--wait']
+    """
+    rest, setting = iter(arguments), False
+    for argument in rest:
+        if argument == "--set" or argument.startswith("--set="):
+            text = next(rest, None) if argument == "--set" else argument.removeprefix("--set=")
+            setting = True
+            yield "--set" if text is None else f"--set={text}"
+        elif setting and "=" in argument and not argument.startswith("-"):
+            yield f"--set={argument}"
+        else:
+            setting = False
+            yield argument
 
 
 def parse_set(texts: Iterable[str]) -> dict[str, object]:

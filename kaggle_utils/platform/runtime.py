@@ -5,7 +5,7 @@ The only module that knows ``/kaggle``. On Kaggle inputs are mounted read-only, 
 today, ``input/<slug>`` before and now and then still), outputs go to ``working`` and ``temp`` is
 thrown away. At home the same calls give folders below ``runs/``. What is known of the platform:
 ``KAGGLE_KERNEL_RUN_TYPE`` is Interactive or Batch, ``KAGGLE_IS_COMPETITION_RERUN`` is set only while
-the hidden test is scored; a session lasts 12 hours, a rerun 9.
+the hidden test is scored; :class:`Limits` is what a session may use.
 
 Environment variables of the kit (all optional):
 ``KAGGLE_UTILS_INPUT`` at home, a folder laid out like ``/kaggle/input``, or one competition's folder;
@@ -20,18 +20,24 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import re
 import time
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
-from kaggle_utils.platform.description import description
 from kaggle_utils.platform.gpu import Gpu, check_gpu, gpus
 
 __all__ = [
     "CHECKOUT",
     "Gpu",
     "KAGGLE",
+    "Limits",
     "NotAttached",
+    "RERUN_HOURS",
+    "SESSION_HOURS",
+    "WEEK_HOURS",
     "attached",
     "check_gpu",
     "competition_dir",
@@ -55,8 +61,29 @@ __all__ = [
 
 CHECKOUT = Path(__file__).resolve().parents[2]  # where the package lies, and at home notebooks and kernels beside it
 KAGGLE = Path("/kaggle")  # where Kaggle mounts input, working and temp
-SESSION_HOURS = 12.0
-RERUN_HOURS = 9.0
+SESSION_HOURS, RERUN_HOURS = 12.0, 9.0
+WEEK_HOURS = 30.0  # of GPUs, an account
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a session may use: hours, and bytes of memory, of one card's memory and of output.
+
+    That a machine has about 29 GB of memory is said by Kaggle's documentation of notebooks.
+
+    >>> Limits.rerun().hours, Limits().hours
+    (9.0, 12.0)
+    """
+
+    hours: float = SESSION_HOURS
+    host: float = 29e9
+    card: float = 16e9
+    output: float = 20e9
+
+    @classmethod
+    def rerun(cls) -> Limits:
+        """Those of a submission's rerun on the hidden test."""
+        return cls(hours=RERUN_HOURS)
 
 
 class NotAttached(FileNotFoundError):
@@ -219,11 +246,29 @@ def seconds_left() -> float:
 def describe() -> str:
     """One line: where this runs, Python, torch, GPUs, and when the session ends.
 
-    On Kaggle, for instance ``Kaggle (batch, rerun) | Python 3.13.15 | torch 2.11.0+cu128 |
-    2 x Tesla T4 | ends 18:30 UTC, 9.0 h left``.
+    A notebook opens with it, so that a result can be traced by the log. On Kaggle, for instance ``Kaggle (batch,
+    rerun) | Python 3.13.15 | torch 2.11.0+cu128 | 2 x Tesla T4 | ends 18:30 UTC, 9.0 h left``.
     """
     where = "at home" if place() == "home" else f"Kaggle ({place()}{', rerun' if is_rerun() else ''})"
-    return description(where, deadline())
+    return " | ".join([where, f"Python {platform.python_version()}", _torch(), _cards(), _end(deadline())])
+
+
+def _torch() -> str:
+    try:
+        return f"torch {metadata.version('torch')}"
+    except metadata.PackageNotFoundError:
+        return "no torch"
+
+
+def _cards() -> str:
+    names = [card.name for card in gpus()]
+    return ", ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names)) or "no GPU"
+
+
+def _end(ends: float) -> str:
+    if math.isinf(ends):
+        return "no deadline"
+    return f"ends {time.strftime('%H:%M', time.gmtime(ends))} UTC, {(ends - time.time()) / 3600:.1f} h left"
 
 
 def _kaggle(folder: str) -> Path:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import importlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kaggle_utils.competitions.samples.folders import MARKER
 from kaggle_utils.platform import runtime
 
-__all__ = ["Source", "find"]
+__all__ = ["Source", "find", "sample"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """folder: in Kaggle's layout; sample: is it the built-in one; hidden: folder of a hidden test's frames, if known."""
+    """Where a competition's files lie.
+
+    folder: in Kaggle's layout; sample: is it the built-in one; hidden: folder of the hidden test's pictures, if known
+    """
 
     folder: Path
     sample: bool = False
@@ -35,7 +38,7 @@ class Source:
             return f"data: {self.folder}"
         line = "*" * 78
         return (
-            f"{line}\nTHE BUILT-IN SAMPLE, NOT THE COMPETITION: synthetic frames, to see the chain work.\n"
+            f"{line}\nTHE BUILT-IN SAMPLE, NOT THE COMPETITION: synthetic data, to see the chain work.\n"
             f"For real data set KAGGLE_UTILS_INPUT or give `kaggle-utils run --input DIR`.\n{line}"
         )
 
@@ -54,8 +57,12 @@ def find(competition: str) -> Source:
     if os.environ.get("KAGGLE_UTILS_INPUT"):
         given = os.environ["KAGGLE_UTILS_INPUT"]
         raise runtime.NotAttached(f"KAGGLE_UTILS_INPUT is {given!r}, expected to find {facts.SLUG} there")
+    made = sample(competition)
+    return replace(made, hidden=runtime.hidden_dir() or made.hidden)
+
+
+def sample(competition: str) -> Source:
+    """The built-in sample of ``reef`` or another, with its own hidden test; made on first use."""
     samples = importlib.import_module(f"kaggle_utils.competitions.samples.{competition}")
-    make = getattr(samples, f"make_{competition}_sample")
-    made = make(runtime.sample_dir(competition))
-    own = samples.hidden_folder(made) / "test_images"
-    return Source(made, sample=True, hidden=runtime.hidden_dir() or own)
+    folder = getattr(samples, f"make_{competition}_sample")(runtime.sample_dir(competition))
+    return Source(folder, sample=True, hidden=samples.hidden_folder(folder) / "test_images")

@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaggle_utils.files import replacing
-from kaggle_utils.plain_json import json_text, plain
+from kaggle_utils.files import json_text, plain, replacing
 from kaggle_utils.tasks.runs import require_same_source
 
 if TYPE_CHECKING:

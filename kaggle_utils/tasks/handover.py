@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaggle_utils.files import replacing
-from kaggle_utils.plain_json import json_text
+from kaggle_utils.files import json_text, replacing
+from kaggle_utils.learning.parameters import UNLEARNT
 from kaggle_utils.tasks.faults import column_faults, refuse
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ __all__ = [
     "training_outputs",
     "write_run_json",
 ]
-
-_UNLEARNT = {"workers", "reserve", "cache"}  # parameters that change nothing in what is learnt
 
 
 def folds_table(path: Path, names: pd.Series, what: str, also: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -87,7 +85,7 @@ def _run_json(folder: Path, sample: bool | None) -> dict:
 
 def _refuse_other_parameters(first: tuple[Path, dict], other: tuple[Path, dict]) -> None:
     one, two = first[1]["parameters"], other[1]["parameters"]
-    for name in sorted((one.keys() | two.keys()) - _UNLEARNT):
+    for name in sorted((one.keys() | two.keys()) - UNLEARNT):
         if one.get(name) != two.get(name):
             both = f"{one.get(name)!r} in {first[0]} and {two.get(name)!r} in {other[0]}"
             raise ValueError(f"the parameter {name!r} is {both}, expected folds trained alike")

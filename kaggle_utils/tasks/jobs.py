@@ -72,7 +72,7 @@ def side_by_side(devices: Sequence[str]) -> Callable[[Sequence[Order], Callable]
 
     Returns a function of orders and of what trains one (order, devices=...) -> its result.
     """
-    from kaggle_utils.learning.fold_runs import each_fold
+    from kaggle_utils.learning.devices import each_fold
 
     return lambda wanted, train: each_fold(wanted, train, devices)
 

@@ -21,15 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kaggle_utils.files import fingerprint, replacing
-from kaggle_utils.plain_json import json_text
+from kaggle_utils.files import fingerprint, json_text, replacing
+from kaggle_utils.learning.parameters import UNLEARNT
 from kaggle_utils.tasks.faults import column_faults, refuse
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "HARMLESS",
     "Job",
     "PredictionSet",
     "Runs",
@@ -41,7 +40,6 @@ __all__ = [
     "write_run",
 ]
 
-HARMLESS = frozenset({"workers", "reserve", "cache", "hours"})  # parameters that change nothing in what is learnt
 _MEMBER = re.compile(r"[a-z0-9]+")
 DTYPES = ("uint8", "float32", "text")  # of masks, of labels, of boxes
 
@@ -257,7 +255,7 @@ def _noted(job: Job, folder: Path) -> dict[str, Any]:
 def read_runs(folders: Iterable[Path], sample: bool | None = None) -> Runs:
     """The outputs of the training stage together.
 
-    sample: whether the data in use are the built-in sample's, see :func:`require_same_source`; None asks nothing
+    sample: whether the data in use are the built-in sample's, see :func:`require_same_source`
     Raises FileNotFoundError where run.json is missing, and ValueError for outputs that do not belong together: from
     another source, a job in two, an item judged by two folds, a member whose folds were trained with other parameters.
     """
@@ -297,7 +295,7 @@ def _refuse_twins(jobs: Sequence[Job]) -> None:
             both = (next(iter(one.weights.values())).parent for one in (seen[job.member, job.fold], job))
             raise ValueError(f"{job.title} is in {' and in '.join(map(str, both))}, expected it once")
         other = next((one for (member, _), one in seen.items() if member == job.member), job)
-        for name in sorted((job.parameters.keys() | other.parameters.keys()) - HARMLESS):
+        for name in sorted((job.parameters.keys() | other.parameters.keys()) - UNLEARNT):
             one, two = other.parameters.get(name), job.parameters.get(name)
             if one != two:
                 both = f"{one!r} in {other.title} and {two!r} in {job.title}"
@@ -333,7 +331,7 @@ def require_same_source(content: Mapping[str, Any], sample: bool | None, path: P
     """Raises ValueError when a file's ``sample`` says that it was made from other data than are in use.
 
     content: what the file holds, with or without the flag; sample: whether the data in use are the built-in
-    sample's, None to ask nothing
+    sample's; None: not checked
 
     >>> require_same_source({"sample": True}, False, "decision.json")
     Traceback (most recent call last):

@@ -13,6 +13,7 @@ import numpy as np
 
 from kaggle_utils.boxes.f2 import IOU_THRESHOLDS, F2Counts, F2Curve, f2_counts, f2_curve
 from kaggle_utils.boxes.table import Boxes, xywh_from_xyxy
+from tests.references.matching import match
 
 from . import Job, Peer, job
 
@@ -100,6 +101,11 @@ def _iou(a: list[float], b: list[float]) -> float:
         return 0.0
     common = width * height
     return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common)
+
+
+def counts_in_numpy(truth: Boxes, predictions: Boxes) -> F2Counts:
+    """All pairs of a frame at once."""
+    return F2Counts(match(truth, predictions).hits.sum(0), len(truth), len(predictions))
 
 
 def hotcoco_evaluation(truth: Boxes, predictions: Boxes) -> Callable[[], np.ndarray]:
@@ -192,7 +198,7 @@ def f2_of_5000_frames() -> Job:
             Peer("natural loop, lists", lambda: loop_over_lists(*tables), same=same_counts, rounds=3),
             Peer("hotcoco", lambda: hotcoco_evaluation(*tables), ("hotcoco",), target=5, same=same_recall),
             Peer("pycocotools", lambda: pycocotools_evaluation(*tables), ("pycocotools",), same=same_recall, rounds=3),
-            Peer("our NumPy path", lambda: lambda: f2_counts(*tables, engine="numpy"), same=same_counts),
+            Peer("our referee, NumPy", lambda: lambda: counts_in_numpy(*tables), same=same_counts),
         ],
         first_call=first_call,
     )

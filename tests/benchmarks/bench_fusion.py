@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+import tests.references.seqnms as plain
 from kaggle_utils.boxes import fusion
-from kaggle_utils.boxes.seqnms import links_of, seq_nms
+from kaggle_utils.boxes.seqnms import seq_nms
 from kaggle_utils.boxes.table import Boxes
 
 from . import Job, Peer, job
@@ -54,10 +55,22 @@ def same(ours: Boxes, theirs: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -
     return bool((ours.frame[one] == frame[other]).all() and max(apart) < 1e-6)
 
 
-def first_call() -> None:
-    """All kernels of fusion once."""
-    for method in fusion.METHODS:
-        fusion.fuse([Boxes([0], [[0, 0, 9, 9]])], method, engine="compiled")
+ONE = [Boxes([0], [[0, 0, 9, 9]])]
+
+
+def first_nms() -> None:
+    """Its kernels once."""
+    fusion.nms(ONE)
+
+
+def first_soft_nms() -> None:
+    """Its kernels once."""
+    fusion.soft_nms(ONE)
+
+
+def first_cluster() -> None:
+    """The kernels of NMW and WBF once."""
+    fusion.wbf(ONE)
 
 
 def fusion_job(method: str, title: str, tables: list[Boxes], first: Callable[[], None] | None = None) -> Job:
@@ -87,7 +100,7 @@ def reef_like(method: str) -> Job:
 
 @job
 def fusion_nms() -> Job:
-    return crowded("nms", first_call)
+    return crowded("nms", first_nms)
 
 
 @job
@@ -97,7 +110,7 @@ def fusion_nms_reef() -> Job:
 
 @job
 def fusion_soft_nms() -> Job:
-    return crowded("soft_nms")
+    return crowded("soft_nms", first_soft_nms)
 
 
 @job
@@ -117,7 +130,7 @@ def fusion_nmw_reef() -> Job:
 
 @job
 def fusion_wbf() -> Job:
-    return crowded("wbf")
+    return crowded("wbf", first_cluster)
 
 
 @job
@@ -137,7 +150,7 @@ def some_film(n_frames: int, n_objects: int = 3, n_boxes: int = 2, seed: int = 0
 
 def first_path() -> None:
     """The kernel of Seq-NMS once."""
-    seq_nms(*some_film(3), engine="compiled")
+    seq_nms(*some_film(3))
 
 
 @job
@@ -147,10 +160,10 @@ def seq_nms_links() -> Job:
 
     def part(share: int) -> Peer:
         shorter, its_clip = some_film(16_000 // share)
-        n_links = len(links_of(shorter, its_clip, 0.5, 0.3).earlier)
+        n_links = len(plain.links_of(shorter, its_clip, 0.5, 0.3).earlier)
         return Peer(f"itself with {n_links:,} links", lambda: lambda: seq_nms(shorter, its_clip), target=0.75 / share)
 
-    n_links = len(links_of(film, clip, 0.5, 0.3).earlier)
+    n_links = len(plain.links_of(film, clip, 0.5, 0.3).earlier)
     return Job(
         title=f"Seq-NMS, {len(film):,} boxes in one clip, {n_links:,} links",
         ours=lambda: seq_nms(film, clip),
@@ -169,8 +182,8 @@ def seq_nms_plain() -> Job:
         ours=lambda: seq_nms(film, clip),
         peers=[
             Peer(
-                "the plain algorithm (numpy)",
-                lambda: lambda: seq_nms(film, clip, engine="numpy"),
+                "the plain algorithm",
+                lambda: lambda: plain.seq_nms(film, clip),
                 same=lambda one, other: np.array_equal(one.xyxy, other.xyxy) and np.allclose(one.score, other.score),
             )
         ],

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from kaggle_utils.evidence.joint_cuts import best_cuts
-from kaggle_utils.masks.components import mask_size_table, remove_small
+from kaggle_utils.masks.components import component_counts, remove_small
 from kaggle_utils.masks.dice import dice_table
 from kaggle_utils.masks.rle import mask_from_rle, rle_from_mask
+from tests.references import components
+from tests.references.components import mask_size_table
 
 from . import Job, Peer, job
 
@@ -118,8 +120,8 @@ def rle_submission() -> Job:
 def first_table() -> None:
     """The kernels of components once."""
     image = np.eye(4, dtype=np.uint8)
-    mask_size_table(image, image, [1], [0], engine="compiled")
-    remove_small(image, 2, engine="compiled")
+    component_counts(image, image, [1])
+    remove_small(image, 2)
 
 
 def naive_grid(maps: np.ndarray, truths: np.ndarray) -> np.ndarray:
@@ -149,7 +151,7 @@ def mask_sizes() -> Job:
             Peer("naive grid", lambda: lambda: naive_grid(maps, truths), target=20, same=np.array_equal, rounds=3),
             Peer(
                 "itself on OpenCV's labels",
-                lambda: lambda: np.stack([mask_size_table(*pair, LEVELS, SIZES, engine="numpy") for pair in pairs]),
+                lambda: lambda: np.stack([mask_size_table(*pair, LEVELS, SIZES, counts=components.component_counts) for pair in pairs]),
                 same=np.array_equal,
             ),
         ],
@@ -159,7 +161,7 @@ def mask_sizes() -> Job:
 
 def first_cuts() -> None:
     """The kernel of joint cuts once."""
-    best_cuts(np.arange(2), np.arange(2.0), np.ones((2, 1)), engine="compiled")
+    best_cuts(np.arange(2), np.arange(2.0), np.ones((2, 1)))
 
 
 def gate_by_gate(values: np.ndarray, scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
@@ -186,11 +188,6 @@ def sizes_and_gates() -> Job:
         ours=lambda: best_cuts(*rows),
         peers=[
             Peer("all sizes, gate by gate", lambda: lambda: gate_by_gate(*rows), target=50, same=same_totals, rounds=3),
-            Peer(
-                "itself in NumPy",
-                lambda: lambda: best_cuts(*rows, engine="numpy"),
-                same=lambda ours, theirs: all(map(np.allclose, ours, theirs)),
-            ),
         ],
         first_call=first_cuts,
     )
@@ -226,7 +223,7 @@ def removal(title: str, sigma: float) -> Job:
             ),
             Peer(
                 "OpenCV's labels and a lookup",
-                lambda: lambda: [remove_small(mask, 400, engine="numpy") for mask in masks],
+                lambda: lambda: [components.remove_small(mask, 400) for mask in masks],
                 same=np.array_equal,
             ),
         ],

@@ -18,7 +18,7 @@ __all__ = ["rows_of", "first_call_seconds", "numba_import_seconds"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _AT_LEAST = 0.2
-_ONCE = "import time{imports}\nt = time.perf_counter()\n{call}\nprint(time.perf_counter() - t)"
+_ONCE = "import time{imports}\nt = time.process_time()\n{call}\nprint(time.process_time() - t)"
 
 
 def rows_of(job: Job, rounds: int) -> Iterator[dict]:
@@ -60,9 +60,10 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def first_call_seconds(function: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of a function's first call in a fresh process: with an empty cache, with a filled one.
+    """Seconds of the processor for a function's first call in a fresh process: with an empty cache, with a filled one.
 
-    The import of its module and of numba is not counted (see :func:`numba_import_seconds`).
+    Compiling is done by one thread, so on a machine that does nothing else they are those on the clock. The
+    import of its module and of numba is not counted (see :func:`numba_import_seconds`).
     """
     module, name = function.__module__, function.__qualname__
     with tempfile.TemporaryDirectory() as cache:
@@ -72,7 +73,7 @@ def first_call_seconds(function: Callable[[], object]) -> tuple[float, float]:
 
 
 def numba_import_seconds() -> float:
-    """Seconds that ``import numba`` takes in a fresh process."""
+    """Seconds of the processor that ``import numba`` takes in a fresh process."""
     return _fresh_process(_ONCE.format(imports="", call="import numba"), "")
 
 

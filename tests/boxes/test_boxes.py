@@ -103,19 +103,6 @@ def test_rows_are_chosen_by_mask_slice_and_numbers():
     assert table[1:].frame.tolist() == [1, 2] and len(table[[]]) == 0
 
 
-def test_ultralytics_results_become_boxes():
-    torch = pytest.importorskip("torch")
-
-    class Found:
-        xyxy, conf, cls = torch.tensor([[1.0, 2, 3, 4]]), torch.tensor([0.5]), torch.tensor([0.0])
-
-    class Result:
-        boxes = Found()
-
-    table = formats.boxes_from_ultralytics([Result(), Result()], frames=[4, 9])
-    assert table.frame.tolist() == [4, 9] and table.xyxy[1].tolist() == [1, 2, 3, 4]
-
-
 def test_the_real_table_is_read_and_written_back_to_the_letter(real_data):
     texts = pd.read_csv(real_data / "tables" / "reef_train.csv")["annotations"].tolist()
     boxes = formats.boxes_from_annotations(texts)

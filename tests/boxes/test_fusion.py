@@ -1,10 +1,9 @@
-"""Fusion: worked cases, laws, errors, engines; agreement with ensemble_boxes is in test_referee."""
-
-import sys
+"""Fusion: worked cases, laws, errors; agreement with ensemble_boxes is in test_referee."""
 
 import numpy as np
 import pytest
-from fusion_cases import ENGINES, VARIANTS, assert_same, some_models, threads_at_once  # noqa: F401
+import references.fusion
+from fusion_cases import FUSES, VARIANTS, WAYS, assert_same, some_models, threads_at_once  # noqa: F401
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,39 +13,39 @@ from kaggle_utils.boxes.table import Boxes
 # by hand
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_nms_drops_what_overlaps_a_better_box_that_stays(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_nms_drops_what_overlaps_a_better_box_that_stays(way):
     # in a row, 10 wide, moved by 4: neighbours have IoU 6/14 = .43, next but one 2/18 = .11
     chain = Boxes([0, 0, 0], [[0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10]], [0.9, 0.8, 0.7])
-    assert fusion.nms([chain], iou=0.4, engine=engine).score.tolist() == [0.9, 0.7]
-    assert fusion.nms([chain], iou=0.45, engine=engine).score.tolist() == [0.9, 0.8, 0.7]
+    assert way.nms([chain], iou=0.4).score.tolist() == [0.9, 0.7]
+    assert way.nms([chain], iou=0.45).score.tolist() == [0.9, 0.8, 0.7]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_an_iou_that_equals_the_limit_is_not_above_it(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_an_iou_that_equals_the_limit_is_not_above_it(way):
     pair = Boxes([0, 0], [[0, 0, 10, 10], [0, 0, 10, 3]], [0.9, 0.8])  # IoU 30 / 100
     for method in fusion.METHODS:
         options = {"decay": "linear"} if method == "soft_nms" else {}
-        assert len(fusion.fuse([pair], method, iou=0.3, engine=engine, **options)) == 2, method
+        assert len(way.fuse([pair], method, iou=0.3, **options)) == 2, method
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_gaussian_soft_nms_lowers_by_the_exponential_of_the_squared_iou(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_gaussian_soft_nms_lowers_by_the_exponential_of_the_squared_iou(way):
     pair = Boxes([0, 0], [[0, 0, 10, 10], [0, 0, 10, 6]], [0.9, 0.5])
     np.testing.assert_allclose(
-        fusion.soft_nms([pair], sigma=0.5, engine=engine).score, [0.9, 0.5 * np.exp(-(0.6**2) / 0.5)]
+        way.soft_nms([pair], sigma=0.5).score, [0.9, 0.5 * np.exp(-(0.6**2) / 0.5)]
     )
-    assert fusion.soft_nms([pair], min_score=0.3, engine=engine).score.tolist() == [0.9]  # 0.243 is below
+    assert way.soft_nms([pair], min_score=0.3).score.tolist() == [0.9]  # 0.243 is below
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_soft_nms_takes_next_what_is_then_the_surest(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_soft_nms_takes_next_what_is_then_the_surest(way):
     # 0.8 falls to 0.8 * (1 - .6) = 0.32, so the lone 0.5 comes before it
     three = Boxes([0] * 3, [[0, 0, 10, 10], [0, 0, 10, 6], [50, 0, 60, 9]], [0.9, 0.8, 0.5])
-    np.testing.assert_allclose(fusion.soft_nms([three], decay="linear", engine=engine).score, [0.9, 0.5, 0.32])
+    np.testing.assert_allclose(way.soft_nms([three], decay="linear").score, [0.9, 0.5, 0.32])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     "conf_type, score",
     [
@@ -56,18 +55,18 @@ def test_soft_nms_takes_next_what_is_then_the_surest(engine):
         ("absent_model_aware_avg", (1.8 + 0.6 + 0) / (2 + 1 + 1)),  # the third model says 0
     ],
 )
-def test_weighted_boxes_fusion_of_two_out_of_three_models(engine, conf_type, score):
+def test_weighted_boxes_fusion_of_two_out_of_three_models(way, conf_type, score):
     tables = [Boxes([0], [[0, 0, 10, 10]], [0.9]), Boxes([0], [[0, 0, 10, 14]], [0.6]), Boxes.empty()]
-    fused = fusion.wbf(tables, weights=[2, 1, 1], conf_type=conf_type, engine=engine)
+    fused = way.wbf(tables, weights=[2, 1, 1], conf_type=conf_type)
     np.testing.assert_allclose(fused.score, [score])
     np.testing.assert_allclose(fused.xyxy, [[0, 0, 10, (1.8 * 10 + 0.6 * 14) / 2.4]])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_boxes_of_different_frames_or_labels_never_meet(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_boxes_of_different_frames_or_labels_never_meet(way):
     same_place = Boxes([0, 1, 1], [[0, 0, 9, 9]] * 3, [0.5, 0.6, 0.7], [0, 0, 1])
     for method in fusion.METHODS:
-        fused = fusion.fuse([same_place], method, engine=engine)
+        fused = way.fuse([same_place], method)
         assert (fused.frame.tolist(), fused.label.tolist()) == ([0, 1, 1], [0, 0, 1]), method
 
 
@@ -86,72 +85,72 @@ def test_boxes_of_different_frames_or_labels_never_meet(engine):
     ),
     st.sampled_from([0.0, 0.25, 0.5, 1.0]),
 )
-def test_both_engines_agree_on_ties_empty_boxes_and_zero_scores(method, options, rows, iou):
+def test_the_plain_reading_agrees_on_ties_empty_boxes_and_zero_scores(method, options, rows, iou):
     tables = []
     for table in rows:
         frame, x, y, w, h, score, label = np.array(table, dtype=np.int64).reshape(-1, 7).T
         tables.append(Boxes(frame, np.column_stack([x, y, x + w, y + h]), score / 4, label))
-    one, other = (fusion.fuse(tables, method, iou=iou, engine=engine, **options) for engine in ENGINES)
+    one, other = (way.fuse(tables, method, iou=iou, **options) for way in WAYS)
     np.testing.assert_array_equal(one.frame, other.frame)
     np.testing.assert_array_equal(one.label, other.label)
     np.testing.assert_allclose(one.score, other.score, atol=1e-12)
     np.testing.assert_allclose(one.xyxy, other.xyxy, atol=1e-12)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("method, options", VARIANTS)
-def test_rows_come_by_frame_label_and_descending_score(method, options, engine):
+def test_rows_come_by_frame_label_and_descending_score(method, options, way):
     options = {name: value for name, value in options.items() if name != "decayed"}
-    fused = fusion.fuse(some_models(5), method, engine=engine, **options)
+    fused = way.fuse(some_models(5), method, **options)
     np.testing.assert_array_equal(np.lexsort((-fused.score, fused.label, fused.frame)), np.arange(len(fused)))
 
 
 @pytest.mark.parametrize("method, options", VARIANTS)
 def test_frames_do_not_influence_each_other(method, options, threads_at_once):
     tables = some_models(2, n_models=2, n_frames=900, n_boxes=3)
-    together = fusion.fuse(tables, method, engine="compiled", **options)
+    together = fusion.fuse(tables, method, **options)
     for frames in (slice(0, 50), slice(850, 900)):
         chosen = np.arange(900)[frames]
-        alone = fusion.fuse([t[np.isin(t.frame, chosen)] for t in tables], method, engine="numpy", **options)
+        alone = references.fusion.fuse([t[np.isin(t.frame, chosen)] for t in tables], method, **options)
         assert_same(together[np.isin(together.frame, chosen)], alone, 1e-12)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_frame_and_label_numbers_may_be_far_apart(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_frame_and_label_numbers_may_be_far_apart(way):
     tables = some_models(4)
     far = [t.replace(frame=t.frame * 10**11, label=t.label * 10**6) for t in tables]
     for method in fusion.METHODS:
-        near = fusion.fuse(tables, method, engine=engine)
+        near = way.fuse(tables, method)
         expected = near.replace(frame=near.frame * 10**11, label=near.label * 10**6)
-        assert_same(fusion.fuse(far, method, engine=engine), expected, 1e-12)
+        assert_same(way.fuse(far, method), expected, 1e-12)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_scores_that_differ_in_the_last_bit_are_still_in_order(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_scores_that_differ_in_the_last_bit_are_still_in_order(way):
     score = np.nextafter(0.5, np.array([0, 1, 0, 1]))  # just below, just above
     crowd = Boxes([0, 0, 9, 9], [[0, 0, 9, 9], [1, 0, 9, 9]] * 2, score)
     ends = Boxes([5, 5], [[0, 0, 9, 9], [50, 50, 60, 60]], [1e-300, 1e300])  # leaves few bits for the rest
-    kept = fusion.nms([crowd, ends], engine=engine)
+    kept = way.nms([crowd, ends])
     assert kept.score[kept.frame != 5].tolist() == [score[1], score[1]]
 
 
-@pytest.mark.parametrize("engine", [*ENGINES, "ensemble_boxes"])
-def test_nothing_in_nothing_out(engine):
+@pytest.mark.parametrize("fuse", FUSES)
+def test_nothing_in_nothing_out(fuse):
     flat = Boxes([0], [[3, 3, 3, 9]])  # without area
     for method in fusion.METHODS:
-        assert len(fusion.fuse([Boxes.empty()], method, engine=engine)) == 0
-        assert len(fusion.fuse([flat, Boxes.empty()], method, engine=engine)) == 0
+        assert len(fuse([Boxes.empty()], method)) == 0
+        assert len(fuse([flat, Boxes.empty()], method)) == 0
 
 
 def test_a_table_with_weight_zero_changes_nothing_but_its_own_boxes():
     tables = some_models(6, n_models=2)
     alone = fusion.wbf(tables[:1], conf_type="box_and_model_avg")
-    for engine in ENGINES:
-        both = fusion.wbf(tables, weights=[1, 0], conf_type="box_and_model_avg", engine=engine)
+    for way in WAYS:
+        both = way.wbf(tables, weights=[1, 0], conf_type="box_and_model_avg")
         assert_same(both[both.score > 0], alone, 1e-12)
 
 
-# errors and engines
+# errors
 
 
 @pytest.mark.parametrize(
@@ -160,7 +159,7 @@ def test_a_table_with_weight_zero_changes_nothing_but_its_own_boxes():
         (lambda b: fusion.fuse(b), r"expected a sequence of one Boxes or more: fuse\(\[boxes\]\)"),
         (lambda b: fusion.fuse([]), "tables is .., expected a sequence"),
         (lambda b: fusion.fuse([b], "median"), "method is 'median', expected one of"),
-        (lambda b: fusion.fuse([b], engine="fortran"), "engine is 'fortran', expected one of"),
+        (lambda b: fusion.fuse([b], engine="fortran"), "engine is 'fortran', expected 'ensemble_boxes' or None"),
         (lambda b: fusion.nms([b, b.replace(score=[-0.1])]), "score of row 0 of table 1 is -0.1, expected 0 or more"),
         (lambda b: fusion.nms([b], iou=1.5), "iou is 1.5, expected 0 to 1"),
         (lambda b: fusion.nms([b], skip_below=np.nan), "skip_below is nan"),
@@ -169,6 +168,7 @@ def test_a_table_with_weight_zero_changes_nothing_but_its_own_boxes():
         (lambda b: fusion.soft_nms([b], decay="cubic"), "decay is 'cubic'"),
         (lambda b: fusion.soft_nms([b], sigma=0), "sigma is 0, expected a finite number above 0"),
         (lambda b: fusion.soft_nms([b], min_score=-1), "min_score is -1, expected 0 or more"),
+        (lambda b: fusion.fuse([b], conf_type="median", engine="ensemble_boxes"), "conf_type is 'median'"),
     ],
 )
 def test_what_does_not_fit_is_named(call, message):
@@ -179,13 +179,3 @@ def test_what_does_not_fit_is_named(call, message):
 def test_an_option_of_another_method_is_refused():
     with pytest.raises(TypeError, match="sigma"):
         fusion.fuse([Boxes.empty()], "wbf", sigma=0.3)
-
-
-def test_without_numba_numpy_takes_over(monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("kaggle_utils.compiled.")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "numba", None)
-    tables = some_models(8)
-    assert_same(fusion.fuse(tables), fusion.fuse(tables, engine="numpy"), 0)
-    with pytest.raises(ModuleNotFoundError, match="numba"):
-        fusion.fuse(tables, engine="compiled")

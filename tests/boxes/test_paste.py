@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaggle_utils.boxes.formats import boxes_from_annotations
-from kaggle_utils.boxes.overlap import iou
 from kaggle_utils.boxes.paste import Donor, donors_from_frames, paste_objects
+from kaggle_utils.boxes.table import iou
 
 NONE = np.zeros((0, 4))
 BLENDS = ["alpha", "poisson"]

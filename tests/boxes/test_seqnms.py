@@ -1,16 +1,15 @@
-"""Seq-NMS: small films by hand, every path enumerated, the plain full recomputation, both engines."""
-
-import sys
+"""Seq-NMS: small films by hand, every path enumerated, the plain full recomputation."""
 
 import numpy as np
 import pytest
+import references.seqnms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaggle_utils.boxes.seqnms import seq_nms
 from kaggle_utils.boxes.table import Boxes
 
-ENGINES = ["compiled", "numpy"]
+WAYS = [seq_nms, references.seqnms.seq_nms]  # the package and the plain algorithm
 HERE, BESIDE = [0, 0, 10, 10], [0, 0, 10, 8]  # their IoU is .8
 
 
@@ -75,9 +74,9 @@ def plainly(boxes, clip, best_path, link_iou=0.5, nms_iou=0.3, rescore="mean"):
     return answer
 
 
-def assert_answers(boxes, clip, expected, engine, **options):
+def assert_answers(boxes, clip, expected, way, **options):
     rows = sorted(expected)
-    answer = seq_nms(boxes, clip, engine=engine, **options)
+    answer = way(boxes, clip, **options)
     np.testing.assert_array_equal(answer.frame, boxes.frame[rows])
     np.testing.assert_array_equal(answer.xyxy, boxes.xyxy[rows])
     np.testing.assert_array_equal(answer.label, boxes.label[rows])
@@ -97,59 +96,59 @@ def some_film(seed, n_frames=6, objects=2, n_boxes=7, wander=4.0):
 # by hand
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_weak_box_between_strong_ones_is_lifted(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_a_weak_box_between_strong_ones_is_lifted(way):
     film = Boxes([0, 1, 2], [HERE] * 3, [0.9, 0.1, 0.8])
-    np.testing.assert_allclose(seq_nms(film, np.zeros(3, int), engine=engine).score, [0.6] * 3)  # 1.8 / 3
-    assert seq_nms(film, np.zeros(3, int), rescore="max", engine=engine).score.tolist() == [0.9] * 3
+    np.testing.assert_allclose(way(film, np.zeros(3, int)).score, [0.6] * 3)  # 1.8 / 3
+    assert way(film, np.zeros(3, int), rescore="max").score.tolist() == [0.9] * 3
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_the_best_path_is_not_the_surest_box_first(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_the_best_path_is_not_the_surest_box_first(way):
     # in frame 0 the surer box .9 overlaps .5 (IoU .33) and has no successor; .5 + .6 = 1.1 beats .9
     film = Boxes([0, 0, 1], [[10, 0, 30, 10], [0, 0, 20, 10], [0, 0, 20, 10]], [0.9, 0.5, 0.6])
-    answer = seq_nms(film, np.zeros(2, int), engine=engine)
+    answer = way(film, np.zeros(2, int))
     assert (answer.frame.tolist(), answer.xyxy[:, 0].tolist()) == ([0, 1], [0, 0])
     np.testing.assert_allclose(answer.score, [0.55, 0.55])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_what_a_path_took_away_no_longer_feeds_another(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_path_took_away_no_longer_feeds_another(way):
     # two branches share the first frame's box: .9 -> .8, then .7 stands alone
     film = Boxes([0, 1, 1], [[0, 0, 30, 10], [0, 0, 20, 10], [12, 0, 30, 10]], [0.9, 0.8, 0.7])
-    answer = seq_nms(film, np.zeros(2, int), nms_iou=0.5, engine=engine)
+    answer = way(film, np.zeros(2, int), nms_iou=0.5)
     np.testing.assert_allclose(answer.score, [0.85, 0.85, 0.7])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_paths_end_at_a_cut_at_an_empty_frame_and_at_another_label(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_paths_end_at_a_cut_at_an_empty_frame_and_at_another_label(way):
     pair = Boxes([0, 1], [HERE] * 2, [0.9, 0.1])
-    assert seq_nms(pair, np.array([0, 1]), engine=engine).score.tolist() == [0.9, 0.1]
+    assert way(pair, np.array([0, 1])).score.tolist() == [0.9, 0.1]
     gap = pair.replace(frame=[0, 2])
-    assert seq_nms(gap, np.zeros(3, int), engine=engine).score.tolist() == [0.9, 0.1]
+    assert way(gap, np.zeros(3, int)).score.tolist() == [0.9, 0.1]
     mixed = pair.replace(label=[0, 1])
-    assert seq_nms(mixed, np.zeros(2, int), engine=engine).score.tolist() == [0.9, 0.1]
+    assert way(mixed, np.zeros(2, int)).score.tolist() == [0.9, 0.1]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_within_one_frame_it_is_nms(engine):
+@pytest.mark.parametrize("way", WAYS)
+def test_within_one_frame_it_is_nms(way):
     crowd = Boxes([3, 3, 3], [BESIDE, HERE, [50, 50, 60, 60]], [0.5, 0.7, 0.2])
-    answer = seq_nms(crowd, np.zeros(9, int), engine=engine)
+    answer = way(crowd, np.zeros(9, int))
     assert answer.score.tolist() == [0.7, 0.2]
     apart = crowd.replace(label=[1, 0, 0])
-    assert len(seq_nms(apart, np.zeros(9, int), engine=engine)) == 3
+    assert len(way(apart, np.zeros(9, int))) == 3
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_no_boxes_no_frames_no_answer(engine):
-    assert len(seq_nms(Boxes.empty(), np.zeros(0, int), engine=engine)) == 0
-    assert len(seq_nms(Boxes.empty(), np.zeros(5, int), rescore="max", engine=engine)) == 0
+@pytest.mark.parametrize("way", WAYS)
+def test_no_boxes_no_frames_no_answer(way):
+    assert len(way(Boxes.empty(), np.zeros(0, int))) == 0
+    assert len(way(Boxes.empty(), np.zeros(5, int), rescore="max")) == 0
 
 
 # references
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
@@ -161,40 +160,40 @@ def test_no_boxes_no_frames_no_answer(engine):
     cut=st.integers(0, 5),
 )
 def test_no_path_of_all_is_better_than_the_one_chosen(
-    engine, seed, n_boxes, n_frames, link_iou, nms_iou, rescore, cut
+    way, seed, n_boxes, n_frames, link_iou, nms_iou, rescore, cut
 ):
     film = some_film(seed, n_frames, n_boxes=n_boxes)
     clip = (np.arange(n_frames) >= cut).astype(int)
     options = {"link_iou": link_iou, "nms_iou": nms_iou, "rescore": rescore}
     expected = plainly(film, clip, best_of_every_path, **options)
-    assert_answers(film, clip, expected, engine, **options)
+    assert_answers(film, clip, expected, way, **options)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("nms_iou", [0.2, 0.95])  # with .95 paths run side by side and cut each other off
 @pytest.mark.parametrize("seed", range(4))
-def test_reckoning_anew_only_what_changed_changes_nothing(engine, nms_iou, seed):
+def test_reckoning_anew_only_what_changed_changes_nothing(way, nms_iou, seed):
     film = some_film(seed, n_frames=20, objects=3, n_boxes=90)
     clip = np.arange(20) // 12
     expected = plainly(film, clip, best_by_full_recomputation, link_iou=0.4, nms_iou=nms_iou)
-    assert_answers(film, clip, expected, engine, link_iou=0.4, nms_iou=nms_iou)
+    assert_answers(film, clip, expected, way, link_iou=0.4, nms_iou=nms_iou)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(*[st.integers(0, n) for n in (4, 3, 3, 3, 3, 2, 1)]), max_size=14), st.integers(0, 4))
-def test_both_engines_agree_on_ties_empty_boxes_and_zero_scores(rows, cut):
+def test_the_plain_algorithm_agrees_on_ties_empty_boxes_and_zero_scores(rows, cut):
     frame, x, y, w, h, score, label = np.array(rows, dtype=np.int64).reshape(-1, 7).T
     film = Boxes(frame, np.column_stack([x, y, x + w, y + h]), score / 2, label)
     clip = (np.arange(5) >= cut).astype(int)
-    one, other = (seq_nms(film, clip, link_iou=0.25, engine=engine) for engine in ENGINES)
+    one, other = (way(film, clip, link_iou=0.25) for way in WAYS)
     np.testing.assert_array_equal(one.xyxy, other.xyxy)
     np.testing.assert_array_equal(one.frame, other.frame)
     np.testing.assert_array_equal(one.score, other.score)
 
 
-def test_both_engines_agree_on_a_long_film():
+def test_the_plain_algorithm_agrees_on_a_long_film():
     film, clip = some_film(1, n_frames=300, objects=4, n_boxes=2500), np.arange(300) // 100
-    one, other = (seq_nms(film, clip, nms_iou=0.6, engine=engine) for engine in ENGINES)
+    one, other = (way(film, clip, nms_iou=0.6) for way in WAYS)
     assert 300 < len(one) < 2500
     np.testing.assert_array_equal(one.xyxy, other.xyxy)
     np.testing.assert_array_equal(one.score, other.score)
@@ -229,7 +228,7 @@ def test_what_stays_no_longer_overlaps():
                 assert boxes.label[i] != boxes.label[j] or iou(boxes.xyxy[i], boxes.xyxy[j]) <= 0.3
 
 
-# errors and engines
+# errors
 
 
 @pytest.mark.parametrize(
@@ -238,7 +237,6 @@ def test_what_stays_no_longer_overlaps():
         ({"link_iou": -0.1}, "link_iou is -0.1, expected 0 to 1"),
         ({"nms_iou": 2}, "nms_iou is 2, expected 0 to 1"),
         ({"rescore": "sum"}, "rescore is 'sum', expected 'mean' or 'max'"),
-        ({"engine": "fortran"}, "engine is 'fortran', expected one of"),
         ({"clip_of_frame": np.zeros(2, int)}, "a box lies in frame 2, expected frames below 2"),
         ({"clip_of_frame": np.array([0, 1, 0])}, "clip 0 is in several places"),
         ({"boxes": Boxes([0, 1], [HERE] * 2, [0.5, -1])}, "score of row 1 is -1.0, expected 0 or more"),
@@ -248,13 +246,3 @@ def test_what_does_not_fit_is_named(options, message):
     arguments = {"boxes": Boxes([0, 2], [HERE] * 2), "clip_of_frame": np.zeros(3, int)} | options
     with pytest.raises(ValueError, match=message):
         seq_nms(arguments.pop("boxes"), arguments.pop("clip_of_frame"), **arguments)
-
-
-def test_without_numba_the_plain_algorithm_takes_over(monkeypatch):
-    film, clip = some_film(5), np.zeros(6, int)
-    expected = seq_nms(film, clip, engine="numpy")
-    monkeypatch.delitem(sys.modules, "kaggle_utils.compiled.links", raising=False)
-    monkeypatch.setitem(sys.modules, "numba", None)
-    np.testing.assert_array_equal(seq_nms(film, clip).score, expected.score)
-    with pytest.raises(ModuleNotFoundError, match="numba"):
-        seq_nms(film, clip, engine="compiled")

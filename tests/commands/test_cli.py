@@ -134,11 +134,29 @@ def test_a_mistyped_run_is_refused_before_anything_runs(arguments, said, tmp_pat
     assert said in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
+def written(path: Path, *sources: str) -> Path:
+    """A notebook whose cells these are; the first holds its parameters."""
+    tags = [{"tags": ["parameters"]}, *({} for _ in sources[1:])]
+    cells = [
+        {"cell_type": "code", "metadata": tag, "source": source, "outputs": [], "execution_count": None}
+        for tag, source in zip(tags, sources, strict=True)
+    ]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    return path
+
+
 def test_a_failing_notebook_is_left_beside_its_results(tmp_path):
-    cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "x = 1", "outputs": [], "execution_count": None}
-    bad = cell | {"metadata": {}, "source": "raise ValueError(f'x is {x}')"}
-    path = tmp_path / "1_bad.ipynb"
-    path.write_text(json.dumps({"cells": [cell, bad], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    path = written(tmp_path / "1_bad.ipynb", "x = 1", "raise ValueError(f'x is {x}')")
     with pytest.raises(notebooks.NotebookFailed, match="code cell 3: ValueError: x is 7"):
         notebooks.execute(path, tmp_path / "out", {"x": 7})
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"1_bad-failed.html", "1_bad-failed.ipynb"}
+
+
+def test_of_a_progress_bar_an_executed_page_holds_the_last_state(tmp_path, capsys):
+    bar = "from tqdm import tqdm\nfor epoch in tqdm(range(3), desc='epochs', mininterval=0):\n    print('epoch', epoch)"
+    page = notebooks.execute(written(tmp_path / "2_bar.ipynb", "x = 1", bar), tmp_path / "out")
+    cells = json.loads(page.with_suffix(".ipynb").read_text())["cells"]
+    texts = {output["name"]: "".join(output["text"]) for output in cells[1]["outputs"]}
+    assert len(cells[1]["outputs"]) == 2 and texts["stdout"] == "epoch 0\nepoch 1\nepoch 2\n"
+    assert texts["stderr"].startswith("epochs: 100%|") and texts["stderr"].count("\n") == 1 and " 33%|" not in page.read_text()
+    assert " 33%|" in capsys.readouterr().err  # while it ran every state was to be seen

@@ -1,4 +1,4 @@
-"""The diary survives company and sudden death, and says of every run what was different."""
+"""The diary survives company and sudden death, and says of every run what was different; its table shows only that."""
 
 import json
 import multiprocessing
@@ -9,7 +9,16 @@ import time
 import numpy as np
 import pytest
 
-from kaggle_utils.evidence.diary import append, changed, entry, peak_memory, read, read_submissions, set_leaderboard
+from kaggle_utils.evidence.diary import (
+    append,
+    changed,
+    entry,
+    markdown,
+    peak_memory,
+    read,
+    read_submissions,
+    set_leaderboard,
+)
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -148,3 +157,39 @@ def test_memory_counts_what_was_held_even_when_it_is_given_back():
     del block
     assert peak_memory()["host"] > 0.32
     assert json.dumps(peak_memory())
+
+
+@pytest.fixture
+def entries(tmp_path):
+    """Three runs: at 640, at 1280 with the board's answer, and the same again without a score."""
+    path = tmp_path / "diary.jsonl"
+    lines = [
+        entry("reef", "2_train", {"imgsz": size}, {"imgsz": 1280}, score=score, interval=interval, fold_scores=[0.5])
+        for size, score, interval in ((640, 0.5, (0.4, 0.6)), (1280, 0.6, (0.5, 0.7)), (1280, None, None))
+    ]
+    for line in lines:
+        append(path, line)
+    set_leaderboard(path, lines[1]["run"], public=0.62)
+    return read(path).entries
+
+
+def test_only_columns_that_vary_are_shown_and_the_rest_is_said_once(entries):
+    table, same = markdown(entries).split("\n\n")
+    header, _, first, second, third = (row.strip("| ").split(" | ") for row in table.split("\n"))
+    assert {"run", "score", "imgsz", "public"} <= set(header)
+    assert not {"competition", "stage", "version", "folds"} & set(header)
+    assert "0.5 [0.4000, 0.6000]" in first and "640" in first
+    assert "competition reef" in same and "folds 0.500" in same
+
+
+def test_a_single_run_shows_everything(entries):
+    assert "| reef |" in markdown(entries[:1]) and "The same" not in markdown(entries[:1])
+
+
+def test_no_run_is_said_in_words():
+    assert markdown([]) == "The diary is empty."
+
+
+def test_a_bar_in_a_text_does_not_make_a_column():
+    rows = markdown([{"run": "a", "note": "x|y\nz"}, {"run": "b"}]).split("\n")
+    assert rows[2] == "| a | x\\|y z |" and rows[3] == "| b |  |"

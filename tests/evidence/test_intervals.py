@@ -5,9 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from kaggle_utils.boxes.f2 import f2, f2_counts
-from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.evidence.intervals import Interval, bootstrap_interval, f2_table, paired_difference
+from kaggle_utils.evidence.intervals import Interval, bootstrap_interval, gains, paired_difference
 
 
 def share(counts):
@@ -101,30 +99,6 @@ def test_wrong_arguments_are_named():
         bootstrap_interval(counts, share, level=95)
 
 
-def detections(rng, n_frames=60):
-    """One true box a frame, found or not, and as many false ones."""
-    truth = Boxes(np.arange(n_frames), [[0, 0, 10, 10]] * n_frames)
-    found = truth.replace(score=rng.random(n_frames))
-    false = Boxes(np.arange(n_frames), [[50, 50, 60, 60]] * n_frames, rng.random(n_frames) ** 2)
-    return truth, Boxes.concat([found, false])
-
-
-def test_the_table_has_each_candidate_with_its_score_and_its_gain_on_the_baseline():
-    truth, predictions = detections(np.random.default_rng(6))
-    sequence = np.arange(60) // 5
-    candidates = {"low cut": (predictions, 0.1), "high cut": (predictions, 0.6), "perfect": (truth, 0.0)}
-    table = f2_table(truth, candidates, sequence, baseline="low cut").set_index("name")
-    assert table.index.tolist() == list(candidates)
-    for name, (boxes, cut) in candidates.items():
-        assert table.f2[name] == pytest.approx(f2(f2_counts(truth, boxes[boxes.score >= cut])))
-        assert table.gain[name] == pytest.approx(table.f2[name] - table.f2["low cut"])
-        assert table.low[name] <= table.f2[name] <= table.high[name]
-    assert table.loc["low cut", ["gain", "gain_low", "gain_high"]].tolist() == [0, 0, 0]
-    assert table.loc["perfect", ["f2", "low", "high"]].tolist() == [1, 1, 1]
-    assert table.gain_high["high cut"] < 0 < table.gain_low["perfect"]
-
-
-def test_a_table_without_its_baseline_is_refused():
-    truth, predictions = detections(np.random.default_rng(7))
+def test_candidates_are_compared_with_a_baseline_that_is_there():
     with pytest.raises(ValueError, match="baseline is 'nms', expected one of"):
-        f2_table(truth, {"wbf": (predictions, 0.1)}, np.arange(60), baseline="nms")
+        gains({"wbf": np.ones((3, 2))}, share, baseline="nms")

@@ -10,8 +10,10 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from training_fixtures import BCE, ROWS, Halves, Session, brier, equal, one_thread, weights  # noqa: E402, F401
 
+from kaggle_utils.learning.batches import Fold  # noqa: E402
 from kaggle_utils.learning.data_parallel import ALONE, Team, together  # noqa: E402
-from kaggle_utils.learning.trainer import Fold, TrainingParameters, train  # noqa: E402
+from kaggle_utils.learning.parameters import TrainingParameters  # noqa: E402
+from kaggle_utils.learning.trainer import train  # noqa: E402
 
 TRAIN = range(31)  # batches of 8, 7, 8 and 8 rows: shares of a batch differ
 PARAMETERS = TrainingParameters(epochs=3, batch=8, lr=0.01, ema=0.9, accumulate=3, clip=1.0, opened={0: 0, 1: 1}, encoder="0")

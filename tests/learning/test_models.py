@@ -9,12 +9,21 @@ pytest.importorskip("segmentation_models_pytorch")
 from torch import nn  # noqa: E402
 from training_fixtures import one_thread  # noqa: E402, F401
 
+from kaggle_utils.learning.batches import Fold  # noqa: E402
 from kaggle_utils.learning.checkpoints import load_weights, start_from, write_checkpoint  # noqa: E402
-from kaggle_utils.learning.freezing import block_names  # noqa: E402
-from kaggle_utils.learning.group_norm import with_group_norm  # noqa: E402
 from kaggle_utils.learning.losses import loss  # noqa: E402
-from kaggle_utils.learning.models import IMAGENET, ModelParameters, _smps_statistics, architectures, build, load_model  # noqa: E402
-from kaggle_utils.learning.trainer import Fold, TrainingParameters, train  # noqa: E402
+from kaggle_utils.learning.models import (  # noqa: E402
+    IMAGENET,
+    ModelParameters,
+    _smps_statistics,
+    architectures,
+    build,
+    load_model,
+    with_group_norm,  # noqa: E402
+)
+from kaggle_utils.learning.parameters import TrainingParameters  # noqa: E402
+from kaggle_utils.learning.schedule import block_names  # noqa: E402
+from kaggle_utils.learning.trainer import train  # noqa: E402
 
 LITE = "tu-tf_efficientnet_lite0"
 IMAGES = torch.arange(3 * 64 * 96, dtype=torch.int64).reshape(1, 3, 64, 96).remainder(256).to(torch.uint8)

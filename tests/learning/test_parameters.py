@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from training_fixtures import Session, equal, one_thread, tried, weights  # noqa: E402, F401
 
-from kaggle_utils.learning.trainer import TrainingParameters  # noqa: E402
+from kaggle_utils.learning.parameters import TrainingParameters  # noqa: E402
 
 
 @pytest.mark.parametrize(("cores", "cards", "expected"), [(4, 2, 2), (4, 1, 4), (16, 1, 16), (2, 4, 0)])

@@ -1,15 +1,21 @@
 """When a training slows down, thaws and ends: schedules, freezing over epochs, the deadline."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from training_fixtures import Halves, equal, one_thread, small_model, tried, weights  # noqa: E402, F401
 
+from kaggle_utils.learning.batches import Fold  # noqa: E402
 from kaggle_utils.learning.checkpoints import load_weights  # noqa: E402
-from kaggle_utils.learning.freezing import block_names, learning_mode, open_blocks  # noqa: E402
-from kaggle_utils.learning.rates import parameter_groups  # noqa: E402
-from kaggle_utils.learning.trainer import Fold, TrainingParameters  # noqa: E402
+from kaggle_utils.learning.parameters import TrainingParameters  # noqa: E402
+from kaggle_utils.learning.schedule import (  # noqa: E402
+    block_names,
+    learning_mode,
+    open_blocks,
+    parameter_groups,  # noqa: E402
+)
 
 
 class TestSchedules:
@@ -23,6 +29,24 @@ class TestSchedules:
     def test_a_plateau_halves_the_rate_when_the_score_stands_still(self, tmp_path):
         rates = self.rates(tmp_path, metric=lambda p: {"s": 0.5}, schedule="plateau", plateau=(1, 0.5), epochs=6)
         assert rates == pytest.approx([0.01, 0.01, 0.01, 0.005, 0.005, 0.0025])
+
+    @pytest.mark.parametrize(("seed", "patience", "factor"), [(0, 0, 0.5), (1, 1, 0.5), (2, 2, 0.25), (3, 1, 0.3)])
+    def test_a_plateau_of_any_scores_is_left_as_the_rule_says(self, tmp_path, seed, patience, factor):
+        scores = np.random.default_rng(seed).integers(-3, 4, 24) / 4  # with ties, which are no better score
+        told = iter(scores)
+        settings = {"schedule": "plateau", "plateau": (patience, factor), "epochs": len(scores)}
+        rates = self.rates(tmp_path, metric=lambda p: {"s": next(told)}, **settings)
+        rate, stale, expected = 0.01, 0, []
+        for epoch, score in enumerate(scores):
+            expected.append(rate)
+            stale = 0 if epoch == 0 or score > scores[:epoch].max() else stale + 1
+            if stale > patience:
+                rate, stale = rate * factor, 0
+        assert rates == expected and rates[-1] < 0.01
+
+    def test_a_plateau_that_lowers_nothing_is_refused(self):
+        with pytest.raises(ValueError, match="by a factor of 1, expected one above 0 and below 1"):
+            TrainingParameters(plateau=(2, 1))
 
     def test_patience_ends_it(self, tmp_path):
         scores = iter([0.5, 0.7, 0.6, 0.6, 0.9])

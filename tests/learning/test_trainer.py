@@ -26,8 +26,10 @@ from training_fixtures import (  # noqa: E402
     worse,
 )
 
+from kaggle_utils.learning.batches import Fold  # noqa: E402
 from kaggle_utils.learning.checkpoints import load_weights  # noqa: E402
-from kaggle_utils.learning.trainer import Fold, TrainingParameters, train  # noqa: E402
+from kaggle_utils.learning.parameters import TrainingParameters  # noqa: E402
+from kaggle_utils.learning.trainer import train  # noqa: E402
 
 
 class Killed(BaseException):
@@ -205,7 +207,22 @@ class TestResuming:
     def test_no_half_written_file_is_left(self, tmp_path):
         tried(tmp_path)
         assert sorted(p.name for p in tmp_path.iterdir()) == ["best.pth", "done.json", "last.pth", "progress.json"]
-        assert len(json.loads((tmp_path / "progress.json").read_text())) == 4
+        assert len(json.loads((tmp_path / "progress.json").read_text())["history"]) == 4
+
+    def test_what_it_cost_lies_beside_the_weights(self, tmp_path):
+        tried(tmp_path, epochs=3)
+        record = json.loads((tmp_path / "progress.json").read_text())
+        assert record["epochs"] == 3 and set(record["costs"]) == {"trained", "judged", "written"}
+        assert [note[0] for note in record["costs"]["trained"]] == [len(halves_fold().train)] * 3
+        assert [note[0] for note in record["costs"]["judged"]] == [len(halves_fold().valid)] * 3
+        assert all(seconds > 0 for notes in record["costs"].values() for _, seconds, _ in notes)
+        assert record["costs"]["written"][0][2] == sum((tmp_path / f"{name}.pth").stat().st_size for name in ("best", "last"))
+
+    def test_a_trial_ends_early_and_tells_of_the_whole(self, tmp_path):
+        outcome = tried(tmp_path, epochs=40, trial=2)
+        record = json.loads((tmp_path / "progress.json").read_text())
+        assert (outcome.stopped, len(outcome.history), outcome.finished) == ("a trial of 2 epochs", 2, True)
+        assert record["epochs"] == 40 and len(record["costs"]["trained"]) == 2
 
 
 @pytest.mark.parametrize(("changes", "match"), [

@@ -1,16 +1,19 @@
-"""Components: OpenCV as referee, the natural loops, and the two engines beside each other."""
+"""Components: OpenCV as referee, and the natural loops."""
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+import references.components
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from references.components import mask_size_table
 
-from kaggle_utils.masks.components import component_counts, dice_by_removed, mask_size_table, remove_small
+from kaggle_utils.masks.components import component_counts, dice_by_removed, remove_small
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 
-ENGINES = ["compiled", "numpy"]
+REMOVE = [remove_small, references.components.remove_small]  # the package and OpenCV's labels
+COUNTS = [component_counts, references.components.component_counts]
 CONNECTIVITY = st.sampled_from([4, 8])
 SHAPES = array_shapes(min_dims=2, max_dims=2, max_side=14)
 MASKS = arrays(bool, SHAPES)
@@ -27,48 +30,50 @@ def removed_one_by_one(mask, size, connectivity):
     return kept
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_component_of_the_minimum_size_stays(engine):
+@pytest.mark.parametrize("remove", REMOVE)
+def test_a_component_of_the_minimum_size_stays(remove):
     mask = np.array([[1, 1, 0, 1], [0, 0, 0, 0], [0, 1, 1, 1]])
-    assert remove_small(mask, 2, engine=engine).tolist() == [[1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 1]]
-    assert remove_small(mask, 3, engine=engine).tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 1, 1]]
+    assert remove(mask, 2).tolist() == [[1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 1]]
+    assert remove(mask, 3).tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 1, 1]]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_corners_touch_or_not(engine):
+@pytest.mark.parametrize("remove", REMOVE)
+def test_corners_touch_or_not(remove):
     mask = np.eye(3, dtype=bool)
-    assert remove_small(mask, 2, connectivity=8, engine=engine).sum() == 3
-    assert remove_small(mask, 2, connectivity=4, engine=engine).sum() == 0
+    assert remove(mask, 2, connectivity=8).sum() == 3
+    assert remove(mask, 2, connectivity=4).sum() == 0
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_comb_is_one_component_joined_at_its_end(engine):
+@pytest.mark.parametrize("remove", REMOVE)
+def test_a_comb_is_one_component_joined_at_its_end(remove):
     comb = np.zeros((5, 101), np.uint8)
     comb[:, ::2] = comb[-1] = 255
-    assert remove_small(comb, int((comb > 0).sum()), engine=engine).sum() == (comb > 0).sum()
+    assert remove(comb, int((comb > 0).sum())).sum() == (comb > 0).sum()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("remove", REMOVE)
 @given(mask=MASKS, size=st.integers(0, 12), connectivity=CONNECTIVITY)
-def test_small_components_go_as_in_the_natural_loop(engine, mask, size, connectivity):
-    kept = remove_small(mask, size, connectivity, engine)
+def test_small_components_go_as_in_the_natural_loop(remove, mask, size, connectivity):
+    kept = remove(mask, size, connectivity)
     assert kept.dtype == np.uint8
     assert np.array_equal(kept, removed_one_by_one(mask, size, connectivity))
 
 
+@settings(deadline=None)  # the first call compiles
 @given(maps=MAPS, connectivity=CONNECTIVITY)
-def test_the_engines_count_the_same(maps, connectivity):
-    one, other = (component_counts(*maps, [1, 3, 5], connectivity, engine) for engine in ENGINES)
+def test_components_are_counted_as_on_opencvs_labels(maps, connectivity):
+    one, other = (counts(*maps, [1, 3, 5], connectivity) for counts in COUNTS)
     for ours, theirs in zip(one, other, strict=True):
         assert np.array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("counts", COUNTS)
+@settings(deadline=None)  # the first call compiles
 @given(maps=MAPS, connectivity=CONNECTIVITY)
-def test_the_table_is_that_of_the_naive_grid(engine, maps, connectivity):
+def test_the_table_is_that_of_the_naive_grid(counts, maps, connectivity):
     probability, truth = maps
     levels, sizes = [1, 2, 4], [0, 1, 2, 3, 5, 8, 300]
-    table = mask_size_table(probability, truth, levels, sizes, connectivity, engine)
+    table = mask_size_table(probability, truth, levels, sizes, connectivity, counts)
     for t, level in enumerate(levels):
         for s, size in enumerate(sizes):
             kept = removed_one_by_one(probability >= level, size, connectivity)
@@ -100,7 +105,6 @@ def test_where_there_is_no_truth_leaving_out_all_is_right():
     [
         (lambda: remove_small(np.zeros(4), 1), "shape .4,."),
         (lambda: remove_small(np.zeros((2, 2)), 1, connectivity=6), "connectivity is 6"),
-        (lambda: remove_small(np.zeros((2, 2)), 1, engine="fast"), "engine 'fast'"),
         (lambda: component_counts(np.zeros((2, 2)), np.zeros((2, 2)), [1]), "float64"),
         (lambda: component_counts(np.zeros((2, 2), np.uint8), np.zeros((2, 3)), [1]), "truth .2, 3."),
         (lambda: component_counts(np.zeros((2, 2), np.uint8), np.zeros((2, 2)), [0]), "level 0"),

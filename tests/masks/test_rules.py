@@ -8,14 +8,14 @@ import pytest
 
 from kaggle_utils.masks.components import remove_small
 from kaggle_utils.masks.dice import pixels_at_levels
-from kaggle_utils.masks.rules import OUTLINES, ClassDecision, MaskDecision, apply, gate_scores, outlined, top_mean
+from kaggle_utils.masks.rules import OUTLINES, ClassDecision, MaskDecision, gate_scores, masks_by_rule, outlined, top_mean
 
 ROW = np.array([[[250, 250, 120, 0, 120, 0]]], np.uint8)  # one class, one row: two sure pixels, two faint ones
 
 
 def drawn(rule, image=ROW, scores=None, **settings):
     """The first class's mask as a list."""
-    return apply(MaskDecision((rule,) * len(image), **settings), image, scores)[0, 0].tolist()
+    return masks_by_rule(MaskDecision((rule,) * len(image), **settings), image, scores)[0, 0].tolist()
 
 
 def test_pixels_of_the_level_itself_are_drawn():
@@ -58,13 +58,13 @@ def test_the_mean_of_the_highest_pixels_is_that_of_a_sorted_map():
 
 def test_the_best_class_is_kept_whatever_its_score_and_size():
     image, strict = np.concatenate([ROW, ROW]), ClassDecision(draw=200, gate=0.9, min_component=99, min_size=99)
-    masks = apply(MaskDecision((strict, strict), best_class=True), image, [0.1, 0.2])
+    masks = masks_by_rule(MaskDecision((strict, strict), best_class=True), image, [0.1, 0.2])
     assert masks[:, 0].tolist() == [[0] * 6, [1, 1, 0, 0, 0, 0]]
 
 
 def test_classes_have_rules_of_their_own():
     rules = ClassDecision(draw=200), ClassDecision(draw=100)
-    assert apply(MaskDecision(rules), np.concatenate([ROW, ROW])).sum((1, 2)).tolist() == [2, 4]
+    assert masks_by_rule(MaskDecision(rules), np.concatenate([ROW, ROW])).sum((1, 2)).tolist() == [2, 4]
 
 
 def test_outlines_of_an_l():
@@ -92,7 +92,7 @@ def test_an_empty_mask_has_no_outline(outline):
 def test_outlines_are_drawn_around_what_is_left():
     rng = np.random.default_rng(1)
     image = (rng.random((1, 30, 40)) > 0.7).astype(np.uint8) * 255
-    mask = apply(MaskDecision((ClassDecision(min_component=8, outline="hull"),)), image)[0]
+    mask = masks_by_rule(MaskDecision((ClassDecision(min_component=8, outline="hull"),)), image)[0]
     assert np.array_equal(mask, outlined(remove_small(image[0], 8), "hull"))
 
 
@@ -116,7 +116,7 @@ def test_a_decision_reads_as_a_sentence():
         (lambda: ClassDecision(decide=256), "decide is 256"),
         (lambda: ClassDecision(outline="circle"), "'circle'"),
         (lambda: drawn(ClassDecision(), ROW.astype(float)), "float64"),
-        (lambda: apply(MaskDecision((ClassDecision(),) * 2), ROW), r"uint8 \(2, H, W\)"),
+        (lambda: masks_by_rule(MaskDecision((ClassDecision(),) * 2), ROW), r"uint8 \(2, H, W\)"),
         (lambda: drawn(ClassDecision(gate=0.5)), "needs class_scores or a top_n"),
         (lambda: drawn(ClassDecision(gate=0.5), scores=[0.5, 0.5]), r"shape \(2,\), expected \(1,\)"),
     ],

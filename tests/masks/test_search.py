@@ -8,7 +8,7 @@ import pytest
 
 from kaggle_utils.masks.components import remove_small
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts, mean_dice
-from kaggle_utils.masks.rules import OUTLINES, ClassDecision, MaskDecision, apply
+from kaggle_utils.masks.rules import OUTLINES, ClassDecision, MaskDecision, masks_by_rule
 from kaggle_utils.masks.search import dice_of, fit
 from kaggle_utils.masks.statistics import measure
 
@@ -52,7 +52,7 @@ def every_decision():
 def test_the_statistics_know_what_every_decision_would_score(top_n, best_class):
     for rule in every_decision():
         decision = MaskDecision((rule,) * C, top_n, best_class)
-        masks = np.stack([apply(decision, *image) for image in zip(PROBABILITIES, SCORES, strict=True)])
+        masks = np.stack([masks_by_rule(decision, *image) for image in zip(PROBABILITIES, SCORES, strict=True)])
         expected = dice_from_counts(dice_counts(masks, TRUTHS))
         assert np.allclose(dice_of(SEEN, decision, SCORES), expected, atol=1e-12), rule
 
@@ -61,12 +61,12 @@ def best_by_force(c, outlines=("drawn",)):
     """The best sum of Dice of one class over every level and size, every mask drawn anew."""
     maps = PROBABILITIES[:, c]
     sums = [
-        scored(np.stack([remove_small(m >= level, size, engine="numpy") for m in maps]), c)
+        scored(np.stack([remove_small(m >= level, size) for m in maps]), c)
         for level, size in product(LEVELS, range(H * W + 2))
     ]
     for low, high, outline in product(LEVELS, LEVELS, outlines):
         rule = ClassDecision(draw=low, outline=outline)
-        masks = np.stack([apply(MaskDecision((rule,)), m[None])[0] for m in maps])
+        masks = np.stack([masks_by_rule(MaskDecision((rule,)), m[None])[0] for m in maps])
         each = dice_from_counts(dice_counts(masks, TRUTHS[:, c]))
         reach, empty = (maps >= high).sum((1, 2)), ~TRUTHS[:, c].any((1, 2))
         if low <= high:
@@ -148,7 +148,7 @@ def test_masks_of_one_size_stay_or_go_together():
 def test_the_fitted_score_is_that_of_the_masks(settings):
     found = fit(SEEN, FOLDS, **settings)
     scores = settings.get("class_scores", [None] * N)
-    masks = np.stack([apply(found.decision, *image) for image in zip(PROBABILITIES, scores, strict=True)])
+    masks = np.stack([masks_by_rule(found.decision, *image) for image in zip(PROBABILITIES, scores, strict=True)])
     assert found.fitted == pytest.approx(mean_dice(dice_counts(masks, TRUTHS)), abs=1e-12)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from kaggle_utils.learning.store import PredictionStore
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
-from kaggle_utils.masks.thinned import best_level_and_size, dice_by_fold, thin
+from kaggle_utils.masks.thinned import best_dice, dice_by_fold, thin
 
 ROWS, LEVELS, SIZES = [2, 5, 7, 9], (60, 130), (0.0, 0.5)
 
@@ -51,4 +51,4 @@ def test_each_class_has_its_own_best_level_and_size():
     sums = np.zeros((2, 2, 2, 2))
     sums[..., 1] = 4
     sums[0, 1, 0, 0], sums[1, 0, 1, 0] = 4, 2
-    assert best_level_and_size(sums) == (1 + 0.5) / 2
+    assert best_dice(sums) == (1 + 0.5) / 2

@@ -106,3 +106,15 @@ def test_gains_are_ordered_and_coloured_by_whether_they_clear_zero():
     assert points == [plots.PREDICTION, plots.QUIET, plots.QUIET, plots.TRUTH]
     [axes] = drawn(plots.gains(table, names=["even", "best"]))
     assert [label.get_text() for label in axes.get_yticklabels()] == ["best", "even"]
+
+
+def test_the_diary_has_a_point_for_each_run_with_both_scores():
+    runs = [
+        {"run": "a", "score": 0.5, "interval": [0.4, 0.6]},
+        {"run": "b", "score": 0.6, "interval": [0.5, 0.7], "public": 0.62},
+        {"run": "c", "score": None, "interval": None},
+    ]
+    [axes] = drawn(plots.plot_against_leaderboard(runs))
+    assert axes.get_title(loc="left") == "1 of 3 runs have both scores"
+    assert [text.get_text() for text in axes.texts] == ["b"]
+    assert plots.plot_against_leaderboard(runs, "private").axes[0].get_title(loc="left").startswith("0 of 3")

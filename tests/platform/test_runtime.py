@@ -169,10 +169,15 @@ def test_a_deadline_that_is_no_number_is_named(home, monkeypatch):
         runtime.deadline()
 
 
+def test_at_home_the_description_says_so_and_ends_without_a_deadline(home):
+    parts = runtime.describe().split(" | ")
+    assert len(parts) == 5 and (parts[0], parts[1].split()[0], parts[-1]) == ("at home", "Python", "no deadline")
+
+
 def test_the_description_is_one_line(kaggle, monkeypatch):
     monkeypatch.setenv("KAGGLE_IS_COMPETITION_RERUN", "1")
     cards = [runtime.Gpu(n, "Tesla T4", (7, 5), 16 << 30) for n in range(2)]
-    monkeypatch.setattr("kaggle_utils.platform.description.gpus", lambda: cards)
+    monkeypatch.setattr(runtime, "gpus", lambda: cards)
     line = runtime.describe()
     assert line.startswith("Kaggle (batch, rerun) | Python 3.")
     assert "| 2 x Tesla T4 | ends " in line and line.endswith("9.0 h left") and "\n" not in line

@@ -92,7 +92,7 @@ def _last_words(text: str) -> str:
 
 def _worded(kind: str, status: int, text: str) -> KaggleFailure:
     if kind == "missing":
-        return KaggleFailure(kind, f'the kaggle client cannot be loaded ({text}): pip install "kaggle-utils[kaggle]"')
+        return KaggleFailure(kind, f"the kaggle client cannot be loaded ({text}): pip install --upgrade kaggle six")
     if kind == "credentials" or status == 401:
         advice = "make an API token in your Kaggle settings and put it where the kaggle client looks for it"
         return KaggleFailure("credentials", f"Kaggle does not know you ({text}): {advice}", status)

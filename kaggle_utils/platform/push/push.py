@@ -44,7 +44,7 @@ def push(name: str, order: Order | None = None) -> list[Pushed]:
             bring_home(found, pushed, order)
     if order.submit:
         _see_submission(found, pushed[0], order)
-        _submit(content["competition_sources"][0], pushed[0], order)
+        _submit(content["competition_sources"][0], found, pushed[0], order)
     return pushed
 
 
@@ -96,16 +96,24 @@ def _announced(found: Stage, content: Mapping, to_send: list[Stamp]) -> Iterator
 def _see_submission(found: Stage, kernel: Pushed, order: Order) -> None:
     """Raises KaggleFailure when the kernel wrote nothing to submit, if what was fetched can tell."""
     folder = home_of(found, kernel, order.runs)
-    if (folder / submissions.SUBMISSION).is_file() or not re.search(order.files or "", submissions.SUBMISSION):
+    unseen = not re.search(order.files or "", submissions.SUBMISSION) and not submissions.takes_a_file(found.competition)
+    if (folder / submissions.SUBMISSION).is_file() or unseen:
         return
     wrote = ", ".join(sorted(path.name for path in folder.rglob("*") if path.is_file())) or "nothing"
     text = f"{kernel.kernel} wrote no {submissions.SUBMISSION}, so nothing was submitted; it wrote {wrote}"
     raise KaggleFailure("run", text)
 
 
-def _submit(competition: str, kernel: Pushed, order: Order) -> None:
+def _submit(competition: str, found: Stage, kernel: Pushed, order: Order) -> None:
+    """The version itself, or the table it wrote where the competition scores a file."""
+    given = kernel.kernel, kernel.version, order.message
+    table = home_of(found, kernel, order.runs) / submissions.SUBMISSION
+    uploads = submissions.takes_a_file(found.competition)
+    if uploads:
+        order.report(submissions.check(found.competition, table))
     with uninterrupted():
-        order.report(submissions.submit(competition, kernel.kernel, kernel.version, order.message))
+        sent = submissions.submit_file(competition, table, *given) if uploads else submissions.submit(competition, *given)
+        order.report(sent)
     try:
         left = f"submissions left today: {submissions.remaining(competition)}"
     except KaggleFailure as failure:

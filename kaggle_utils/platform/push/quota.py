@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kaggle_utils.platform.push.client import KaggleFailure, ask
-from kaggle_utils.platform.rehearsal.projection import WEEK_HOURS
+from kaggle_utils.platform.runtime import WEEK_HOURS
 
 __all__ = ["Quota", "gpu_quota"]
 

@@ -1,10 +1,19 @@
-"""A finished notebook version, submitted to its competition; how many submissions are left today."""
+"""What is submitted: a finished notebook version, or the table that it wrote; how many submissions are left today.
+
+A code competition runs the notebook again on its hidden test. Others score a file: there the kernel's table is fetched,
+checked and uploaded.
+"""
 
 from __future__ import annotations
 
-from kaggle_utils.platform.push.client import KaggleFailure, ask
+from pathlib import Path
 
-__all__ = ["SUBMISSION", "remaining", "submit"]
+from kaggle_utils import competitions
+from kaggle_utils.platform import runtime
+from kaggle_utils.platform.push.client import KaggleFailure, ask
+from kaggle_utils.tasks.faults import refuse
+
+__all__ = ["SUBMISSION", "check", "remaining", "submit", "submit_file", "takes_a_file"]
 
 SUBMISSION = "submission.csv"  # what every code competition of the kit scores
 
@@ -15,8 +24,45 @@ def submit(competition: str, kernel: str, version: int, message: str = "") -> st
     competition: its slug. Raises KaggleFailure, when no submission is left today among others.
     """
     order = {"competition": competition, "kernel": kernel, "version": version, "file": SUBMISSION}
+    return _asked("submit", competition, kernel, version, message, order)
+
+
+def takes_a_file(competition: str) -> bool:
+    """Whether a competition, by the name of its kernels, scores an uploaded table and runs no notebook again.
+
+    >>> takes_a_file("clouds"), takes_a_file("reef"), takes_a_file("of-somebody-else")
+    (True, False, False)
+    """
+    return competition in competitions.known() and not competitions.find(competition).CODE
+
+
+def check(competition: str, table: Path) -> str:
+    """ValueError with all that is wrong with a submission for the test at home; else what was seen, in words.
+
+    competition: the name of its kernels. Without its data here nothing can be said of rows that are missing.
+    """
+    import pandas as pd
+
+    found = competitions.find(competition)
+    folder = runtime.competition_dir(found.SLUG)
+    if folder is None:
+        return f"{table.name} was checked by the notebook; {found.SLUG} is not here (KAGGLE_UTILS_INPUT) to check it again"
+    content = pd.read_csv(table, dtype=str, keep_default_na=False)
+    refuse(found.faults(content, found.test(folder)), table)
+    return f"{table.name}: {len(content)} rows, nothing is wrong with them"
+
+
+def submit_file(competition: str, table: Path, kernel: str, version: int, message: str = "") -> str:
+    """Uploads the table that a kernel version (owner/slug) wrote; what Kaggle says.
+
+    competition: its slug. Raises KaggleFailure, when no submission is left today among others.
+    """
+    return _asked("submit_file", competition, kernel, version, message, {"competition": competition, "path": str(table)})
+
+
+def _asked(call: str, competition: str, kernel: str, version: int, message: str, order: dict) -> str:
     try:
-        return ask("submit", **order, message=message or f"{kernel} version {version}").get("message", "submitted")
+        return ask(call, **order, message=message or f"{kernel} version {version}").get("message", "submitted")
     except KaggleFailure as failure:
         advice = "; it may have been counted all the same" if failure.uncertain else ""
         text = f"{kernel} version {version} was not submitted to {competition}: {failure}{advice}"

@@ -109,7 +109,7 @@ def bridged_module(competition: Path, folder: Path) -> BridgedReef | None:
 def find_python37() -> Path | None:
     """The interpreter ``KAGGLE_UTILS_PYTHON37`` names, else the packed one, unpacked; None without either.
 
-    Unpacked is it into runtime.temp_dir(), once a session. Raises NotAttached when the variable names
+    It is unpacked into runtime.temp_dir(), once a session. Raises NotAttached when the variable names
     no file.
     """
     given = os.environ.get(VARIABLE)

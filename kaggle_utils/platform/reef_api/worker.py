@@ -86,6 +86,7 @@ class Worker:
             line = line[os.write(self.replies, line) :]
 
     def do_import(self, request: dict) -> dict:
+        """Imports the module; the versions of what it was imported beside."""
         sys.path.insert(0, self.folder)
         import greatbarrierreef
 
@@ -93,13 +94,16 @@ class Worker:
         return {"python": platform.python_version(), "numpy": np.__version__, "pandas": pd.__version__}
 
     def do_make_env(self, request: dict) -> None:
+        """Asks the module for its environment."""
         self.env = self.module.make_env()
 
     def do_iter_test(self, request: dict) -> int:
+        """Begins an iteration; its number."""
         self.iterators.append(iter(self.env.iter_test()))
         return len(self.iterators) - 1
 
     def do_next(self, request: dict) -> dict | None:
+        """The next frame's shape, dtype and sample, its pixels in the block; None where the API gives None."""
         item = next(self.iterators[request["iterator"]])
         if item is None:
             return None
@@ -109,6 +113,7 @@ class Worker:
         return {"shape": pixels.shape, "dtype": pixels.dtype.str, "sample": plain_table(sample)}
 
     def do_predict(self, request: dict) -> None:
+        """Hands an answer to the API."""
         self.env.predict(None if request["table"] is None else table_from_plain(request["table"]))
 
     def show(self, pixels: np.ndarray) -> None:
@@ -126,6 +131,7 @@ class Printed:
         self.worker, self.stream = worker, stream
 
     def write(self, text: str) -> int:
+        """Sends a text home; how long it is."""
         self.worker.send({"printed": text, "stream": self.stream})
         return len(text)
 

@@ -1,36 +1,10 @@
-"""From a few items at home to the whole hidden test on Kaggle: hours, gigabytes, what is left of the week.
-
-Kaggle gives a session 12 hours and the rerun of a code competition 9, a card of 16 GB, 20 GB for what is
-written, and 30 GPU hours a week. Its machines have about 29 GB of memory (its documentation of notebooks).
-"""
+"""From a few items at home to the whole hidden test on Kaggle: a line through two measurements."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Limits", "Line", "WEEK_HOURS", "gigabytes", "line_through"]
-
-GB = 1e9
-WEEK_HOURS = 30.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a session may use: hours, and bytes of memory, of one card's memory and of output.
-
-    >>> Limits.rerun().hours, Limits().hours
-    (9.0, 12.0)
-    """
-
-    hours: float = 12.0
-    host: float = 29 * GB
-    card: float = 16 * GB
-    output: float = 20 * GB
-
-    @classmethod
-    def rerun(cls) -> Limits:
-        """Those of a submission's rerun on the hidden test."""
-        return cls(hours=9.0)
+__all__ = ["Line", "gigabytes", "line_through"]
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 
 from kaggle_utils.platform.push.quota import Quota
 from kaggle_utils.platform.rehearsal import sandbox
-from kaggle_utils.platform.rehearsal.projection import Limits, Line, gigabytes
+from kaggle_utils.platform.rehearsal.projection import Line, gigabytes
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.rehearsal.session_faults import Finding
 from kaggle_utils.platform.rehearsal.submission import Contest, SubmissionReport
 from kaggle_utils.platform.rehearsal.training import UNLIKE, TrainingReport
+from kaggle_utils.platform.runtime import Limits
 
 __all__ = [
     "duration",
     "memory_line",
     "output_line",
-    "projected",
+    "projection_findings",
     "run_lines",
     "submission_lines",
     "surroundings",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 
-def projected(report: SubmissionReport, contest: Contest, limits: Limits, like_kaggle: bool) -> list[Finding]:
+def projection_findings(report: SubmissionReport, contest: Contest, limits: Limits, like_kaggle: bool) -> list[Finding]:
     """Findings about the real hidden test: too slow, too much output.
 
     like_kaggle: whether this machine has what the kernel asks for; if it has not, slowness is a note

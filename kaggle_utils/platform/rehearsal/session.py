@@ -23,7 +23,6 @@ from typing import Any
 
 from kaggle_utils.platform import parameters, runtime
 from kaggle_utils.platform.rehearsal import sandbox, session_guard
-from kaggle_utils.platform.rehearsal.projection import Limits
 
 __all__ = ["Run", "Session", "folder_size", "run_notebook"]
 
@@ -92,14 +91,14 @@ def run_notebook(
     notebook: Mapping[str, Any],
     rerun: bool = False,
     hidden: str | None = None,
-    limits: Limits | None = None,
+    limits: runtime.Limits | None = None,
 ) -> Run:
     """Runs a notebook (an .ipynb file's content) from an empty working folder to its end or first error.
 
     rerun: as when the hidden test is scored; hidden: path below ``/kaggle`` of the frames that the
     emulated API serves; limits: ends it beyond these
     """
-    limits = limits or (Limits.rerun() if rerun else Limits())
+    limits = limits or (runtime.Limits.rerun() if rerun else runtime.Limits())
     sources = _sources(notebook)
     place = _prepared(session, sources)
     process = "kaggle_utils.platform.rehearsal.session_process"
@@ -181,7 +180,7 @@ def _environment(session: Session, rerun: bool, hidden: str | None) -> dict[str,
     return kept | there
 
 
-def _watched(process: subprocess.Popen, session: Session, limits: Limits) -> tuple[str | None, int]:
+def _watched(process: subprocess.Popen, session: Session, limits: runtime.Limits) -> tuple[str | None, int]:
     """Waits for the end; which limit was passed, if any, and the peak of memory in bytes."""
     began, looked, peak = time.time(), time.time(), 0
     while process.poll() is None:

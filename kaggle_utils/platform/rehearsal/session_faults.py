@@ -2,8 +2,8 @@
 
 A notebook that fails on Kaggle leaves an exception from somewhere deep in a library, or, when the
 hidden test is scored, nothing at all. Here each way to fail that is known is recognised, and said with
-the cell, the line and the code that led to it. :data:`FAULTS` lists them all; ``kernels/README.md``
-shows what is printed for each, and a test keeps it to what really is.
+the cell, the line and the code that led to it. ``kernels/README.md`` lists them all with what is printed
+for each, and a test keeps it to what really is.
 """
 
 from __future__ import annotations
@@ -15,38 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kaggle_utils.platform.rehearsal.projection import Limits, gigabytes
+from kaggle_utils.platform.rehearsal.projection import gigabytes
 from kaggle_utils.platform.rehearsal.session import Run
+from kaggle_utils.platform.runtime import Limits
 
-__all__ = ["FAULTS", "Finding", "findings"]
+__all__ = ["Finding", "findings"]
 
-FAULTS = (
-    "a source that is not attached",
-    "a wheel for another Python",
-    "an attempt to reach the internet",
-    "a write into the inputs",
-    "wrong columns",
-    "wrong columns in an answer",
-    "missing rows",
-    "doubled rows",
-    "reordered rows",
-    "NaN",
-    "malformed run lengths",
-    "overlapping runs",
-    "runs out of range",
-    "a box outside the frame",
-    "a score that is not a number",
-    "predict twice",
-    "next without predict",
-    "no predict at the end",
-    "too slow",
-    "out of memory",
-    "too much output",
-    "a GPU without kernels",
-    "only the public test's rows",
-    "answers that depend on the order",
-    "no submission",
-)
 _OF_THE_SYSTEM = {"OSError", "CalledProcessError"}  # what a refused connection or write becomes as a rule
 _OFFLINE = re.compile(r"(?i)connect|network|internet|offline|download|resol|timed out|unreachable|read-only")
 # in the words of touch, mkdir, cp or a shell

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kaggle_utils.platform.rehearsal.attachments import competition_mounts
-from kaggle_utils.platform.rehearsal.projection import Limits, Line, line_through
+from kaggle_utils.platform.rehearsal.projection import Line, line_through
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
+from kaggle_utils.platform.runtime import Limits
 
 __all__ = ["Contest", "HiddenTest", "Rehearsal", "SubmissionReport", "rehearse_submission"]
 
@@ -31,15 +32,32 @@ SUBMISSION = "submission.csv"
 class HiddenTest(Protocol):
     """A hidden test that can be cut and turned; see competitions/reef_rehearsal.py."""
 
-    def __len__(self) -> int: ...
-    def some(self, n: int) -> HiddenTest: ...
-    def take(self, rows: Sequence[int]) -> HiddenTest: ...
-    def other_order(self, at_most: int) -> list[int]: ...
-    def write(self, folder: Path) -> None: ...
-    def faults(self, table: Any) -> list[str]: ...
-    def answers(self, table: Any) -> list[str]: ...
-    def same(self, one: str, other: str) -> bool: ...
-    def score(self, table: Any) -> tuple[str, float] | None: ...
+    def __len__(self) -> int:
+        """How many items it has."""
+
+    def some(self, n: int) -> HiddenTest:
+        """At most so many of its items."""
+
+    def take(self, rows: Sequence[int]) -> HiddenTest:
+        """These items, in this order."""
+
+    def other_order(self, at_most: int) -> list[int]:
+        """Rows of at most so many items in an order that no answer may depend on; empty where there is none."""
+
+    def write(self, folder: Path) -> None:
+        """Lays the items out as they are attached or served."""
+
+    def faults(self, table: Any) -> list[str]:
+        """Why Kaggle would refuse the submission, a sentence each."""
+
+    def answers(self, table: Any) -> list[str]:
+        """The submission's answer to each item, as text."""
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two answers to an item are the same but for rounding."""
+
+    def score(self, table: Any) -> tuple[str, float] | None:
+        """The metric's name and the submission's score; None where the truth is not known."""
 
 
 class Contest(Protocol):
@@ -50,8 +68,11 @@ class Contest(Protocol):
     HIDDEN_ITEMS: int  # how many the real one has
     SERVED: bool  # through a time-series API; else files in the competition's folder are swapped
 
-    def hidden_test(self, folder: Path, frames: Sequence[Path]) -> HiddenTest: ...
-    def held_out(self, folder: Path, training: Sequence[Path], at_most: int) -> HiddenTest: ...
+    def hidden_test(self, folder: Path, frames: Sequence[Path]) -> HiddenTest:
+        """The hidden test that lies in a folder; frames: those to be served, in order."""
+
+    def held_out(self, folder: Path, training: Sequence[Path], at_most: int) -> HiddenTest:
+        """A test of training items that the first fold has not seen; training: outputs of that stage."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +145,7 @@ class _Played:
 
     @property
     def answers(self) -> list[str]:
+        """The submission's answers, as the test reads them."""
         return self.test.answers(self.table)
 
 
@@ -166,6 +188,7 @@ class _Stage:
         return [Finding(f"{what}: it submits those whatever the hidden test has")] if same else []
 
     def session(self, mounts: Mapping[str, Path]) -> Session:
+        """The one session all runs have, with these mounts."""
         return Session(self.folder / "kaggle", mounts, self.rehearsal.how)
 
     def _run(self, test: Path | None, rerun: bool) -> Run:

@@ -18,10 +18,11 @@ from typing import Any
 from kaggle_utils.platform.parameters import defaults, inject
 from kaggle_utils.platform.push.quota import Quota
 from kaggle_utils.platform.rehearsal.attachments import competition_mounts
-from kaggle_utils.platform.rehearsal.projection import Limits, gigabytes
+from kaggle_utils.platform.rehearsal.projection import gigabytes
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal
+from kaggle_utils.platform.runtime import Limits
 from kaggle_utils.tasks.training_cost import TRIAL_EPOCHS, Hours, Sizes
 
 __all__ = ["UNLIKE", "Trial", "TrainingReport", "rehearse_training", "training_findings"]

@@ -22,7 +22,7 @@ from kaggle_utils.errors import KitError
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.wheels import python37
 
-__all__ = ["WrongPython", "best_wheels", "carries_torch", "folders", "install"]
+__all__ = ["WrongPython", "best_wheels", "belongs_to_torch", "folders", "install"]
 
 
 class WrongPython(KitError):
@@ -37,8 +37,8 @@ def install() -> list[str]:
     """
     found = [wheel for folder in folders() for wheel in sorted(folder.glob("*.whl"))]
     wheels = [wheel for wheel in found if _name(wheel) != python37.NAME]
-    replace_torch = any(carries_torch(_name(wheel)) for wheel in wheels) and not torch_works()
-    wanted = [w for w in wheels if (replace_torch if carries_torch(_name(w)) else not _installed(_name(w)))]
+    replace_torch = any(belongs_to_torch(_name(wheel)) for wheel in wheels) and not torch_works()
+    wanted = [w for w in wheels if (replace_torch if belongs_to_torch(_name(w)) else not _installed(_name(w)))]
     chosen = best_wheels(wanted)
     if chosen:
         quiet = ["--quiet", "--no-index", "--no-deps", "--disable-pip-version-check", "--root-user-action=ignore"]
@@ -78,10 +78,10 @@ def best_wheels(wheels: Iterable[Path]) -> list[Path]:
     return [wheel for _, (_, wheel) in sorted(best.items())]
 
 
-def carries_torch(name: str) -> bool:
+def belongs_to_torch(name: str) -> bool:
     """Whether a package is torch or what torch is made of.
 
-    >>> [carries_torch(name) for name in ("torch", "nvidia-cublas-cu12", "nvidia-ml-py", "torchmetrics")]
+    >>> [belongs_to_torch(name) for name in ("torch", "nvidia-cublas-cu12", "nvidia-ml-py", "torchmetrics")]
     [True, True, False, False]
     """
     return re.fullmatch(r"torch|torchvision|triton|nvidia-.+-cu\d+", name) is not None

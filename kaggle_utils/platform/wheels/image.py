@@ -2,8 +2,8 @@
 
 The facts lie in ``image_2026_10.json``: versions per Python where they are known, null where only the
 package is; ``implied`` names packages whose version nobody saw, but that a listed one cannot do without;
-``exceptions`` are requirements that are declared but need not hold, each with its reason. When Kaggle
-moves on, a new file takes that one's place.
+``exceptions`` are requirements that are declared but need not hold, each with its reason, such as that of
+a package which serves at home alone. When Kaggle moves on, a new file takes that one's place.
 
 What was not seen in a session is from the lists of Colab's image, on which Kaggle builds its own
 (github.com/googlecolab/backend-info, pip-freeze.gpu.txt): 3.12 of 2026-05-14, which Kaggle/docker-python

@@ -26,7 +26,7 @@ from kaggle_utils.files import swap
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.wheels import python37 as interpreter
 from kaggle_utils.platform.wheels import sources as wheel_sources
-from kaggle_utils.platform.wheels.attached import carries_torch
+from kaggle_utils.platform.wheels.attached import belongs_to_torch
 from kaggle_utils.platform.wheels.image import PYTHONS, image
 from kaggle_utils.platform.wheels.sources import Fetch, NoWheel
 from kaggle_utils.platform.wheels.wheel import Wheel, read_wheel
@@ -167,7 +167,7 @@ def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], bring: 
 def _fetched(wanted: Requirement, python: str, pythons: Sequence[str], folder: Path, fetch: Fetch) -> Wheel:
     """The newest release that the image's versions are enough for; the newest of all where the last few ask for more.
 
-    It is to do under all of ``pythons`` that its wheel fits: for those it is not fetched again.
+    Its wheel serves all of ``pythons`` that it fits, and is not fetched again for them.
     """
     from packaging.specifiers import SpecifierSet
 
@@ -199,7 +199,7 @@ def _replacements(wheels: Sequence[Wheel], python: str) -> list[str]:
     return [
         f"{w.path.name} would replace {w.name} {held[w.name] or ''}".rstrip() + f" of the image (Python {python})"
         for w in wheels
-        if w.name in held and not carries_torch(w.name)
+        if w.name in held and not belongs_to_torch(w.name)
     ]
 
 

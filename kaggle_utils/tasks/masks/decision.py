@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from kaggle_utils.evidence.eight_bits import as_bytes
 from kaggle_utils.evidence.merging import merged
-from kaggle_utils.learning.store import as_bytes
-from kaggle_utils.masks.rules import ClassDecision, MaskDecision, apply
-from kaggle_utils.plain_json import plain
+from kaggle_utils.files import plain
+from kaggle_utils.masks.rules import ClassDecision, MaskDecision, masks_by_rule
 
-__all__ = ["Decision", "Merge", "decided", "masks_of", "same_rule"]
+__all__ = ["Decision", "Merge", "decided", "same_rule"]
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,6 @@ def same_rule(classes: int, **settings: Any) -> MaskDecision:
     return MaskDecision((ClassDecision(**settings),) * classes)
 
 
-def masks_of(rule: MaskDecision, probabilities: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-    """(K, H, W) uint8, 0 or 1, of one item by :mod:`kaggle_utils.masks.rules`; probabilities: (K, H, W) uint8."""
-    return apply(rule, probabilities, labels)
-
-
 def decided(decision: Decision, masks: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> np.ndarray:
     """(K, H, W) uint8, 0 or 1: the masks of one item.
 
@@ -95,4 +90,4 @@ def decided(decision: Decision, masks: Sequence[np.ndarray], labels: Sequence[np
     """
     settings = decision.merge.settings
     probabilities = as_bytes(np.clip(merged(masks, **settings), 0, 1))
-    return masks_of(decision.rule, probabilities, merged(labels, **settings) if decision.labels else None)
+    return masks_by_rule(decision.rule, probabilities, merged(labels, **settings) if decision.labels else None)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kaggle_utils.evidence.eight_bits import as_bytes
 from kaggle_utils.evidence.merging import merged
-from kaggle_utils.learning.store import Joined, PredictionStore, as_bytes, ensemble
+from kaggle_utils.learning.store import Joined, PredictionStore, ensemble
 from kaggle_utils.tasks.masks.cache import cached_truths, unpacked
 from kaggle_utils.tasks.masks.decision import Merge
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from kaggle_utils.files import plain
 from kaggle_utils.learning.augment import require_fit, split_sets
 from kaggle_utils.learning.losses import loss, masks_alone, masks_and_labels
 from kaggle_utils.learning.models import ModelParameters, side_multiple
 from kaggle_utils.learning.parameters import TrainingParameters
 from kaggle_utils.learning.views import in_views
-from kaggle_utils.plain_json import plain
 
 __all__ = ["MaskParameters", "MaskTraining"]
 

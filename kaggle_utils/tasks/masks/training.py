@@ -23,12 +23,13 @@ import numpy as np
 from kaggle_utils.errors import KitError
 from kaggle_utils.files import fingerprint
 from kaggle_utils.learning.augment import split_sets
+from kaggle_utils.learning.batches import Fold
 from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.data_parallel import Team, together
 from kaggle_utils.learning.mixing import mixing
 from kaggle_utils.learning.models import build
 from kaggle_utils.learning.store import PredictionStore
-from kaggle_utils.learning.trainer import Fold, Outcome, train
+from kaggle_utils.learning.trainer import Outcome, train
 from kaggle_utils.tasks.jobs import Order, run_orders, side_by_side
 from kaggle_utils.tasks.masks.cache import cached_pixels, cached_truths
 from kaggle_utils.tasks.masks.examples import DiceMetric, MaskExamples

@@ -15,7 +15,7 @@ import numpy as np
 
 from kaggle_utils.evidence.crossfit import CrossFit
 from kaggle_utils.evidence.weights import select_weights
-from kaggle_utils.masks.thinned import best_level_and_size, dice_by_fold, thin
+from kaggle_utils.masks.thinned import best_dice, dice_by_fold, thin
 from kaggle_utils.tasks.masks.candidates import Candidate, fitted, look
 from kaggle_utils.tasks.masks.decision import Merge
 from kaggle_utils.tasks.masks.out_of_fold import OutOfFold
@@ -36,7 +36,7 @@ def searched_weights(
         stores, title = list(judged.masks.values()), progress and f"{progress}: thinned"
         masks = thin(stores, judged.rows, judged.truths(), Path(spot), progress=title)
         counts = dice_by_fold(masks, judged.part, levels)
-        return select_weights(counts, len(stores), best_level_and_size, rounds, progress)
+        return select_weights(counts, len(stores), best_dice, rounds, progress)
 
 
 def merge_of(sets: Sequence[str], weights: Sequence[float]) -> Merge:

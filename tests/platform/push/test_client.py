@@ -89,7 +89,7 @@ def test_a_client_that_is_not_there_is_named(service, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "empty"))
     failure = failure_of("owner")
     assert failure.kind == "missing"
-    assert "No module named six" in str(failure) and "kaggle-utils[kaggle]" in str(failure)
+    assert "No module named six" in str(failure) and "pip install --upgrade kaggle six" in str(failure)
 
 
 def test_a_module_of_the_clients_name_in_the_working_folder_is_not_loaded(service, monkeypatch, tmp_path):

@@ -77,7 +77,7 @@ from kaggle_utils.platform.reef_api.bridge import BridgedReef
 reef = BridgedReef(sys.argv[1], sys.argv[2])
 print(reef._link._process.pid, flush=True)
 if sys.argv[3] == "killed":
-    time.sleep(60)
+    time.sleep(600)
 raise SystemExit(0 if sys.argv[3] == "ended" else "an error")
 """
 
@@ -89,11 +89,11 @@ def test_the_worker_goes_when_its_notebook_goes(how, reef_python37, make_competi
         worker = int(notebook.stdout.readline())
         if how == "killed":
             notebook.send_signal(signal.SIGKILL)
-    for _ in range(200):
+    for _ in range(1800):
         if not _alive(worker):
             return
-        time.sleep(0.05)
-    pytest.fail(f"worker {worker} is still there ten seconds after its notebook")
+        time.sleep(0.1)
+    pytest.fail(f"worker {worker} is still there three minutes after its notebook")
 
 
 def _alive(pid: int) -> bool:

@@ -13,11 +13,12 @@ from kaggle_utils.platform.push import quota
 from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.push.client_process import CALLS
 from kaggle_utils.platform.push.quota import gpu_quota
-from kaggle_utils.platform.rehearsal.projection import Limits, Line, gigabytes, line_through
-from kaggle_utils.platform.rehearsal.report import projected, submission_lines, training_lines
+from kaggle_utils.platform.rehearsal.projection import Line, gigabytes, line_through
+from kaggle_utils.platform.rehearsal.report import projection_findings, submission_lines, training_lines
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.rehearsal.submission import SubmissionReport
 from kaggle_utils.platform.rehearsal.training import TrainingReport, training_findings
+from kaggle_utils.platform.runtime import Limits
 from kaggle_utils.tasks.training_cost import Hours, Sizes
 
 costs = st.floats(0, 1e6)
@@ -59,7 +60,7 @@ def report(each_s: float, each_bytes: float = 10.0) -> SubmissionReport:
 
 
 def test_a_fast_submission_has_no_finding_and_says_what_it_will_take():
-    assert projected(report(0.25), reef_rehearsal, Limits.rerun(), like_kaggle=True) == []
+    assert projection_findings(report(0.25), reef_rehearsal, Limits.rerun(), like_kaggle=True) == []
     assert submission_lines(report(0.25), reef_rehearsal, Limits.rerun()) == [
         "run:         10 frames in 38 s: 8.0 s to start and 250 ms a frame",
         "projected:   13,000 frames in 54.3 min of 9 h, at this machine's speed",
@@ -70,12 +71,12 @@ def test_a_fast_submission_has_no_finding_and_says_what_it_will_take():
 
 
 def test_slowness_is_a_note_where_the_gpu_is_lacking():
-    [found] = projected(report(3.0), reef_rehearsal, Limits.rerun(), like_kaggle=False)
+    [found] = projection_findings(report(3.0), reef_rehearsal, Limits.rerun(), like_kaggle=False)
     assert not found.fatal and found.text.endswith("but this machine lacks the GPU that the kernel asks for")
 
 
 def test_output_that_grows_beyond_the_limit_is_a_fault():
-    [found] = projected(report(0.1, each_bytes=2e6), reef_rehearsal, Limits.rerun(), like_kaggle=True)
+    [found] = projection_findings(report(0.1, each_bytes=2e6), reef_rehearsal, Limits.rerun(), like_kaggle=True)
     assert found.text == "too much output: 13,000 frames would write 26.0 GB, Kaggle keeps 20.0 GB" and found.fatal
 
 

@@ -101,7 +101,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path, how):
         while not any("sleep" in one.name() for one in (child, *child.children(recursive=True))):
             time.sleep(0.05)
         parent.kill()
-        assert psutil.wait_procs([child], timeout=10)[1] == []
+        assert psutil.wait_procs([child], timeout=180)[1] == []
 
 
 def test_there_is_no_network_but_the_loopback(inside):

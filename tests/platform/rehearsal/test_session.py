@@ -12,9 +12,9 @@ import pytest
 from rehearsal_scenarios import notebook
 
 from kaggle_utils.platform.rehearsal import sandbox
-from kaggle_utils.platform.rehearsal.projection import Limits
 from kaggle_utils.platform.rehearsal.session import Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import findings
+from kaggle_utils.platform.runtime import Limits
 
 
 @pytest.fixture(params=[sandbox.mechanism(), None] if sandbox.mechanism() else [None], ids=lambda how: how or "plain")
@@ -77,13 +77,13 @@ def test_a_process_that_the_system_kills_ran_out_of_memory(play):
 
 def test_a_run_beyond_its_time_is_ended(play):
     limits = Limits(hours=1 / 3600)
-    run = play("import time\ntime.sleep(60)", limits=limits)
-    assert run.stopped == "time" and run.seconds < 30
+    run = play("import time\ntime.sleep(600)", limits=limits)
+    assert run.stopped == "time" and run.seconds < 300
     assert [f.text for f in findings(run, limits)] == ["too slow: cell 1 was not done after 0.000277778 h"]
 
 
 def test_peak_memory_counts_programs_that_a_cell_starts(play):
-    code = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; x = b\"1\" * 200_000_000; time.sleep(1)'])"
+    code = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; x = b\"1\" * 200_000_000; time.sleep(3)'])"
     assert play(code).host > 200e6
 
 
@@ -180,7 +180,7 @@ def test_a_rehearsal_that_is_stopped_leaves_no_notebook_and_no_folder(tmp_path, 
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(number)
-        assert process.wait(30) == 128 + number
+        assert process.wait(180) == 128 + number
     assert not psutil.pid_exists(int(told)) and list(tmp_path.iterdir()) == []
 
 

@@ -7,8 +7,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from prefix_makers import make_prefix
-from wheel_makers import Index, make_wheel
+from wheel_makers import Index, kit_requirements, make_wheel
 
 from kaggle_utils.platform.wheels.python37 import PACKAGES
 from kaggle_utils.platform.wheels.sources import NoWheel
@@ -48,6 +49,22 @@ def wheels_of(folder: Path, *makings) -> list:
 def test_what_the_image_holds_is_left_to_the_image(tmp_path, index):
     assert made(tmp_path, index, "numpy>=2.0", "torch", "opencv-python", "PyYAML") == ["kaggle-utils 0.1"]
     assert index.asked == []
+
+
+def test_of_all_that_the_kit_requires_what_the_image_has_and_what_serves_at_home_is_not_carried(tmp_path, index):
+    """The client for pushing, with six that it imports: the image's own is older, and left as it is."""
+    lacking = {"ensemble-boxes": "1.0.9", "norfair": "2.1.1", "segmentation-models-pytorch": "0.5.0", "ultralytics": "8.4.0"}
+    for name, version in lacking.items():
+        index.add(name, version)
+    carried = made(tmp_path, index, *kit_requirements())
+    assert carried == sorted(["kaggle-utils 0.1", *(" ".join(pair) for pair in lacking.items())])
+    assert {"kaggle", "six"} <= {Requirement(text).name for text in kit_requirements()}
+
+
+def test_of_a_companion_an_older_client_in_the_image_is_a_fault(tmp_path, index):
+    index.add("uploader", requires=("kaggle>=2.2.4",))
+    with pytest.raises(Incomplete, match=r"uploader 1.0 requires kaggle>=2.2.4, the image has 2.0.2"):
+        made(tmp_path, index, "uploader")
 
 
 def test_companions_are_found_by_following_requirements(tmp_path, index):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from box_tables import loop_iou
 
-from kaggle_utils.boxes.overlap import iou
+from kaggle_utils.boxes.table import iou
 
 
 def test_iou_by_hand():

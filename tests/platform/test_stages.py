@@ -1,6 +1,6 @@
 """A stage's own earlier output, attached, is taken over; what is there already stays."""
 
-from kaggle_utils.platform.restore import restore
+from kaggle_utils.platform.stages import restore
 
 
 def test_an_attached_earlier_output_is_copied_back(tmp_path, monkeypatch):

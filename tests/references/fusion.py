@@ -1,7 +1,7 @@
-"""Fusion without a compiler: the same answers as :mod:`kaggle_utils.compiled`, box by box in NumPy.
+"""Fusion box by box in NumPy: the plainest reading of what each method does.
 
-It is what :mod:`kaggle_utils.boxes.fusion` falls back on where numba is missing, and the plainest reading of
-what each method does. Every function works on the boxes of one frame and label, surest first.
+The functions are called as those of kaggle_utils.boxes.fusion, of correct arguments. Each works on the boxes of
+one frame and label, surest first.
 """
 
 from __future__ import annotations
@@ -10,20 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from kaggle_utils.boxes.overlap import iou as iou_of
 from kaggle_utils.boxes.table import Boxes
-
-__all__ = ["nms", "soft_nms", "nmw", "wbf"]
+from kaggle_utils.boxes.table import iou as iou_of
 
 Fused = tuple[np.ndarray, np.ndarray]  # (K, 4) xyxy and (K,) scores, descending
 
 
-def nms(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float, iou: float) -> Boxes:
-    """See :func:`kaggle_utils.boxes.fusion.nms`; weights (M,) as they multiply the scores, or None.
+def fuse(tables: Sequence[Boxes], method: str, **options) -> Boxes:
+    return METHODS[method](tables, **options)
 
-    >>> len(nms([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5))
-    1
-    """
+
+def nms(tables: Sequence[Boxes], *, iou: float = 0.5, weights=None, skip_below: float = 0.0) -> Boxes:
 
     def one_set(xyxy: np.ndarray, score: np.ndarray, model: np.ndarray) -> Fused:
         kept: list[int] = []
@@ -33,24 +30,20 @@ def nms(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float, 
             left = left[1:][iou_of(xyxy[left[1:]], xyxy[left[0]]) <= iou]
         return xyxy[kept], score[kept]
 
-    return _by_frame_and_label(tables, weights, skip_below, one_set)
+    return _by_frame_and_label(tables, _shares(weights, np.sum), skip_below, one_set)
 
 
 def soft_nms(
     tables: Sequence[Boxes],
-    weights: np.ndarray | None,
-    skip_below: float,
-    iou: float,
-    decay: str,
-    sigma: float,
-    min_score: float,
-    decayed: bool,
+    *,
+    iou: float = 0.5,
+    weights=None,
+    skip_below: float = 0.0,
+    decay: str = "gaussian",
+    sigma: float = 0.5,
+    min_score: float = 0.001,
+    decayed: bool = True,
 ) -> Boxes:
-    """See :func:`kaggle_utils.boxes.fusion.soft_nms`; weights as in :func:`nms`.
-
-    >>> soft_nms([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5, "linear", 0.5, 0.0, True).score
-    array([0.8])
-    """
 
     def factor(overlap: np.ndarray) -> np.ndarray:
         if decay == "gaussian":
@@ -66,15 +59,10 @@ def soft_nms(
             lowered[left] *= factor(iou_of(xyxy[left], xyxy[best]))
         return xyxy[chosen], (lowered if decayed else score)[chosen]
 
-    return _by_frame_and_label(tables, weights, skip_below, one_set)
+    return _by_frame_and_label(tables, _shares(weights, np.sum), skip_below, one_set)
 
 
-def nmw(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float, iou: float) -> Boxes:
-    """See :func:`kaggle_utils.boxes.fusion.nmw`; weights as in :func:`nms`.
-
-    >>> nmw([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5).score
-    array([0.8])
-    """
+def nmw(tables: Sequence[Boxes], *, iou: float = 0.5, weights=None, skip_below: float = 0.0) -> Boxes:
 
     def one_set(xyxy: np.ndarray, score: np.ndarray, model: np.ndarray) -> Fused:
         first: list[int] = []  # the box that opened each cluster
@@ -90,23 +78,19 @@ def nmw(tables: Sequence[Boxes], weights: np.ndarray | None, skip_below: float, 
         n = len(first)
         return total[:n] / mass[:n, None], score[first]
 
-    return _by_frame_and_label(tables, weights, skip_below, one_set)
+    return _by_frame_and_label(tables, _shares(weights, np.max), skip_below, one_set)
 
 
 def wbf(
     tables: Sequence[Boxes],
-    weights: np.ndarray | None,
-    skip_below: float,
-    iou: float,
-    conf_type: str,
-    allows_overflow: bool,
+    *,
+    iou: float = 0.5,
+    weights=None,
+    skip_below: float = 0.0,
+    conf_type: str = "avg",
+    allows_overflow: bool = False,
 ) -> Boxes:
-    """See :func:`kaggle_utils.boxes.fusion.wbf`; weights as in :func:`nms`.
-
-    >>> wbf([Boxes([0, 0], [[0, 0, 9, 9]] * 2, [0.5, 0.8])], None, 0.0, 0.5, "avg", False).score
-    array([0.65])
-    """
-    of_model = np.ones(len(tables)) if weights is None else weights
+    weights = of_model = np.ones(len(tables)) if weights is None else np.asarray(weights, float)
 
     def one_set(xyxy: np.ndarray, score: np.ndarray, model: np.ndarray) -> Fused:
         n, first = 0, np.zeros(len(xyxy))
@@ -130,6 +114,14 @@ def wbf(
         return mean[order], fused[order]
 
     return _by_frame_and_label(tables, weights, skip_below, one_set)
+
+
+METHODS = {"nms": nms, "soft_nms": soft_nms, "nmw": nmw, "wbf": wbf}
+
+
+def _shares(weights, whole: Callable[[np.ndarray], float]) -> np.ndarray | None:
+    """The weights (M,) as parts of their sum, or of the highest."""
+    return None if weights is None else np.asarray(weights, float) / whole(weights)
 
 
 def _confidence(score: np.ndarray, model: np.ndarray, of_model: np.ndarray, conf_type: str) -> float:

@@ -1,9 +1,9 @@
-"""Folds one after another on one device, or side by side on several, a process for each device.
+"""Folds one after another on one device, or side by side on several; and 16 bit where a device gains from it.
 
 The clouds diary saw GPU memory grow from fold to fold until everything was deleted by hand. Here a
 fold is a function call: what it made goes when it returns, and what it left on the card is said.
-Two T4s train two folds at a time; where there is one model only, both train it
-(:mod:`kaggle_utils.learning.data_parallel`).
+Several devices have a process each. Two T4s train two folds at a time; where there is one model only,
+both train it (:mod:`kaggle_utils.learning.data_parallel`).
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import torch
 
-__all__ = ["each_fold"]
+__all__ = ["each_fold", "half_precision", "mixed_precision"]
 
 Job = TypeVar("Job")
 T = TypeVar("T")
 
 
 def each_fold(jobs: Sequence[Job], run: Callable[[Job, tuple[str, ...]], T], devices: Sequence[str] = ("cpu",)) -> list[T]:
-    """``run(job, devices)`` for every job, such as a fold's number; the answers in the order of the jobs.
+    """Calls ``run(job, devices)`` for every job, such as a fold's number; returns the answers in the order of the jobs.
 
-    devices: one, such as ("cuda:0",): the jobs in turn on it. Several: as many jobs at a time, each in a
-        process of its own on one of them; but a single job gets them all
+    devices: with one, such as ("cuda:0",), it takes the jobs in turn; with several, each takes one job at a
+        time, in a process of its own; but a single job gets them all
     run: builds its own model and returns no part of it; with several devices a function of a module, or a
         functools.partial of one, since it is pickled
-    An error in one job keeps those from beginning that have not, and is raised when those that have are done.
-    Warns of memory that a job left on its card.
+    After an error no further job begins, and it is raised when the jobs that had begun are done. Warns of
+    memory that a job left on its card.
 
     >>> each_fold([0, 1, 2], lambda fold, devices: f"fold {fold} on {devices[0]}", devices=["cpu"])
     ['fold 0 on cpu', 'fold 1 on cpu', 'fold 2 on cpu']
@@ -64,7 +65,7 @@ _own: list[str] = []  # in a process of the pool: its device
 
 
 def _take_a_device(free: Any) -> None:
-    """Begin a process of the pool: one device is its own, and it ends when its parent is killed."""
+    """How a process of the pool begins: it takes a device for its own, and will end when its parent is killed."""
     _own.append(free.get())
     if torch.device(_own[0]).type == "cuda":
         torch.cuda.set_device(_own[0])
@@ -96,3 +97,21 @@ def _run_and_release(job: Job, run: Callable[[Job, tuple[str, ...]], T], devices
 def _allocated(device: str) -> int:
     """Bytes of living tensors on a card; 0 for a CPU."""
     return torch.cuda.memory_allocated(device) if torch.device(device).type == "cuda" else 0
+
+
+def half_precision(device: torch.device, wanted: bool = True) -> torch.dtype | None:
+    """The 16-bit type that a device gains from: none on CPUs and a P100, float16 on a T4, bfloat16 from Ampere on.
+
+    >>> half_precision(torch.device("cpu")) is None
+    True
+    """
+    if not wanted or device.type != "cuda":
+        return None
+    major, _ = torch.cuda.get_device_capability(device)
+    return None if major < 7 else torch.float16 if major < 8 else torch.bfloat16
+
+
+def mixed_precision(device: torch.device, wanted: bool = True) -> AbstractContextManager:
+    """A block in which the model computes in :func:`half_precision`, where there is one."""
+    dtype = half_precision(device, wanted)
+    return torch.autocast("cuda", dtype=dtype) if dtype else nullcontext()

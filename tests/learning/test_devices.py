@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 from training_fixtures import one_thread, small_model, tried  # noqa: E402, F401
 
-from kaggle_utils.learning.fold_runs import each_fold  # noqa: E402
+from kaggle_utils.learning.devices import each_fold  # noqa: E402
 
 
 def test_no_model_of_a_fold_survives_into_the_next(tmp_path):
@@ -76,8 +76,9 @@ def test_an_error_names_itself_and_keeps_later_jobs_from_beginning(tmp_path, mon
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in Linux's /proc")
 def test_folds_end_with_a_killed_parent(tmp_path):
     """Else they would go on beside the next run, on its cards and in its files."""
-    code = "import sys, test_fold_runs as t; t.each_fold([0, 2], t.sleeps, devices=['cpu', 'cpu:0'])"
-    environment = {**os.environ, "FOLD_NOTES": str(tmp_path), "PYTHONPATH": os.pathsep.join([*map(str, Path(__file__).parents[:2]), *sys.path])}
+    code = "import sys, test_devices as t; t.each_fold([0, 2], t.sleeps, devices=['cpu', 'cpu:0'])"
+    here = Path(__file__).parent
+    environment = {**os.environ, "FOLD_NOTES": str(tmp_path), "PYTHONPATH": f"{here}{os.pathsep}{here.parent}"}
     parent = subprocess.Popen([sys.executable, "-c", code], env=environment)
     children = wait_for(lambda: [int(path.name) for path in tmp_path.iterdir()], 2)
     parent.kill()

@@ -1,0 +1,59 @@
+"""Competitions that score a file: the kernel's table is fetched, checked and uploaded, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from kernel_folders import COMPETITION
+
+from kaggle_utils.platform.push import submissions
+from kaggle_utils.platform.push.client import KaggleFailure
+from kaggle_utils.platform.push.push import push
+
+TABLE = b"name,answer\na,1\n"
+
+
+@pytest.fixture
+def ready(service, order, monkeypatch):
+    """A pond whose competition takes a file, with one row for each of the items a and b."""
+    names = SimpleNamespace(CODE=False, SLUG=COMPETITION, test=lambda folder: ["a", "b"], faults=missing)
+    monkeypatch.setattr(submissions.competitions, "find", lambda name: names)
+    monkeypatch.setattr(submissions.competitions, "known", lambda: ["pond"])
+    push("pond-2-train", order)
+    service.outputs["me/pond-3-submit"] = {"submission.csv": TABLE, "log.txt": b"x"}
+    return replace(order, submit=True, message="two folds")
+
+
+def missing(table: pd.DataFrame, items: list[str]) -> list[str]:
+    return [f"{name!r} is missing" for name in items if name not in set(table["name"])]
+
+
+def test_the_kernels_table_is_uploaded_as_it_came(service, ready, news):
+    push("pond-3-submit", ready)
+    [sent] = service.submissions
+    assert (sent["content"], sent["competitionName"]) == (TABLE, COMPETITION)
+    assert sent["submissionDescription"] == "two folds" and "kernelSlug" not in sent
+    assert "was checked by the notebook" in news[-3] and news[-1] == "submissions left today: 4"
+
+
+def test_a_table_with_faults_is_not_uploaded(service, ready, tmp_path, monkeypatch):
+    monkeypatch.setattr(submissions.runtime, "competition_dir", lambda slug: tmp_path)
+    with pytest.raises(ValueError, match="submission.csv: 'b' is missing"):
+        push("pond-3-submit", ready)
+    assert service.submissions == []
+
+
+def test_an_upload_that_breaks_is_no_submission(service, ready):
+    service.fail("PUT", 403)
+    with pytest.raises(KaggleFailure, match="was not submitted to"):
+        push("pond-3-submit", ready)
+    assert service.submissions == []
+
+
+def test_a_kernel_that_wrote_no_table_is_told_by_name(service, ready):
+    service.outputs["me/pond-3-submit"] = {"sub.csv": b""}
+    with pytest.raises(KaggleFailure, match="wrote no submission.csv, so nothing was submitted; it wrote .*sub.csv"):
+        push("pond-3-submit", ready)
