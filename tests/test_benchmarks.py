@@ -40,5 +40,5 @@ def test_a_peer_with_the_same_answer_and_no_target_only_informs():
 def test_the_full_size_run_goes_through_with_a_few_images(capsys):
     full_size.main(["--images", "10"])
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split(" | ")[0] for row in rows[2:4]] == ["| 10 images x 4 x 350x525 written", "| two sets merged and looked at"]
+    assert [row.split(" | ")[0] for row in rows[2:4]] == ["| 10 images x 4 x 350x525 written, truths decoded", "| two sets merged and looked at"]
     assert rows[6].startswith("| 28 masks decided and written | ") and rows[-1].startswith("Peak ")

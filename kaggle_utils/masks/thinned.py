@@ -26,7 +26,7 @@ class Readable(Protocol):
 
     shape: tuple[int, ...]  # of one row's probabilities, (C, H, W)
 
-    def read(self, rows: Sequence[int]) -> np.ndarray: ...  # (B, C, H, W) float, 0 to 1
+    def read_bytes(self, rows: Sequence[int]) -> np.ndarray: ...  # (B, C, H, W) uint8, 255 is certain
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from kaggle_utils.competitions.clouds_examples import CloudExamples
 
 from kaggle_utils.learning.batches import Fold
 from kaggle_utils.learning.data_parallel import Team, together
@@ -28,6 +27,7 @@ from kaggle_utils.learning.models import ModelParameters, architectures, build
 from kaggle_utils.learning.parameters import TrainingParameters
 from kaggle_utils.learning.predict import moved
 from kaggle_utils.learning.trainer import Epoch, train
+from kaggle_utils.tasks.masks.examples import MaskExamples
 
 ENCODER = "tu-tf_efficientnet_lite0"
 AIM = 0.95
@@ -85,7 +85,7 @@ def _learn(team: Team, folder: Path, size: tuple[int, int], n: int, batch: int, 
     """The times at which the epochs of a training on made pictures ended."""
     rng, ends = np.random.default_rng(0), []
     pictures = rng.integers(0, 256, (n, *size[::-1], 3), dtype=np.uint8)
-    examples = CloudExamples(pictures, rng.integers(0, 16, (n, *size[::-1]), dtype=np.uint8), "brightness_contrast+flips+rotate_rescale")
+    examples = MaskExamples(pictures, rng.integers(0, 16, (n, *size[::-1]), dtype=np.uint8), 4, "brightness_contrast+flips+rotate_rescale")
 
     def told(epoch: Epoch) -> None:
         ends.append(time.perf_counter())

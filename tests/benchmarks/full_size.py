@@ -17,15 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kaggle_utils.competitions.clouds_comparison import look, rules
-from kaggle_utils.competitions.clouds_decision import CloudsDecision, Merge, decided
-from kaggle_utils.competitions.clouds_runs import Runs
-from kaggle_utils.competitions.clouds_weights import searched_weights
 
 from kaggle_utils.competitions import clouds
 from kaggle_utils.evidence.eight_bits import from_bytes
 from kaggle_utils.learning.store import Joined, PredictionStore
 from kaggle_utils.masks.rle import rle_from_mask
+from kaggle_utils.tasks.masks.cache import cached_truths
+from kaggle_utils.tasks.masks.candidates import look, rules
+from kaggle_utils.tasks.masks.decision import Decision, Merge, decided
+from kaggle_utils.tasks.masks.items import RunLengthItems
+from kaggle_utils.tasks.masks.out_of_fold import OutOfFold
+from kaggle_utils.tasks.masks.weights import searched_weights
+from kaggle_utils.tasks.submission import FileStream
 
 from .bench_masks import fields
 
@@ -39,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.full_size", description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=clouds.TRAIN_IMAGES, help="training images (default: all 5,546)")
     n = parser.parse_args(arguments).images
-    tests = round(n * clouds.TEST_IMAGES / clouds.TRAIN_IMAGES)
+    tests = round(n * clouds.HIDDEN_ITEMS / clouds.TRAIN_IMAGES)
     print("| step | seconds | RssAnon, MB |\n|---|---|---|")
     peaks = []
     with tempfile.TemporaryDirectory() as folder:
@@ -52,17 +55,16 @@ def main(arguments: list[str] | None = None) -> None:
 def _steps(folder: Path, n: int, tests: int) -> Iterator[tuple[str, float, float]]:
     """(title, seconds, MB) of each step of stages 3 and 4 in turn."""
     probabilities, data = _sky(n)
-    runs, *made = _measured(lambda: _runs(folder, probabilities, data))
-    yield (f"{n:,} images x 4 x 350x525 written", *made)
-    first, *looked = _measured(lambda: look(runs, data, Merge(("a", "b")), LEVELS))
+    judged, *made = _measured(lambda: _judged(folder, probabilities, data))
+    yield (f"{n:,} images x 4 x 350x525 written, truths decoded", *made)
+    first, *looked = _measured(lambda: look(judged, Merge(("a", "b")), LEVELS))
     yield ("two sets merged and looked at", *looked)
-    steps, *ruled = _measured(lambda: rules(first, runs.fold_of_row))
+    steps, *ruled = _measured(lambda: rules(first, judged.part))
     yield ("rules, cross-fitted, gates of two kinds", *ruled)
-    weights, *searched = _measured(lambda: searched_weights(runs, data, LEVELS, folder))
+    weights, *searched = _measured(lambda: searched_weights(judged, LEVELS, folder))
     yield ("weights of two sets searched, 10 rounds", *searched)
-    decision = CloudsDecision(Merge(("a", "b"), (2.0, 1.0)), steps["gate"].decision.rule, labels=True)
-    names = [f"{i:07}.jpg" for i in range(tests)]
-    _, *written = _measured(lambda: clouds.write_submission(folder / "submission.csv", names, _answers(runs, decision, tests)))
+    decision = Decision(Merge(("a", "b"), (2.0, 1.0)), steps["gate"].decision.rule, labels=True)
+    _, *written = _measured(lambda: _write(folder, judged, decision, tests))
     yield (f"{4 * tests:,} masks decided and written", *written)
 
 
@@ -97,27 +99,31 @@ def _anonymous() -> float:
     return float(next(line.split()[1] for line in lines if line.startswith("RssAnon")))
 
 
-def _sky(n: int) -> tuple[Callable[[int], np.ndarray], clouds.CloudsData]:
+def _sky(n: int) -> tuple[Callable[[int], np.ndarray], RunLengthItems]:
     """probabilities(i) (4, 350, 525) uint8 of image i, and the data with the truths: a few skies, shifted."""
-    import pandas as pd
-
     smooth, rough = (fields(SKIES, sigma, *clouds.SUBMISSION_SHAPE, seed=seed) for seed, sigma in enumerate((30, 6)))
     rng = np.random.default_rng(0)
     there, kind = rng.random((n, 4)) < 0.5335, rng.integers(0, SKIES, (n, 4))  # as many masks as in train.csv
     texts = np.array([rle_from_mask((sky > 165).repeat(4, 0).repeat(4, 1)) for sky in smooth], dtype=object)
-    images = pd.DataFrame({"image": [f"{i:07}.jpg" for i in range(n)]})
+    images = _table(n)
 
     def probabilities(i: int) -> np.ndarray:
         weight = np.where(there[i], 0.8, 0.5)[:, None, None]
         mixed = weight * smooth[kind[i]] + 0.2 * np.roll(rough[kind[i, ::-1]], 7 * i, axis=2)
         return mixed.astype(np.uint8)
 
-    return probabilities, clouds.CloudsData(images, np.where(there, texts[kind], ""), clouds.TRAIN_SHAPE)
+    return probabilities, RunLengthItems(images, clouds.CLASSES, clouds.TRAIN_SHAPE, np.where(there, texts[kind], ""))
 
 
-def _runs(folder: Path, probabilities: Callable[[int], np.ndarray], data: clouds.CloudsData) -> Runs:
+def _table(n: int) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame({"image": [f"{i:07}.jpg" for i in range(n)], "exists": True})
+
+
+def _judged(folder: Path, probabilities: Callable[[int], np.ndarray], data: RunLengthItems) -> OutOfFold:
     """Five folds of a store each, under two names."""
-    n, rng = len(data.texts), np.random.default_rng(1)
+    n, rng = len(data), np.random.default_rng(1)
     fold = np.arange(n) % FOLDS
     scores = np.clip(0.35 * data.labels + 0.65 * rng.random((n, 4)), 0, 1)
     masks, labels = [], []
@@ -129,14 +135,18 @@ def _runs(folder: Path, probabilities: Callable[[int], np.ndarray], data: clouds
         for part in np.array_split(rows, max(1, len(rows) // 16)):
             masks[-1].write(part, from_bytes(np.stack([probabilities(i) for i in part])))
     both = [{name: Joined(stores) for name in ("a", "b")} for stores in (masks, labels)]
-    return Runs(*both, np.arange(n), fold, {})
+    truths = cached_truths(clouds, data, folder, clouds.SUBMISSION_SHAPE[::-1])
+    return OutOfFold(np.arange(n), fold, np.arange(n), *both, truths, clouds.KIND.top_pixels)
 
 
-def _answers(runs: Runs, decision: CloudsDecision, n: int) -> Iterator[np.ndarray]:
-    """The masks of n images, as clouds_submission decides them once the models have answered."""
+def _write(folder: Path, judged: OutOfFold, decision: Decision, n: int) -> None:
+    """The masks of n images, as they are decided once the models have answered."""
+    stream = FileStream(clouds, RunLengthItems(_table(n), clouds.CLASSES, clouds.SUBMISSION_SHAPE), folder / "submission.csv")
     for row in range(n):
-        masks, labels = ([store[name].read([row])[0] for name in decision.merge.sets] for store in (runs.masks, runs.labels))
-        yield decided(decision, masks, labels)
+        stores = (judged.masks, judged.labels)
+        masks, labels = ([store[name].read([row])[0] for name in decision.merge.sets] for store in stores)
+        stream.take(row, decided(decision, masks, labels))
+    stream.close()
 
 
 if __name__ == "__main__":

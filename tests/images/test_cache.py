@@ -34,7 +34,7 @@ def greys(frames):
 def test_a_cache_holds_every_image_at_the_wanted_size_and_is_not_made_twice(paths, tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     assert greys(cached_frames(paths, folder, SIZE)) == list(range(0, 150, 5))
-    monkeypatch.setattr(frame_cache, "decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(frame_cache, "threaded", lambda *_: pytest.fail("decoded again"))
     assert greys(cached_frames(paths, folder, SIZE)) == list(range(0, 150, 5))
     held = json.loads(next(folder.glob("*.json")).read_text())
     assert held["size"] == [32, 18] and held["sources"][2][0] == paths[2]
@@ -75,18 +75,27 @@ def test_grey_frames_are_opencv_s_grey_of_the_files_in_a_third_of_the_disk(tmp_p
         assert np.array_equal(frame[..., 0], cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
 
 
+def test_what_is_no_picture_in_one_file_is_read_by_whoever_knows_it(paths, tmp_path):
+    def read(row, size, band):
+        return np.full((size[1], size[0], 5), row + band, np.uint8)
+
+    one, other = (cached_frames(paths, tmp_path / "cache", SIZE, read=read, band=band) for band in (0, 100))
+    assert one.shape == (30, 18, 32, 5) and one[:, 0, 0, 4].tolist() == list(range(30))
+    assert other[7, 3, 2, 1] == 107  # what the reader is told tells caches apart
+
+
 def slowly(paths, folder, seen):
     """Fills the cache at 50 images a second, noting each image it decodes."""
-    decode = frame_cache.decode
+    threaded = frame_cache.threaded
 
     def slow(*arguments):
-        for image in decode(*arguments):
+        for image in threaded(*arguments):
             time.sleep(0.02)
             with open(seen, "a") as file:
                 file.write(f"{image[0, 0, 0]}\n")
             yield image
 
-    frame_cache.decode, frame_cache.STEP = slow, 4
+    frame_cache.threaded, frame_cache.STEP = slow, 4
     cached_frames(paths, folder, SIZE)
 
 
@@ -99,8 +108,8 @@ def test_a_killed_process_is_gone_on_from_and_not_begun_again(paths, tmp_path, m
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
     assert list(folder.glob("*.npy")) == []
-    decoded, decode = [], frame_cache.decode
-    monkeypatch.setattr(frame_cache, "decode", lambda paths, *how: decoded.extend(paths) or decode(paths, *how))
+    decoded, threaded = [], frame_cache.threaded
+    monkeypatch.setattr(frame_cache, "threaded", lambda read, rows, *how: decoded.extend(rows) or threaded(read, rows, *how))
     assert greys(cached_frames(paths, folder, SIZE)) == list(range(0, 150, 5))
     assert 1 <= 30 - len(decoded) <= 28
     assert sorted(file.suffix for file in folder.iterdir()) == [".json", ".lock", ".npy"]

@@ -29,9 +29,9 @@ def test_images_come_in_the_order_of_their_paths_whatever_the_threads(photograph
 def test_decoding_starts_no_more_than_twice_the_threads_ahead(photographs, monkeypatch):
     started = []
 
-    def read(path, *how):
+    def read(path, **how):
         started.append(path)
-        return read_image(path, *how)
+        return read_image(path, **how)
 
     monkeypatch.setattr("kaggle_utils.images.decode.read_image", read)
     images = decode(photographs, threads=2)

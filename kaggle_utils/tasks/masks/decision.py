@@ -17,7 +17,7 @@ from kaggle_utils.evidence.merging import merged
 from kaggle_utils.files import plain
 from kaggle_utils.masks.rules import ClassDecision, MaskDecision, masks_by_rule
 
-__all__ = ["Decision", "Merge", "decided", "masks_of", "same_rule"]
+__all__ = ["Decision", "Merge", "decided", "same_rule"]
 
 
 @dataclass(frozen=True)
@@ -100,4 +100,4 @@ def decided(decision: Decision, masks: Sequence[np.ndarray], labels: Sequence[np
     """
     settings = decision.merge.settings
     probabilities = as_bytes(np.clip(merged(masks, **settings), 0, 1))
-    return masks_of(decision.rule, probabilities, merged(labels, **settings) if decision.labels else None)
+    return masks_by_rule(decision.rule, probabilities, merged(labels, **settings) if decision.labels else None)

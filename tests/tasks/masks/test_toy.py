@@ -1,0 +1,66 @@
+"""A competition of masks from outside the package trains, decides, submits, scores and rehearses through the Protocol."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("segmentation_models_pytorch")
+
+from toy_masks import Discs
+
+from kaggle_utils.competitions import find
+from kaggle_utils.tasks.decisions import Worth, read_decision, summary, write_decision
+from kaggle_utils.tasks.hidden import HiddenTest
+from kaggle_utils.tasks.jobs import orders
+from kaggle_utils.tasks.masks.candidates import dice_gains, look, rules
+from kaggle_utils.tasks.masks.decision import Merge
+from kaggle_utils.tasks.runs import data_version, read_folds, read_runs, write_folds, write_run
+from kaggle_utils.tasks.submission import answer_all, held_out, score_validation
+
+
+def table_of(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def test_a_competition_of_ones_own_goes_through_all_stages(tmp_path: Path) -> None:
+    toy, output = find(Discs()), tmp_path / "2_train"
+    folder = toy.make_sample(tmp_path / "discs")
+    data = toy.load(folder).present()
+    write_folds(tmp_path / "folds.csv", data.table[["square"]].assign(fold=np.arange(12) % 2))
+    folds = read_folds(tmp_path / "folds.csv", data.table["square"])
+
+    members = {name: one.plain() for name, one in toy.KIND.members({}, toy.SMOKE).items()}
+    wanted = orders(toy.NAME, members, folds=[0, 1])
+    jobs = toy.KIND.train(toy, data, folds["fold"].to_numpy(), wanted, output, cache=tmp_path / "cache")
+    write_run(output, jobs, competition=toy.NAME, data=data_version(folder))
+
+    runs = read_runs([output])
+    judged = toy.KIND.out_of_fold(toy, data, runs, folds, tmp_path / "cache")
+    steps = rules(look(judged, Merge(("64x64_identity",)), (60, 128, 190)), judged.part)
+    figures = dice_gains({name: step.counts for name, step in steps.items()}, judged.group, "one half").set_index("name")
+    chosen = steps["levels and sizes"]
+    worth = Worth("levels and sizes", *figures.loc["levels and sizes", ["dice", "low", "high"]], chosen.score, chosen.fitted)
+    (tmp_path / "3_decide").mkdir()
+    write_decision(tmp_path / "3_decide/decision.json", chosen.decision.plain(), worth, runs.fingerprints())
+    decision, _, facts = read_decision(tmp_path / "3_decide/decision.json")
+    runs.require_weights(facts["weights"])
+
+    (tmp_path / "4_submit").mkdir()
+    path = answer_all(toy.stream(None, folder, tmp_path / "4_submit"), toy.KIND.predictor(toy, runs, decision), batch=3)
+    hidden = toy.hidden(folder / "test")
+    lines = summary(toy, tmp_path, hidden, ["3_decide", "4_submit"])
+    assert lines[0].startswith("out of fold:    Dice ") and lines[1].startswith("hidden test:    Dice ")
+
+    left_out, first = held_out(toy, data, runs), toy.KIND.predictor(toy, runs, decision, models="first")
+    card = score_validation(toy, left_out, answer_all(toy.stream(left_out, folder, tmp_path / "4_submit"), first, batch=3))
+    assert 0 <= card.score <= 1 and len(left_out) == 6
+
+    whole = HiddenTest(toy, hidden)
+    assert whole.faults(table_of(path)) == [] and whole.score(table_of(path))[0] == "Dice"
+    turned = whole.take(whole.other_order(24))
+    turned.write(tmp_path / "turned")
+    again = answer_all(toy.stream(None, tmp_path / "turned", tmp_path), toy.KIND.predictor(toy, runs, decision), batch=2)
+    pairs = zip(turned.answers(table_of(again)), turned.answers(table_of(path)), strict=True)
+    assert all(turned.same(one, other) for one, other in pairs)
