@@ -24,7 +24,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     # without notebooks there is nothing to choose from, and notebook_folder says why
     parser.add_argument("competition", choices=notebooks.competitions() or None, help="whose notebooks")
     parser.add_argument("--input", type=Path, help="the competition's data in Kaggle's layout; without: the built-in sample")
-    parser.add_argument("--output", type=Path, default=Path("runs"), help="where results go (default: runs)")
+    parser.add_argument("--output", type=Path, help="where results go (default: KAGGLE_UTILS_RUNS, else runs)")
     parser.add_argument("--stage", help="only this one: 1, eda, 2_train, ...")
     add_set_argument(parser)
 
@@ -33,7 +33,7 @@ def run_run(args: argparse.Namespace) -> int:
     """Run the notebooks; raises NotebookFailed (exit code 1) at the first that fails."""
     from kaggle_utils.platform import notebooks
 
-    values = parse_set(args.set)
+    args.output, values = args.output or runtime.runs_dir(), parse_set(args.set)
     stages = notebooks.stages_of(args.competition, args.stage)
     paths = [notebooks.notebook_folder(args.competition) / f"{stage}.ipynb" for stage in stages]
     notebooks.refuse_unknown(paths, values)
