@@ -200,9 +200,10 @@ def truth(items: VideoItems, row: int, shape: tuple[int, int] | None = None) -> 
     return items.truth[items.truth.frame == row]
 
 
-def stream(items: VideoItems, folder: Path, output: Path) -> FileStream:
-    """Frames from files into ``submission.csv``; on Kaggle the API serves them, see kaggle_utils.platform.reef_api."""
-    return FileStream(sys.modules[__name__], items, Path(output) / "submission.csv")
+def stream(items: VideoItems | None, folder: Path, output: Path) -> FileStream:
+    """Frames from files into ``validation.csv``; the test comes from the API, see kaggle_utils.platform.reef_api.stream."""
+    name = "submission.csv" if items is None else "validation.csv"
+    return FileStream(sys.modules[__name__], test(folder) if items is None else items, Path(output) / name)
 
 
 def lay_out(items: VideoItems, folder: Path, test: bool = True) -> None:

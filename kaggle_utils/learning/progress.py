@@ -37,7 +37,7 @@ class Progress:
         self.path = Path(folder) / "progress.json"
         held = json.loads(self.path.read_text()) if self.path.is_file() else {}
         self.epochs: int = epochs or held.get("epochs", 0)
-        self.judgings: int = held.get("judgings", self.epochs) if judgings is None else judgings
+        self.judgings: int = (epochs or held.get("judgings", 0)) if judgings is None else judgings
         self.history: list[dict[str, Any]] = held.get("history", [])
         self.costs: dict[str, list[list[float]]] = held.get("costs", {})
 
