@@ -30,6 +30,8 @@ class Squares:
 
     def make_sample(self, folder):
         for place, seed in ((folder / "train", 0), (folder.with_name(folder.name + "-hidden"), 1)):
+            if place.is_dir():
+                continue
             place.mkdir(parents=True)
             rng, rows, texts = np.random.default_rng(seed), [], []
             for n in range(12):

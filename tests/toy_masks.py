@@ -37,6 +37,8 @@ class Discs:
     SCORE_OPTIONS: dict[str, str] = {}
 
     def make_sample(self, folder: Path) -> Path:
+        if folder.is_dir():
+            return folder
         rng = np.random.default_rng(0)
         for part, count in (("train", 12), ("test", 4)):
             (folder / part).mkdir(parents=True)
