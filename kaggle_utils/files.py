@@ -23,7 +23,7 @@ from typing import IO
 
 import numpy as np
 
-__all__ = ["fingerprint", "json_text", "locked", "plain", "replacing", "swap"]
+__all__ = ["figure", "fingerprint", "json_text", "locked", "plain", "replacing", "swap"]
 
 
 @contextmanager
@@ -138,3 +138,12 @@ def plain(value: object) -> object:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise ValueError(f"{value!r} is a {type(value).__name__}, expected numbers, texts, lists and mappings of them")
+
+
+def figure(value: float | None) -> float:
+    """A figure as it was before it went through JSON, which has null for what is no number.
+
+    >>> figure(None), figure(0.5)
+    (nan, 0.5)
+    """
+    return math.nan if value is None else value

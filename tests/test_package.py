@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import kaggle_utils
+from kaggle_utils import competitions
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kaggle_utils"
@@ -23,6 +24,10 @@ FLOORS = (
 TRAINERS = {"torch", "torchvision", "timm", "segmentation_models_pytorch", "ultralytics"}
 WITH_TORCH = {"learning", "detector", "tasks"}
 LIGHT = "boxes.table boxes.f2 boxes.fusion boxes.tracking boxes.attention boxes.clips evidence.crossfit evidence.intervals evidence.diary folds.groups images.views".split()
+OF_A_COMPETITION = re.compile(
+    r"(?<![a-z])(reef|clouds|amazon|contrails)(?![a-z])", re.IGNORECASE
+)  # as a word, or part of a name
+OF_NONE = {"tasks", "evidence", "learning", "detector", "commands", "platform"}  # floors that serve them all
 PAGE = {name: module for module, names in kaggle_utils._PAGE.items() for name in names.split()}
 
 
@@ -110,6 +115,57 @@ def test_all_that_is_public_has_a_docstring():
         guilty += [f"{module}: {node.name}" for node in explained if not ast.get_docstring(node)]
         guilty += [f"{module}: the module"] * (not ast.get_docstring(tree))
     assert not guilty, "\n".join(guilty)
+
+
+def code_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(line, text) of every name and string of a module; not of docstrings, which tell of whom a thing was learnt."""
+    nodes = [*ast.walk(tree)]
+    said = {id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    for node in nodes:
+        for _, part in ast.iter_fields(node) if id(node) not in said else ():
+            texts = [one for one in (part if isinstance(part, list) else [part]) if isinstance(one, (str, bytes))]
+            yield from ((getattr(node, "lineno", 0), str(text)) for text in texts)
+
+
+def test_what_serves_all_competitions_names_none():
+    """The folder reef_api aside, which emulates one competition's API, and those that import it."""
+    guilty = []
+    for module in MODULES:
+        if module.parts[0] in OF_NONE and "reef_api" not in module.parts:
+            names = {
+                (line, text) for line, text in code_of(tree_of(module)) if OF_A_COMPETITION.search(text.replace("reef_api", ""))
+            }
+            guilty += [f"{module}, line {line}: {text}" for line, text in sorted(names)]
+    assert not guilty, "\n".join(guilty)
+
+
+def test_names_are_found_wherever_they_stand_but_in_docstrings():
+    found = """
+        import kaggle_utils.competitions.reef as a
+        from b import clouds
+        def amazon_sizes(x, reef=1, *, y: "contrails" = 0): return x.clouds
+        REEF, CLOUDS_5 = f"{x} of clouds", {"a-reef-b": b"reef"}
+        c(amazon=1)
+        """
+    asked = ast.parse("\n".join(line.strip() for line in found.splitlines()))
+    assert [sum(line == n and bool(OF_A_COMPETITION.search(text)) for line, text in code_of(asked)) for n in range(2, 7)] == [
+        1,
+        1,
+        4,
+        5,
+        1,
+    ]
+    told = ast.parse('"""Reef."""\ndef f(reefs, cloudsat):\n    """Clouds."""  # amazon\n    return f"{reefs} cloudscape"\n')
+    assert not [text for _, text in code_of(told) if OF_A_COMPETITION.search(text)]
+
+
+def test_a_competition_is_one_file_and_its_sample():
+    folder = PACKAGE / "competitions"
+    files = [path for path in folder.glob("*.py") if path.stem != "__init__"]
+    long = {path.name: n for path in files if (n := len(path.read_text().splitlines())) > 300}
+    assert not long, f"{long} lines, expected 300 at most"
+    beside = {path.name for path in folder.iterdir() if path.suffix != ".py"} - {"__pycache__"}
+    assert beside == {"samples"} and {path.stem for path in files} == set(competitions.known())
 
 
 def loaded_after(statement: str) -> set[str]:

@@ -27,7 +27,7 @@ class Discs:
     """Each picture is an .npy file; those of the test lie in test/, their truth in the files' names."""
 
     NAME, SLUG, UNIT, KEY = "discs", "toy-discs", "square", "square"
-    CLASSES, COLUMNS, CODE, HIDDEN_ITEMS = ("disc",), ("square", "rle"), False, 4
+    CLASSES, COLUMNS, CODE, SERVED, HIDDEN_ITEMS = ("disc",), ("square", "rle"), False, False, 4
     KIND, FULL = Masks(1, (SIDE, SIDE)), {0: FoldSize(6, 6), 1: FoldSize(6, 6)}
     SAMPLE = SMOKE = {
         "architecture": "fpn", "encoder": "tu-test_resnet", "sizes": ((SIDE, SIDE),), "epochs": 2, "batch": 4, "lr": 1e-2,
@@ -37,6 +37,8 @@ class Discs:
     SCORE_OPTIONS: dict[str, str] = {}
 
     def make_sample(self, folder: Path) -> Path:
+        if folder.is_dir():
+            return folder
         rng = np.random.default_rng(0)
         for part, count in (("train", 12), ("test", 4)):
             (folder / part).mkdir(parents=True)

@@ -17,7 +17,7 @@ __all__ = ["add_push_arguments", "run_push"]
 def add_push_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what :func:`run_push` reads."""
     add = parser.add_argument
-    add("name", help="a kernel (reef-2-train), or with --all a competition (reef) or the kernel to begin with")
+    add("name", help="a kernel (COMPETITION-2-train), or with --all a competition or the kernel to begin with")
     add("--all", action="store_true", help="walk the chain: push, wait, fetch, next stage")
     add("--check", action="store_true", help="only check metadata, parameters and options; needs no account")
     add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")

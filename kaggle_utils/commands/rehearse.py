@@ -40,7 +40,7 @@ TRIAL_ITEMS = {True: 400, False: 20}  # with and without a GPU
 def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what :func:`run_rehearse` reads."""
     add = parser.add_argument
-    add("kernel", help="a folder of kernels, such as reef-4-submit or reef-2-train")
+    add("kernel", help="a folder of kernels, such as COMPETITION-4-submit or COMPETITION-2-train")
     add("--input", type=Path, help="the competition's data in Kaggle's layout; without: the built-in sample")
     add("--hidden", type=Path, help="the hidden test to swap in; without: the sample's, or frames kept out of a fold")
     add("--runs", type=Path, help="where earlier stages left their outputs (default: KAGGLE_UTILS_RUNS, else runs)")

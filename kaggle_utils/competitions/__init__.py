@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find", "known"]
 
-_WANTED = ("NAME", "SLUG", "UNIT", "KEY", "CLASSES", "KIND", "load", "test", "faults", "score_files")
-
 
 def known() -> list[str]:
     """Names of the competitions of this package; none is imported for it.
@@ -44,18 +42,25 @@ def find(competition: str | Any) -> Competition:
     if competition in known():
         return import_module(f"kaggle_utils.competitions.{competition}")
     module, _, name = competition.partition(":")
+    nobodys = f"no competition {competition!r}, expected one of {', '.join(known())}, or module:object of your own"
+    if not all(module.split(".")):
+        raise ValueError(nobodys)
     try:
         found = import_module(module)
     except ModuleNotFoundError as missing:
-        if missing.name != module:
+        if not f"{module}.".startswith(f"{missing.name}."):
             raise
-        ours = ", ".join(known())
-        raise ValueError(f"no competition {competition!r}, expected one of {ours}, or module:object of your own") from None
+        raise ValueError(nobodys) from None
+    if name and not hasattr(found, name):
+        raise ValueError(f"{module!r} has no {name!r}, expected module:object")
     return _complete(getattr(found, name) if name else found)
 
 
 def _complete(competition: Any) -> Any:
-    lacking = [name for name in _WANTED if not hasattr(competition, name)]
+    from kaggle_utils.tasks.competition import Competition
+
+    wanted = [*Competition.__annotations__, *(name for name in vars(Competition) if not name.startswith("_"))]
+    lacking = [name for name in wanted if not hasattr(competition, name)]
     if lacking:
         raise ValueError(f"{competition!r} lacks {', '.join(lacking)}, see kaggle_utils.tasks.competition")
     return competition

@@ -28,7 +28,8 @@ def endless() -> float:
 class Progress:
     """The record of one model's training in a folder, which outlives a kill.
 
-    epochs: how many there will be at most; judgings: how many of them are judged; history: figures, a mapping an epoch
+    epochs: how many there will be at most, 0: as noted; judgings: how many of them are judged, None: all
+    history: figures, a mapping an epoch
     costs: kind of work -> [items, seconds, bytes] each time it was done. Kinds: trained, judged (an epoch's items),
         written (checkpoints of an epoch, and their bytes), cached (items read once), and ``predicted <set>``
     """

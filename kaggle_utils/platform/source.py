@@ -32,7 +32,7 @@ class Source:
     @property
     def synthetic(self) -> bool:
         """Whether the files are a sample's, also where a rehearsal or ``--input`` mounts one as if it were real."""
-        return (self.folder / MARKER).is_file()
+        return self.sample or (self.folder / MARKER).is_file()
 
     def __str__(self) -> str:
         if not self.sample:

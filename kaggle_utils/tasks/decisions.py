@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaggle_utils.files import json_text, plain, replacing
+from kaggle_utils.files import figure, json_text, plain, replacing
 from kaggle_utils.tasks.runs import require_same_source
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class Worth:
     fitted: float
     beside: Mapping[str, float] = field(default_factory=dict)
     remarks: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "remarks", tuple(self.remarks))
 
     def line(self, metric: str, unit: str) -> str:
         """
@@ -81,7 +84,9 @@ def read_decision(path: Path, sample: bool | None = None) -> tuple[dict[str, Any
     if not {"decision", "worth", "weights"} <= facts.keys():
         raise ValueError(f"{path} holds {sorted(facts)}, expected a decision as 3_decide writes it")
     require_same_source(facts, sample, path)
-    return facts.pop("decision"), Worth(**facts.pop("worth")), facts
+    worth = facts.pop("worth")
+    worth["beside"] = {name: figure(value) for name, value in worth["beside"].items()}
+    return facts.pop("decision"), Worth(**{name: figure(value) for name, value in worth.items()}), facts
 
 
 def write_validation(folder: Path, metric: str, score: float, items: int, **facts: Any) -> None:
@@ -108,7 +113,7 @@ def summary(competition: Competition, runs: Path, hidden: Items | None, stages: 
     validation, submission = answer / "validation.json", answer / "submission.csv"
     if validation.is_file():
         v = json.loads(validation.read_text())
-        lines.append(f"validation {v['metric']}:  {v['score']:.4f} of the submission notebook on {v['items']} {unit}s")
+        lines.append(f"validation {v['metric']}:  {figure(v['score']):.4f} of the submission notebook on {v['items']} {unit}s")
     if submission.is_file():
         if hidden is not None:
             card = competition.score(hidden, pd.read_csv(submission, dtype=str, keep_default_na=False))

@@ -52,8 +52,8 @@ def chosen_folds(there: Iterable[int], fold: int | None = None, folds: Sequence[
     ValueError: folds to train are [1, 5], expected some of [0, 1]
     """
     known = sorted({int(one) for one in there} - {-1})
-    wanted = [fold] if fold is not None else known if folds is None else list(folds)
-    if not set(wanted) <= set(known):
+    wanted = [fold] if fold is not None else known if folds is None else list(dict.fromkeys(folds))
+    if not wanted or not set(wanted) <= set(known):
         raise ValueError(f"folds to train are {wanted}, expected some of {known}")
     return wanted
 

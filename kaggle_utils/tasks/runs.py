@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kaggle_utils.files import fingerprint, json_text, replacing
+from kaggle_utils.files import figure, fingerprint, json_text, replacing
 from kaggle_utils.learning.parameters import UNLEARNT
 from kaggle_utils.tasks.faults import column_faults, refuse
 
@@ -94,7 +94,11 @@ class Job:
     weights: Mapping[str, Path]
     sets: Mapping[str, tuple[PredictionSet, tuple[Path, ...]]]
     parameters: Mapping[str, Any]
-    history: Sequence[Mapping[str, float]] = ()
+    history: Sequence[Mapping[str, Any]] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "items", tuple(self.items))
+        object.__setattr__(self, "history", tuple(self.history))
 
     @property
     def title(self) -> str:
@@ -124,7 +128,7 @@ class Runs:
 
     @cached_property
     def sets(self) -> dict[str, PredictionSet]:
-        """name -> set, of those that every fold of their member has; ValueError where there is none."""
+        """name -> set, of those that all of the folds have; ValueError where there is none."""
         each = {name: [j for j in self.jobs if name in j.sets] for job in self.jobs for name in job.sets}
         whole = {name: jobs for name, jobs in each.items() if [job.fold for job in jobs] == self.folds}
         if not whole:
@@ -140,13 +144,20 @@ class Runs:
         return {job.fold: _there(job, checkpoint) for job in self.jobs if job.member == member}
 
     def parameters(self, member: str) -> Mapping[str, Any]:
-        """What a member was trained with."""
-        return next(job.parameters for job in self.jobs if job.member == member)
+        """What a member was trained with; ValueError for one that was not."""
+        return self._first(lambda job: job.member == member, f"member {member!r}").parameters
 
     def judged_on(self, fold: int | None = None) -> tuple[str, ...]:
-        """Names of the items that the models of a fold, the first if None, have not seen."""
-        fold = self.folds[0] if fold is None else fold
-        return next(job.items for job in self.jobs if job.fold == fold)
+        """Names of the items that the models of a fold, the first if None, have not seen; ValueError without such models."""
+        if fold is None and self.folds:
+            fold = self.folds[0]
+        return self._first(lambda job: job.fold == fold, "fold" if fold is None else f"fold {fold}").items
+
+    def _first(self, fits: Callable[[Job], bool], what: str) -> Job:
+        for job in self.jobs:
+            if fits(job):
+                return job
+        raise ValueError(f"no {what} was trained, there are {', '.join(job.title for job in self.jobs) or 'none'}")
 
     def fold_of_item(self, names: Sequence[str]) -> np.ndarray:
         """(N,) int64, the fold whose models have not seen the item; -1 where all that were trained have.
@@ -214,13 +225,14 @@ def read_folds(path: Path, names: pd.Series) -> pd.DataFrame:
     import pandas as pd
 
     key = names.name
-    table = pd.read_csv(path, dtype=str)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
     refuse(column_faults(table, (key, "fold", "part")), path)
     refuse([f"{key} {name!r} stands more than once" for name in table[key][table[key].duplicated()][:1]], path)
     found = table.set_index(key).reindex(names.astype(str))
-    without = found.index[found["fold"].isna()]
-    count = f"{len(without)} of {len(found)} have no fold"
-    refuse([f"{count}, the first is {name!r}, expected folds of this data" for name in without[:1]], path)
+    for column in ("fold", "part"):
+        without = found.index[found[column].fillna("") == ""]
+        count = f"{len(without)} of {len(found)} have no {column}"
+        refuse([f"{count}, the first is {name!r}, expected folds of this data" for name in without[:1]], path)
     return found.astype({"fold": "int64", "part": "int64"})
 
 
@@ -264,6 +276,7 @@ def read_runs(folders: Iterable[Path], sample: bool | None = None) -> Runs:
     another source, a job in two, an item judged by two folds, a member whose folds were trained with other parameters.
     """
     outputs = [(Path(folder), _run_json(Path(folder), sample)) for folder in folders]
+    _refuse_other_data(outputs)
     jobs = [_job(noted, folder) for folder, run in outputs for noted in run["jobs"]]
     first = dict.fromkeys(job.member for job in jobs)
     jobs.sort(key=lambda job: (list(first).index(job.member), job.fold))
@@ -282,13 +295,24 @@ def _run_json(folder: Path, sample: bool | None) -> dict[str, Any]:
     return run
 
 
+def _refuse_other_data(outputs: Sequence[tuple[Path, Mapping[str, Any]]]) -> None:
+    first, one = outputs[0]
+    for folder, other in outputs[1:]:
+        for name in {"competition", "sample", "data"} & one.keys() & other.keys():
+            if one[name] != other[name]:
+                both = f"{name} is {one[name]!r} in {first} and {other[name]!r} in {folder}"
+                raise ValueError(f"{both}, expected trainings on the same data")
+
+
 def _job(noted: dict[str, Any], folder: Path) -> Job:
     sets = {}
     for name, one in noted["sets"].items():
         files = tuple(folder / file for file in one.pop("files"))
         sets[name] = PredictionSet(**one), files
     weights = {checkpoint: folder / file for checkpoint, file in noted["weights"].items()}
-    return Job(**noted | {"sets": sets, "weights": weights, "items": tuple(noted["items"])})
+    figures = {"score": figure(noted["score"]), "minutes": figure(noted["minutes"])}
+    history = [{name: figure(value) for name, value in line.items()} for line in noted["history"]]
+    return Job(**noted | figures | {"sets": sets, "weights": weights, "history": history})
 
 
 def _refuse_twins(jobs: Sequence[Job]) -> None:
@@ -296,7 +320,7 @@ def _refuse_twins(jobs: Sequence[Job]) -> None:
     seen: dict[tuple[str, int], Job] = {}
     for job in jobs:
         if (job.member, job.fold) in seen:
-            both = (next(iter(one.weights.values())).parent for one in (seen[job.member, job.fold], job))
+            both = (_folder(one) for one in (seen[job.member, job.fold], job))
             raise ValueError(f"{job.title} is in {' and in '.join(map(str, both))}, expected it once")
         other = next((one for (member, _), one in seen.items() if member == job.member), job)
         for name in sorted((job.parameters.keys() | other.parameters.keys()) - UNLEARNT):
@@ -319,10 +343,16 @@ def _refuse_judged_twice(jobs: Sequence[Job]) -> None:
 def _there(job: Job, checkpoint: str) -> Path:
     path = job.weights.get(checkpoint)
     if path is None or not path.is_file():
-        folder = next(iter(job.weights.values())).parents[1]
-        where = f"stage 2_train wrote them beside its run.json; {_lies_in(folder)}"
-        raise FileNotFoundError(f"the {checkpoint} weights of {job.title} are missing, expected {path}: {where}")
+        told = f"the {checkpoint} weights of {job.title} are missing, expected {path or ' or '.join(job.weights) or 'some'}"
+        where = f"; {_lies_in(folder)}" if (folder := _folder(job)) else ""
+        raise FileNotFoundError(f"{told}: stage 2_train wrote them beside its run.json{where}")
     return path
+
+
+def _folder(job: Job) -> Path | None:
+    """Of the output that a job's files lie in, as far as it is known."""
+    files = [*job.weights.values(), *(file for _, files in job.sets.values() for file in files)]
+    return next((folder for file in files for folder in file.parents if (folder / "run.json").is_file()), None)
 
 
 def _lies_in(folder: Path) -> str:

@@ -1,6 +1,251 @@
-"""A stage's own earlier output, attached, is taken over; what is there already stays."""
+"""A stage is opened and closed the same way everywhere; its own earlier output, attached, is taken over."""
 
-from kaggle_utils.platform.stages import restore
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from toy_boxes import Squares
+
+from kaggle_utils.evidence import diary
+from kaggle_utils.platform import runtime, source
+from kaggle_utils.platform.runtime import NotAttached
+from kaggle_utils.platform.stages import open_stage, restore
+from kaggle_utils.tasks.decisions import Worth
+from kaggle_utils.tasks.runs import Job, PredictionSet, write_folds
+
+WORTH = Worth("one half", 0.6, 0.5, 0.7, 0.61, 0.62, {"nothing": 0.0}, ("a remark",))
+
+
+@dataclass(frozen=True)
+class Parameters:
+    lr: float = 0.1
+
+    def plain(self):
+        return {"lr": self.lr}
+
+    def changed(self):
+        return {} if self.lr == 0.1 else self.plain()
+
+
+class Untaught:
+    """A kind whose training writes a line in place of weights; it notes what it was asked."""
+
+    METRIC = "F2"
+
+    def train(self, competition, items, fold_of_item, wanted, output, *, cache, run, seconds_left, progress):
+        self.asked = {"items": len(items), "cache": cache, "seconds_left": seconds_left, "progress": progress}
+        return run(wanted, lambda order, devices: self._job(competition, items, fold_of_item, order, output))
+
+    def _job(self, competition, items, fold_of_item, order, output):
+        path, one = output / f"fold{order.fold}" / "best.pth", PredictionSet(order.member, "identity")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{order.title} {order.parameters}")
+        names = items.table[competition.KEY][fold_of_item == order.fold]
+        return Job(order.member, order.fold, names, 0.5, 1.0, "", {"best": path}, {one.name: (one, ())}, order.parameters)
+
+    def out_of_fold(self, competition, items, runs, folds, cache, progress):
+        return runs.fold_of_item(items.table[competition.KEY]).tolist(), folds["part"].tolist()
+
+    def predictor(self, competition, runs, decision, device, models):
+        return SimpleNamespace(folds=runs.folds if models == "all" else runs.folds[:1], decision=decision, device=device)
+
+
+class Tides(Squares):
+    NAME, SLUG, KIND, SAMPLE = "tides", "of-tides", Untaught(), {"lr": 0.5}
+
+
+DECISION = SimpleNamespace(sets=["calm_identity"], plain=lambda: {"cut": 0.5, "sets": ["calm_identity"]})
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path) -> Path:
+    """An empty working folder away from Kaggle; what a session notes in the environment is undone."""
+    for name in [name for name in os.environ if name.startswith("KAGGLE_")] + ["KAGGLE_UTILS_DEADLINE"]:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def kaggle(home, monkeypatch) -> Path:
+    """A batch session with the competition attached, and the outputs of its first stage."""
+    monkeypatch.setenv("KAGGLE_UTILS_KAGGLE_ROOT", str(home / "kaggle"))
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
+    folder = Tides().make_sample(home / "kaggle/input/competitions/of-tides")
+    first = home / "kaggle/input/notebooks/me/tides-1-eda"
+    first.mkdir(parents=True)
+    folded(Tides().load(folder), first)
+    return home / "kaggle"
+
+
+def folded(items, folder: Path) -> None:
+    """folds.csv as 1_eda leaves it: each video a fold, of which halves are parts."""
+    table = items.table.assign(fold=items.table["video_id"], part=range(len(items)), weather="NA")
+    write_folds(folder / "folds.csv", table[["name", "fold", "part", "weather"]].iloc[::-1])
+
+
+def trained(lr: float = 0.1, **choice):
+    pytest.importorskip("torch")
+    stage = open_stage(Tides(), "2_train")
+    stage.train({"calm": Parameters(lr)}, stage.chosen_folds(**choice))
+    return stage
+
+
+def decided():
+    stage = open_stage(Tides(), "3_decide")
+    stage.decide(DECISION, WORTH, "1a2b3c4d", pd.DataFrame({"name": ["one half"], "f2": [0.6]}))
+    return stage
+
+
+class TestAtHome:
+    @pytest.fixture(autouse=True)
+    def eda(self, home):
+        stage = open_stage(Tides(), "1_eda")
+        folded(stage.items, stage.output)
+
+    def test_without_data_a_sample_is_made_and_said_to_be_one(self, home, capsys):
+        stage = open_stage(Tides(), "2_train")
+        assert "THE BUILT-IN SAMPLE" in capsys.readouterr().out
+        assert stage.files.folder == Path("runs/samples/tides") and stage.sample and stage.preset == {"lr": 0.5}
+        assert stage.output == Path("runs/tides/2_train") and stage.output.is_dir() and stage.device == "cpu"
+        assert len(stage.items) == 12 and stage.cache == Path("runs/temp/tides")
+
+    def test_with_data_there_is_no_sample_and_no_preset(self, home, monkeypatch):
+        monkeypatch.setenv("KAGGLE_UTILS_INPUT", str(Tides().make_sample(home / "data" / "of-tides").parent))
+        stage = open_stage(Tides(), "1_eda")
+        assert stage.files.folder == home / "data" / "of-tides" and not stage.sample and stage.preset == {}
+
+    def test_a_competition_may_be_named(self, home, monkeypatch):
+        (home / "my_squares.py").write_text("from toy_boxes import Squares\n\nMINE = Squares()\n")
+        monkeypatch.syspath_prepend(home)
+        assert open_stage("my_squares:MINE", "1_eda").output == Path("runs/squares/1_eda")
+
+    def test_folds_are_read_in_the_order_of_the_items(self):
+        stage = open_stage(Tides(), "2_train")
+        assert stage.fold_of_item.tolist() == [0] * 6 + [1] * 6 and stage.folds["part"].tolist() == list(range(12))
+        assert set(stage.folds["weather"]) == {"NA"} and stage.chosen_folds() == [0, 1] and stage.chosen_folds(fold=1) == [1]
+        with pytest.raises(ValueError, match=r"folds to train are \[7\], expected some of \[0, 1\]"):
+            stage.chosen_folds(fold=7)
+
+    def test_a_training_leaves_a_run_with_its_source_and_what_was_changed(self):
+        stage = trained(lr=0.3)
+        assert stage.runs.facts == {
+            "competition": "tides", "sample": True, "data": stage.version, "changed": {"calm": {"lr": 0.3}},
+        }  # fmt: skip
+        assert stage.runs.folds == [0, 1] and stage.runs.parameters("calm") == {"lr": 0.3}
+        assert stage.runs.judged_on(1) == tuple(f"1-{n}" for n in range(6))
+        asked = Tides.KIND.asked
+        assert asked == {"items": 12, "cache": stage.cache, "seconds_left": runtime.seconds_left, "progress": True}
+
+    def test_outputs_of_several_kernels_are_one_training(self):
+        output = trained(fold=0).output
+        output.rename(output.with_name("2_train-fold0"))
+        trained(fold=1)
+        stage = open_stage(Tides(), "3_decide")
+        assert [path.name for path in stage.trained] == ["2_train", "2_train-fold0"] and stage.runs.folds == [0, 1]
+        assert stage.out_of_fold() == ([0] * 6 + [1] * 6, list(range(12)))
+
+    def test_the_samples_training_is_not_decided_upon_with_real_data(self, home, monkeypatch):
+        trained()
+        monkeypatch.setenv("KAGGLE_UTILS_INPUT", str(Tides().make_sample(home / "data" / "of-tides").parent))
+        with pytest.raises(ValueError, match="run.json was made from the built-in sample, expected the competition's data"):
+            open_stage(Tides(), "3_decide").runs  # noqa: B018
+
+    def test_a_decision_comes_back_in_its_own_stage_and_the_next(self):
+        trained()
+        stage = decided()
+        facts = {
+            **stage.facts,
+            "run": "1a2b3c4d",
+            "table": [{"name": "one half", "f2": 0.6}],
+            "weights": stage.runs.fingerprints(),
+        }
+        expected = (DECISION.plain(), WORTH, facts)
+        assert stage.decision() == expected == open_stage(Tides(), "4_submit").decision()
+        assert facts["sample"] is True and facts["data"] == stage.version and list(facts["weights"]) == ["calm best"]
+
+    def test_the_samples_decision_is_not_for_real_data(self, home, monkeypatch):
+        trained()
+        decided()
+        monkeypatch.setenv("KAGGLE_UTILS_INPUT", str(Tides().make_sample(home / "data" / "of-tides").parent))
+        with pytest.raises(ValueError, match="decision.json was made from the built-in sample"):
+            open_stage(Tides(), "4_submit").decision()
+
+    def test_without_an_earlier_stage_it_is_named(self):
+        with pytest.raises(NotAttached, match="no output of stage 2_train of tides: run stage 2_train of tides first"):
+            open_stage(Tides(), "3_decide").runs  # noqa: B018
+
+    def test_a_predictor_is_made_of_the_weights_that_were_measured(self):
+        trained()
+        decided()
+        predictor = open_stage(Tides(), "4_submit").predictor("all")
+        assert predictor.folds == [0, 1] and predictor.decision == DECISION.plain() and predictor.device == "cpu"
+
+    def test_a_predictor_refuses_weights_that_the_decision_was_not_measured_with(self):
+        stage = trained()
+        decided()
+        stage.runs.weights("calm")[1].write_text("trained again")
+        assert open_stage(Tides(), "4_submit").predictor("first").folds == [0]
+        with pytest.raises(ValueError, match="calm best fold 1: the decision was measured with .*: run 3_decide again"):
+            open_stage(Tides(), "4_submit").predictor("all")
+
+    def test_closing_adds_one_line_to_the_diary(self, home, capsys):
+        stage = open_stage(Tides(), "2_train")
+        line = stage.close({"lr": 0.3, "epochs": 2}, {"lr": 0.1, "epochs": 2}, 0.61, interval=(0.5, 0.7), comment="ebb")
+        [found] = diary.read("runs/diary.jsonl").entries
+        assert found == line and f"in the diary as {line['run']}" in capsys.readouterr().out
+        assert (line["competition"], line["stage"], line["score"], line["changed"]) == ("tides", "2_train", 0.61, {"lr": 0.3})
+        assert line["sample"] is True and line["data"] == stage.version and line["comment"] == "ebb" and line["minutes"] >= 0
+        open_stage(Tides(), "3_decide").close({}, {}, 0.6)
+        assert [one["stage"] for one in diary.read("runs/diary.jsonl").entries] == ["2_train", "3_decide"]
+
+    def test_cards_are_checked_where_they_are_used(self, monkeypatch, capsys):
+        monkeypatch.setattr(runtime, "check_gpu", lambda: [SimpleNamespace(device="cuda:0"), SimpleNamespace(device="cuda:1")])
+        stage = open_stage(Tides(), "2_train", cards=True)
+        assert stage.devices == ("cuda:0", "cuda:1") and stage.device == "cuda:0"
+        assert open_stage(Tides(), "1_eda").devices == ("cpu",)
+        monkeypatch.setattr(runtime, "check_gpu", list)
+        assert open_stage(Tides(), "2_train", cards=True).device == "cpu"
+        assert capsys.readouterr().out.count("computing on") == 2
+
+
+class TestOnKaggle:
+    def test_real_data_is_no_sample(self, kaggle, capsys):
+        stage = open_stage(Tides(), "2_train")
+        assert not stage.sample and stage.output == kaggle / "working" and stage.cache == kaggle / "temp" / "tides"
+        assert capsys.readouterr().out == f"data: {kaggle / 'input/competitions/of-tides'}\n"
+
+    def test_a_sample_that_is_mounted_as_if_it_were_real_is_known(self, kaggle):
+        (kaggle / "input/competitions/of-tides" / source.MARKER).write_text("{}")
+        stage = open_stage(Tides(), "1_eda")
+        assert stage.sample and stage.preset == {}  # but it is trained on as real data are
+
+    def test_missing_data_is_an_error(self, kaggle):
+        (kaggle / "input/competitions/of-tides").rename(kaggle / "elsewhere")
+        with pytest.raises(NotAttached, match="the competition 'of-tides' is not attached"):
+            open_stage(Tides(), "1_eda")
+
+    def test_what_a_killed_session_left_is_taken_over(self, kaggle, capsys):
+        stage = trained(fold=0)
+        stage.close({}, {}, 0.5)
+        (kaggle / "working").rename(kaggle / "input/notebooks/me/tides-2-train")
+        again = open_stage(Tides(), "2_train")
+        assert "going on with 3 files of an earlier session" in capsys.readouterr().out
+        assert again.output == kaggle / "working" and again.runs.folds == [0]
+        assert again.runs.weights("calm")[0] == kaggle / "working" / "fold0" / "best.pth"
+        again.close({}, {}, 0.6)
+        assert [line["score"] for line in diary.read(kaggle / "working/diary.jsonl").entries] == [0.5, 0.6]
+
+    def test_the_next_stage_takes_nothing_over(self, kaggle):
+        trained()
+        (kaggle / "working").rename(kaggle / "input/notebooks/me/tides-2-train")
+        stage = open_stage(Tides(), "3_decide")
+        assert list(stage.output.iterdir()) == [] and stage.runs.folds == [0, 1]
+        assert stage.out_of_fold()[0] == [0] * 6 + [1] * 6
 
 
 def test_an_attached_earlier_output_is_copied_back(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 The time-series API of the reef competition needs it (see :mod:`kaggle_utils.platform.reef_api.bridge`). An
 uploaded dataset loses links and exec bits, has its archives taken apart and names with a ``+`` changed;
-wheels arrive as they are. So the interpreter travels as the wheel ``reef_python37``: links are packed
+wheels arrive as they are. So the interpreter travels as the wheel ``packed_python37``: links are packed
 as the files they point at, the mode of each file is noted in the archive and restored, the platform tag
 says which C library it needs. Nobody installs that wheel; :func:`unpack` makes a folder of it.
 
@@ -30,7 +30,7 @@ from kaggle_utils.platform.wheels.wheel import platforms
 
 __all__ = ["NAME", "PACKAGES", "Unfit", "pack", "packs", "unpack"]
 
-NAME = "reef-python37"
+NAME = "packed-python37"
 PACKAGES = ("numpy==1.21.6", "pandas==1.3.5", "python-dateutil==2.9.0.post0", "pytz==2024.1", "six==1.17.0")
 _FILE = NAME.replace("-", "_")
 _LEFT_OUT = re.compile(r"__pycache__|tests?|idlelib|tkinter|turtledemo|lib2to3|ensurepip|site-packages|config-3\.7.*")

@@ -109,7 +109,7 @@ def train_one(
     weights = {name: outcome.folder / f"{name}.pth" for name in dict.fromkeys(("best", *one.masks.checkpoints))}
     names = items.table[competition.KEY].to_numpy()[given.left_out]
     return Job(
-        order.member, order.fold, tuple(names.tolist()), float(outcome.best or np.nan), outcome.seconds / 60, outcome.stopped,
+        order.member, order.fold, tuple(names.tolist()), float(outcome.best), outcome.seconds / 60, outcome.stopped,
         weights, _predicted(given, weights, devices[0], title), dict(order.parameters), outcome.history,
     )  # fmt: skip
 

@@ -42,7 +42,7 @@ def test_what_is_lacking_is_installed_and_what_is_there_is_left_alone(dataset, t
 
 
 def test_a_packed_interpreter_is_not_installed(dataset):
-    make_wheel(dataset, "reef-python37", "3.7.16")
+    make_wheel(dataset, "packed-python37", "3.7.16")
     assert install() == []
 
 

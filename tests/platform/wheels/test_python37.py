@@ -45,7 +45,7 @@ def test_files_older_than_archives_can_say_are_packed(tmp_path):
 
 
 def test_the_pack_is_a_wheel_by_itself(packed):
-    assert packed.name == "reef_python37-3.7.99-py3-none-manylinux_2_17_x86_64.whl"
+    assert packed.name == "packed_python37-3.7.99-py3-none-manylinux_2_17_x86_64.whl"
     assert faults([read_wheel(packed)], ["3.12", "3.13"]) == []
     assert packs(packed.parent) == [packed]
 

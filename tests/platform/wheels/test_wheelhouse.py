@@ -213,7 +213,7 @@ def test_a_packed_cpython_37_is_a_wheel_of_the_folder_like_all(tmp_path, index):
     for requirement in PACKAGES:
         index.add(*requirement.split("=="))
     found = made(tmp_path, index, python37=make_prefix(tmp_path / "prefix"))
-    assert found == ["kaggle-utils 0.1", "reef-python37 3.7.99"]
+    assert found == ["kaggle-utils 0.1", "packed-python37 3.7.99"]
 
 
 def test_a_card_nobody_prepared_for_is_refused(tmp_path, index):

@@ -1,0 +1,140 @@
+"""decision.json and validation.json: what comes back, what is refused, and what a run says of both."""
+
+import json
+from math import isnan, nan
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kaggle_utils.masks.scorecard import MaskScorecard
+from kaggle_utils.tasks.decisions import Worth, read_decision, summary, write_decision, write_validation
+
+REEF = Worth("wbf, tracked", 0.4772, 0.119, 0.7198, 0.66774, 0.67376)
+CLOUDS = Worth(
+    "gate", 0.81309, 0.785, 0.8405, 0.8305, 0.8468, {"all empty": 0.4979}, ("on the 3 most test-like: 0.8000; one half 0.7000",)
+)
+BOTH = ("1_eda", "2_train", "3_decide", "4_submit")
+
+
+class TestADecision:
+    def test_it_comes_back_from_its_file_as_it_was(self, tmp_path):
+        weights = {"unet best": {"0": "ab" * 20, "1": "cd" * 20}}
+        facts = {"sample": False, "data": "0123456789ab", "run": "1a2b3c4d", "table": [{"name": "gate", "dice": 0.6}]}
+        decision = {"merge": {"sets": ["a", "b"], "weights": [1.0, 2.0]}, "draw": None}
+        write_decision(tmp_path / "decision.json", decision, CLOUDS, weights, **facts)
+        assert read_decision(tmp_path / "decision.json") == (decision, CLOUDS, {"weights": weights, **facts})
+
+    def test_remarks_are_the_same_however_they_were_listed(self, tmp_path):
+        assert Worth("a", 1, 1, 1, 1, 1, remarks=["b"]) == Worth("a", 1, 1, 1, 1, 1, remarks=("b",))
+
+    def test_figures_that_are_none_come_back_as_none(self, tmp_path):
+        given = Worth("a", np.float64(0.5), nan, nan, 0.5, 0.6, {"all empty": nan})
+        write_decision(tmp_path / "decision.json", {}, given, {})
+        found = read_decision(tmp_path / "decision.json")[1]
+        assert found.score == 0.5 and isnan(found.low) and isnan(found.high) and isnan(found.beside["all empty"])
+        assert found.line("F2", "frame").startswith("F2: 0.5000 [nan, nan] chosen")
+
+    @pytest.mark.parametrize("content", [{}, {"f2": 0.5}, {"decision": {}, "worth": {}}, {"worth": {}, "weights": {}}])
+    def test_a_file_that_is_no_decision_is_refused(self, tmp_path, content):
+        (tmp_path / "decision.json").write_text(json.dumps(content))
+        with pytest.raises(ValueError, match="decision.json holds .*, expected a decision as 3_decide writes it"):
+            read_decision(tmp_path / "decision.json")
+
+    def test_the_samples_decision_is_not_for_the_competitions_data(self, tmp_path):
+        write_decision(tmp_path / "decision.json", {}, REEF, {}, sample=True)
+        assert read_decision(tmp_path / "decision.json", sample=True)[1] == REEF
+        with pytest.raises(ValueError, match="was made from the built-in sample, expected the competition's data"):
+            read_decision(tmp_path / "decision.json", sample=False)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A competition's folder of runs after both stages, with the decision of the test."""
+
+    def left(worth: Worth, *, validated: float | None = None, submitted: bool = True):
+        for name in ("3_decide", "4_submit"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        write_decision(tmp_path / "3_decide" / "decision.json", {}, worth, {})
+        if validated is not None:
+            write_validation(tmp_path / "4_submit", "F2", validated, 240)
+        if submitted:
+            (tmp_path / "4_submit" / "submission.csv").write_text("index,annotations\n0,\n1,0.9 1 2 3 4\n")
+        return tmp_path
+
+    return left
+
+
+def competition(metric: str, unit: str, card) -> SimpleNamespace:
+    """It answers what it is given the hidden test and the submission for; an empty cell is an empty text."""
+
+    def score(items, table: pd.DataFrame):
+        assert items == "hidden" and table["annotations"].tolist() == ["", "0.9 1 2 3 4"]
+        return card
+
+    return SimpleNamespace(UNIT=unit, KIND=SimpleNamespace(METRIC=metric), score=score)
+
+
+FRAMES = competition("F2", "frame", SimpleNamespace(short="0.4565"))
+PICTURES = competition("Dice", "picture", MaskScorecard(0.80432, {}, 0.45833, 64, 30, 30))
+DECIDED = (
+    "out-of-fold F2: 0.4772 [0.1190, 0.7198] chosen and fitted without each fold; "
+    "0.6677 of the chosen (wbf, tracked), 0.6738 on the frames it was fitted on"
+)
+
+
+class TestWhatARunSays:
+    def test_boxes_are_told_by_their_f2(self, runs):
+        place = runs(REEF)
+        assert summary(FRAMES, place, "hidden", BOTH) == [
+            DECIDED, "hidden-test F2: 0.4565", f"submission:     {place / '4_submit' / 'submission.csv'}",
+        ]  # fmt: skip
+
+    def test_masks_are_told_by_their_dice_beside_all_empty_and_with_remarks(self, runs):
+        place = runs(CLOUDS)
+        assert summary(PICTURES, place, "hidden", BOTH) == [
+            "out-of-fold Dice: 0.8131 [0.7850, 0.8405] chosen and fitted without each fold; "
+            "0.8305 of the chosen (gate), 0.8468 on the pictures it was fitted on; all empty 0.4979",
+            "on the 3 most test-like: 0.8000; one half 0.7000",
+            "hidden-test Dice: 0.8043; all empty 0.4583",
+            f"submission:     {place / '4_submit' / 'submission.csv'}",
+        ]
+
+    def test_a_validation_is_told_as_such(self, runs):
+        lines = summary(FRAMES, runs(REEF, validated=0.51239, submitted=False), "hidden", BOTH)
+        assert lines == [DECIDED, "validation F2:  0.5124 of the submission notebook on 240 frames"]
+
+    def test_a_validation_stands_before_the_test(self, runs):
+        lines = summary(FRAMES, runs(REEF, validated=0.5), "hidden", ["4_submit"])
+        assert [line[:14] for line in lines] == ["validation F2:", "hidden-test F2", "submission:   "]
+
+    def test_a_validation_without_any_truth_to_find_has_no_figure(self, runs):
+        [line] = summary(FRAMES, runs(REEF, validated=nan, submitted=False), None, ["4_submit"])
+        assert line == "validation F2:  nan of the submission notebook on 240 frames"
+
+    def test_an_unknown_truth_is_no_line(self, runs):
+        place = runs(REEF)
+        assert summary(FRAMES, place, None, BOTH) == [DECIDED, f"submission:     {place / '4_submit' / 'submission.csv'}"]
+
+    @pytest.mark.parametrize(
+        ("stages", "told"),
+        [
+            ((), []),
+            (["1_eda", "2_train"], []),
+            (["3_decide"], ["out-of-fold F2"]),
+            (["4_submit"], ["hidden-test F2", "submission:   "]),
+            (["4_submit", "3_decide"], ["out-of-fold F2", "hidden-test F2", "submission:   "]),
+        ],
+    )
+    def test_what_an_earlier_run_left_is_not_told(self, runs, stages, told):
+        assert [line[:14] for line in summary(FRAMES, runs(REEF), "hidden", stages)] == told
+
+    def test_what_a_stage_did_not_write_is_not_told(self, tmp_path):
+        assert summary(FRAMES, tmp_path, "hidden", BOTH) == []
+
+
+def test_a_validation_is_plain_json_with_what_else_is_known(tmp_path):
+    write_validation(tmp_path, "Dice", np.float64(0.5), 7, classes={"Fish": np.float32(0.25)})
+    expected = {"metric": "Dice", "score": 0.5, "items": 7, "classes": {"Fish": 0.25}}
+    assert json.loads((tmp_path / "validation.json").read_text()) == expected
