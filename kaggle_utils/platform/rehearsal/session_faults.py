@@ -198,7 +198,7 @@ _KNOWN: tuple[tuple[Callable, Callable[[dict[str, Any]], str]], ...] = (
 
 
 def _ended(run: Run) -> str:
-    if run.code in (-signal.SIGKILL, 128 + signal.SIGKILL):  # by itself, or as bubblewrap tells it
+    if run.code == -signal.SIGKILL:
         return f"out of memory: the system killed the notebook in cell {len(run.noted('cell')) + 1}"
     last = (run.log.strip().splitlines() or ["it printed nothing"])[-1]
     return f"cell {len(run.noted('cell')) + 1} ended the session with status {run.code}: {last}"
