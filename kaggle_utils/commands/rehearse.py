@@ -32,8 +32,6 @@ from kaggle_utils.tasks.hidden import HiddenTest, hidden_truth
 from kaggle_utils.tasks.runs import read_runs
 from kaggle_utils.tasks.submission import held_out
 
-__all__ = ["add_rehearse_arguments", "run_rehearse"]
-
 TRIAL_ITEMS = {True: 400, False: 20}  # with and without a GPU
 
 

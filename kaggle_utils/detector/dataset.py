@@ -21,8 +21,6 @@ from kaggle_utils.boxes.paste import paste_objects
 from kaggle_utils.images.views import view, view_boxes
 from kaggle_utils.learning.augment import pixel_augmentation
 
-__all__ = ["FrameAugmentation", "FrameDataset", "cut_window"]
-
 
 @dataclass(frozen=True)
 class FrameAugmentation:

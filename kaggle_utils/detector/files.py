@@ -19,8 +19,6 @@ from kaggle_utils.boxes.formats import yolo_text_from_boxes
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.files import replacing
 
-__all__ = ["write_yolo_dataset", "thin_out_empties"]
-
 
 def write_yolo_dataset(
     folder: str | os.PathLike,

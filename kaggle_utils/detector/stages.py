@@ -19,8 +19,6 @@ from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.detector.parameters import DetectorParameters
 from kaggle_utils.files import fingerprint
 
-__all__ = ["data_stamp", "history_of", "is_done", "minutes_of", "stage_plan"]
-
 
 def stage_plan(
     parameters: DetectorParameters, data_stamp: str, folder: Path

@@ -34,8 +34,6 @@ from kaggle_utils.learning.data_parallel import Team
 from kaggle_utils.learning.devices import half_precision
 from kaggle_utils.learning.progress import Progress, endless, outlook
 
-__all__ = ["JudgedTrainer"]
-
 
 def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str) -> dict[str, Any]:
     """The kit's parameters in ultralytics' words."""

@@ -20,8 +20,6 @@ from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.learning.data_parallel import Team, together
 from kaggle_utils.learning.progress import endless
 
-__all__ = ["DEADLINE", "train_fold"]
-
 DEADLINE = "the deadline"  # how the reason of a training begins that another session goes on with
 
 

@@ -23,8 +23,6 @@ from typing import Any, TypeVar
 import torch
 from torch import distributed, nn
 
-__all__ = ["ALONE", "Team", "together"]
-
 T = TypeVar("T")
 _PATIENCE = timedelta(hours=6)  # the others wait while the first predicts and writes
 

@@ -16,8 +16,6 @@ import torch
 
 from kaggle_utils.learning.augment import BATCH_SETS, known_sets
 
-__all__ = ["cutmix", "mixing", "mixup"]
-
 Targets = Any  # a tensor (B, ...), or a tuple, list or mapping of them
 Mix = Callable[[torch.Tensor, Targets, torch.Generator], tuple[torch.Tensor, Targets]]
 

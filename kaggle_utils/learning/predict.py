@@ -17,8 +17,6 @@ from tqdm import tqdm
 from kaggle_utils.learning.batches import Examples, in_order
 from kaggle_utils.learning.devices import mixed_precision
 
-__all__ = ["moved", "predict", "probabilities"]
-
 
 def probabilities(model: nn.Module, inputs: Any) -> Any:
     """The sigmoid of a model's outputs in float32, a tensor or a tuple of tensors.

@@ -15,8 +15,6 @@ from types import ModuleType
 
 from kaggle_utils.errors import KitError
 
-__all__ = ["Gpu", "GpuUnusable", "check_gpu", "gpus", "has_kernels"]
-
 
 @dataclass(frozen=True)
 class Gpu:

@@ -27,37 +27,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from kaggle_utils.platform.gpu import Gpu, check_gpu, gpus
-
-__all__ = [
-    "CHECKOUT",
-    "Gpu",
-    "KAGGLE",
-    "Limits",
-    "NotAttached",
-    "RERUN_HOURS",
-    "SESSION_HOURS",
-    "WEEK_HOURS",
-    "attached",
-    "check_gpu",
-    "competition_dir",
-    "deadline",
-    "describe",
-    "diary_file",
-    "gpus",
-    "hidden_dir",
-    "input_root",
-    "is_rerun",
-    "kernel_slug",
-    "output_dir",
-    "place",
-    "runs_dir",
-    "sample_dir",
-    "seconds_left",
-    "stage_dir",
-    "stage_dirs",
-    "temp_dir",
-]
+from kaggle_utils.platform.gpu import check_gpu, gpus  # noqa: F401 - asked of this module as well
 
 CHECKOUT = Path(__file__).resolve().parents[2]  # where the package lies, and at home notebooks and kernels beside it
 KAGGLE = Path("/kaggle")  # where Kaggle mounts input, working and temp

@@ -24,8 +24,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-__all__ = ["WITHOUT", "main", "mechanism", "works", "wrapped"]
-
 WITHOUT = (
     "namespaces do not work here, so this is not simulated: Kaggle's own paths (the kit is led to "
     "another folder, a notebook that writes them out fails), and network and inputs are closed to Python code only"

@@ -24,8 +24,6 @@ from typing import Any
 from kaggle_utils.platform import parameters, runtime
 from kaggle_utils.platform.rehearsal import sandbox, session_guard
 
-__all__ = ["Run", "Session", "folder_size", "run_notebook"]
-
 _CACHES = ("home", "site")  # in temp, kept from run to run: compiled kernels, installed wheels
 _PAUSE_S = 0.1  # between two looks at memory
 _PATIENCE_S = 10.0  # between two looks at the size of the output

@@ -19,8 +19,6 @@ from kaggle_utils.platform.rehearsal.projection import gigabytes
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.runtime import Limits
 
-__all__ = ["Finding", "findings"]
-
 _OF_THE_SYSTEM = {"OSError", "CalledProcessError"}  # what a refused connection or write becomes as a rule
 _OFFLINE = re.compile(r"(?i)connect|network|internet|offline|download|resol|timed out|unreachable|read-only")
 # in the words of touch, mkdir, cp or a shell

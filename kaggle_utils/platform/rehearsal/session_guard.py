@@ -21,8 +21,6 @@ import socket
 import sys
 import time
 
-__all__ = ["install", "note", "spot"]
-
 CELL = re.compile(r"<cell (\d+)>")  # the file name under which a cell's code is compiled
 _LOCAL = re.compile(r"127\.|::1$|localhost$|0\.0\.0\.0$|::$")
 # event -> which of its arguments are changed

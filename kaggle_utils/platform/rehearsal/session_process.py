@@ -16,8 +16,6 @@ from typing import Any
 
 from kaggle_utils.platform.rehearsal import session_guard
 
-__all__ = ["main"]
-
 
 def main(cells: str) -> int:
     """Runs the cells in a file; 0, or 1 when one failed."""

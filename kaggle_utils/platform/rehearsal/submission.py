@@ -23,8 +23,6 @@ from kaggle_utils.platform.runtime import Limits
 from kaggle_utils.tasks.competition import Competition
 from kaggle_utils.tasks.hidden import HiddenTest
 
-__all__ = ["Rehearsal", "SubmissionReport", "rehearse_submission"]
-
 _ORDER_ITEMS = 24  # of the run in another order
 _SHOWN = 40  # characters of an answer
 _ONE_ITEM = "one {} only: what starts and what each costs cannot be told apart, so nothing is projected"

@@ -22,8 +22,6 @@ from kaggle_utils.errors import KitError
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.wheels import python37
 
-__all__ = ["WrongPython", "best_wheels", "belongs_to_torch", "folders", "install"]
-
 
 class WrongPython(KitError):
     """A package has a wheel, but none for this Python."""

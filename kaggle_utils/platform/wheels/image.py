@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["PYTHONS", "Image", "image"]
-
 _TABLE = Path(__file__).with_name("image_2026_10.json")
 PYTHONS = ("3.12", "3.13")  # the image before October 2026 and the one since
 

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["Wheel", "needed_on", "platforms", "read_wheel"]
-
 _GLIBC = 35  # the image's C library is 2.35 or newer
 
 

@@ -34,18 +34,6 @@ from kaggle_utils.platform.wheels.wheel import Wheel, read_wheel
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = [
-    "DATASET",
-    "GPUS",
-    "Incomplete",
-    "build",
-    "described_pythons",
-    "describe_dataset",
-    "faults",
-    "read_wheelhouse",
-    "wheels_dir",
-]
-
 DATASET = "kaggle-utils-wheels"
 METADATA = "dataset-metadata.json"
 _RELEASES = 12  # how many are looked at before it is said that none will do
