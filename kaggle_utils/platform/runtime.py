@@ -220,14 +220,8 @@ def describe() -> str:
     rerun) | Python 3.13.15 | torch 2.11.0+cu128 | 2 x Tesla T4 | ends 18:30 UTC, 9.0 h left``.
     """
     where = "at home" if place() == "home" else f"Kaggle ({place()}{', rerun' if is_rerun() else ''})"
-    return " | ".join([where, f"Python {platform.python_version()}", _torch(), _cards(), _end(deadline())])
-
-
-def _torch() -> str:
-    try:
-        return f"torch {metadata.version('torch')}"
-    except metadata.PackageNotFoundError:
-        return "no torch"
+    versions = f"Python {platform.python_version()} | torch {metadata.version('torch')}"
+    return f"{where} | {versions} | {_cards()} | {_end(deadline())}"
 
 
 def _cards() -> str:
