@@ -91,9 +91,7 @@ def _verdict(lines: Sequence[str], found: Sequence[Finding]) -> int:
 Outcome = tuple[list[str], list[Finding]]
 
 
-def _submission(
-    args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
-) -> Outcome:
+def _submission(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
     limits = runtime.Limits.rerun() if plan.contest.CODE else runtime.Limits()
     plan = replace(plan, notebook=inject(plan.notebook, _overrides(args.set)), limits=limits)
     report = rehearse_submission(plan, _hidden(args, plan, attached))
@@ -102,9 +100,7 @@ def _submission(
     return lines, [*report.findings, *report_lines.projection_findings(report, plan.contest, limits, like)]
 
 
-def _training(
-    args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
-) -> Outcome:
+def _training(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
     folds = _left(attached, stage.competition, "1_eda")[0] / "folds.csv"
     items = args.frames or TRIAL_ITEMS[bool(runtime.gpus())]
     full = None if args.input else plan.contest.FULL

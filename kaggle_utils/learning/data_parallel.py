@@ -108,9 +108,7 @@ def together(devices: Sequence[str], work: Callable[..., T], *args: Any) -> T:
         return work(Team(device=devices[0]), *args)
     with tempfile.TemporaryDirectory() as folder:
         members = (tuple(devices), folder, pickle.dumps((work, args)))
-        context = torch.multiprocessing.start_processes(
-            _member, members, nprocs=len(devices), join=False, start_method="spawn"
-        )
+        context = torch.multiprocessing.start_processes(_member, members, nprocs=len(devices), join=False, start_method="spawn")
         try:
             while not context.join():
                 pass
