@@ -77,7 +77,6 @@ class JudgedTrainer(DetectionTrainer):
             self.world_size = team.size  # to ultralytics this process has one card
         if team.leads:
             self.add_callback("on_train_start", JudgedTrainer._open_bar)
-            self.add_callback("on_train_epoch_start", JudgedTrainer._begin_epoch)
             self.add_callback("on_train_epoch_end", JudgedTrainer._watch_the_clock)
             self.add_callback("on_fit_epoch_end", JudgedTrainer._move_bar)
             self.add_callback("teardown", JudgedTrainer._close_bar)
@@ -95,11 +94,8 @@ class JudgedTrainer(DetectionTrainer):
         """Spent on this stage so far, over all sessions."""
         return self.before + time.time() - self.began
 
-    def _begin_epoch(self) -> None:
-        self.epoch_began = time.monotonic()
-
     def _watch_the_clock(self) -> None:
-        spent = time.monotonic() - self.epoch_began
+        spent = time.time() - self.epoch_time_start
         self.record.note("trained", len(self.train_loader.dataset), spent)
         if self.epoch == self.start_epoch:
             tqdm.write(outlook(self.title, spent, self.epochs - self.epoch - 1, self.seconds_left()))

@@ -80,10 +80,7 @@ def input_root() -> Path | None:
     """
     if place() != "home":
         return _kaggle("input")
-    given = os.environ.get("KAGGLE_UTILS_INPUT")
-    if given and not Path(given).is_dir():
-        raise NotAttached(f"KAGGLE_UTILS_INPUT is {given!r}, expected a folder")
-    return Path(given) if given else None
+    return _given_folder("KAGGLE_UTILS_INPUT", "a folder")
 
 
 def attached() -> list[str]:
@@ -178,10 +175,7 @@ def runs_dir() -> Path:
 
 def hidden_dir() -> Path | None:
     """A folder of frames to serve as the hidden test, named by ``KAGGLE_UTILS_HIDDEN``; None without."""
-    given = os.environ.get("KAGGLE_UTILS_HIDDEN")
-    if given and not Path(given).is_dir():
-        raise NotAttached(f"KAGGLE_UTILS_HIDDEN is {given!r}, expected a folder of frames")
-    return Path(given) if given else None
+    return _given_folder("KAGGLE_UTILS_HIDDEN", "a folder of frames")
 
 
 def diary_file() -> Path:
@@ -233,6 +227,13 @@ def _end(ends: float) -> str:
     if math.isinf(ends):
         return "no deadline"
     return f"ends {time.strftime('%H:%M', time.gmtime(ends))} UTC, {(ends - time.time()) / 3600:.1f} h left"
+
+
+def _given_folder(variable: str, expected: str) -> Path | None:
+    given = os.environ.get(variable)
+    if given and not Path(given).is_dir():
+        raise NotAttached(f"{variable} is {given!r}, expected {expected}")
+    return Path(given) if given else None
 
 
 def _kaggle(folder: str) -> Path:
