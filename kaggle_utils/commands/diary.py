@@ -7,8 +7,6 @@ from pathlib import Path
 
 from kaggle_utils.evidence import diary
 
-__all__ = ["add_diary_arguments", "run_diary"]
-
 
 def add_diary_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""

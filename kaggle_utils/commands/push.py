@@ -11,8 +11,6 @@ from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.push import push
 from kaggle_utils.platform.push.walk import planned, push_all
 
-__all__ = ["add_push_arguments", "run_push"]
-
 
 def add_push_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what :func:`run_push` reads."""

@@ -22,7 +22,7 @@ from kaggle_utils.platform.push import chain, quota
 from kaggle_utils.platform.rehearsal import report as report_lines
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import Attachments, attachments, competition_mounts
-from kaggle_utils.platform.rehearsal.session import Session, run_notebook
+from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, rehearse_submission
 from kaggle_utils.platform.rehearsal.training import Trial, rehearse_training, training_findings
@@ -31,8 +31,6 @@ from kaggle_utils.tasks.competition import Competition
 from kaggle_utils.tasks.hidden import HiddenTest, hidden_truth
 from kaggle_utils.tasks.runs import read_runs
 from kaggle_utils.tasks.submission import held_out
-
-__all__ = ["add_rehearse_arguments", "run_rehearse"]
 
 TRIAL_ITEMS = {True: 400, False: 20}  # with and without a GPU
 
@@ -74,7 +72,8 @@ def run_rehearse(args: argparse.Namespace) -> int:
     like_kaggle = not content.get("enable_gpu") or bool(runtime.gpus())
     play = {"submit": _submission, "train": _training}.get(stage.title, _once)
     with signals_as_exits():
-        lines, found = play(args, stage, rehearsal, attached, like_kaggle)
+        lines, found, run, submission = play(args, rehearsal, attached, like_kaggle)
+    lines.append(_kept(args.runs / "rehearsals" / stage.name, submission, run.log))
     return _verdict(lines, [*attached.findings, *found])
 
 
@@ -90,39 +89,33 @@ def _verdict(lines: Sequence[str], found: Sequence[Finding]) -> int:
     return 1 if faults else 0
 
 
-Outcome = tuple[list[str], list[Finding]]
+Outcome = tuple[list[str], list[Finding], Run, str | None]  # what is printed, the run that is kept, its submission
 
 
-def _submission(
-    args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
-) -> Outcome:
+def _submission(args: argparse.Namespace, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
     limits = runtime.Limits.rerun() if plan.contest.CODE else runtime.Limits()
     plan = replace(plan, notebook=inject(plan.notebook, _overrides(args.set)), limits=limits)
     report = rehearse_submission(plan, _hidden(args, plan, attached))
     lines = report_lines.submission_lines(report, plan.contest, limits)
-    lines.append(_kept(args.runs / "rehearsals" / stage.name, report.submission, report.run.log))
-    return lines, [*report.findings, *report_lines.projection_findings(report, plan.contest, limits, like)]
+    found = [*report.findings, *report_lines.projection_findings(report, plan.contest, limits, like)]
+    return lines, found, report.run, report.submission
 
 
-def _training(
-    args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool
-) -> Outcome:
-    folds = _left(attached, stage.competition, "1_eda")[0] / "folds.csv"
+def _training(args: argparse.Namespace, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
+    folds = _left(attached, plan.contest.NAME, "1_eda")[0] / "folds.csv"
     items = args.frames or TRIAL_ITEMS[bool(runtime.gpus())]
     full = None if args.input else plan.contest.FULL
     report = rehearse_training(plan, Trial(_overrides(args.set), folds, items, full))
     left = quota.gpu_quota()
     lines = report_lines.training_lines(report, plan.contest.UNIT, plan.limits, left)
-    lines.append(_kept(args.runs / "rehearsals" / stage.name, None, report.run.log))
-    return lines, [*report.findings, *training_findings(report, plan.limits, left, like)]
+    return lines, [*report.findings, *training_findings(report, plan.limits, left, like)], report.run, None
 
 
-def _once(args: argparse.Namespace, stage: chain.Stage, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
+def _once(args: argparse.Namespace, plan: Rehearsal, attached: Attachments, like: bool) -> Outcome:
     mounts = {**plan.mounts, **competition_mounts(plan.contest.SLUG, plan.folder)}
     with tempfile.TemporaryDirectory(prefix="kaggle-rehearsal-") as name:
         run = run_notebook(Session(Path(name, "kaggle"), mounts, plan.how), inject(plan.notebook, _overrides(args.set)))
-    lines = [*report_lines.run_lines(run, plan.limits), _kept(args.runs / "rehearsals" / stage.name, None, run.log)]
-    return lines, findings(run, plan.limits)
+    return report_lines.run_lines(run, plan.limits), findings(run, plan.limits), run, None
 
 
 def _datasets(texts: list[str]) -> dict[str, Path]:

@@ -14,8 +14,6 @@ from kaggle_utils.platform.parameters import add_set_argument, parse_set
 from kaggle_utils.tasks.decisions import summary
 from kaggle_utils.tasks.hidden import hidden_truth
 
-__all__ = ["add_run_arguments", "run_run"]
-
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command."""

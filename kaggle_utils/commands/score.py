@@ -9,8 +9,6 @@ from typing import Any
 
 from kaggle_utils import competitions
 
-__all__ = ["add_score_arguments", "run_score"]
-
 
 def add_score_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the sub-command; those of one competition only are what its ``score_files`` takes besides."""

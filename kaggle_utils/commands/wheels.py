@@ -12,8 +12,6 @@ from kaggle_utils.platform.wheels.image import PYTHONS, image
 from kaggle_utils.platform.wheels.wheel import Wheel
 from kaggle_utils.platform.wheels.wheelhouse import GPUS, build, wheels_dir
 
-__all__ = ["add_wheels_arguments", "run_wheels"]
-
 
 def add_wheels_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what :func:`run_wheels` reads."""

@@ -18,8 +18,6 @@ from torch import nn
 
 from kaggle_utils.learning.checkpoints import write_checkpoint
 
-__all__ = ["architecture", "build", "save_weights", "with_stride4_head"]
-
 _NAME = re.compile(r"(yolov5|yolov8|yolo11)([tnsmlx])(\+p2)?")
 _TINY = {"yolov5": [0.33, 0.125, 1024], "yolov8": [0.33, 0.125, 1024], "yolo11": [0.50, 0.125, 1024]}
 _P2_LAYER = 2  # the backbone's last layer at stride 4, in all three families

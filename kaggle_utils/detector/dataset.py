@@ -21,8 +21,6 @@ from kaggle_utils.boxes.paste import paste_objects
 from kaggle_utils.images.views import view, view_boxes
 from kaggle_utils.learning.augment import pixel_augmentation
 
-__all__ = ["FrameAugmentation", "FrameDataset", "cut_window"]
-
 
 @dataclass(frozen=True)
 class FrameAugmentation:
@@ -113,10 +111,6 @@ class FrameDataset(YOLODataset):
         finally:
             self.imgsz = size
 
-    def _augmented(self, image: np.ndarray, xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rng = self._ready()
-        return self.augmentation(image, xyxy, rng)
-
     def cache_images(self) -> None:
         """Keep every frame in memory, resized."""
         for i in tqdm(range(self.ni), desc="read frames", unit="image", leave=False):
@@ -130,7 +124,8 @@ class FrameDataset(YOLODataset):
         instances = label["instances"]
         instances.convert_bbox("xyxy")
         instances.denormalize(width, height)
-        image, xyxy = self._augmented(image, instances.bboxes.copy())
+        rng = self._ready()
+        image, xyxy = self.augmentation(image, instances.bboxes.copy(), rng)
         label["img"] = np.ascontiguousarray(image[..., ::-1])
         label["resized_shape"] = label["img"].shape[:2]
         label["cls"] = np.zeros((len(xyxy), 1), label["cls"].dtype)  # the kit's detector has one class

@@ -10,8 +10,6 @@ from kaggle_utils.boxes.paste import donors_from_frames
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.images.decode import decode
 
-__all__ = ["donors_of"]
-
 
 def donors_of(paths: Sequence[str], truth: Boxes, rows: Iterable[int], imgsz: int) -> tuple:
     """Patches of the objects in some frames, as kaggle_utils.boxes.paste makes them.

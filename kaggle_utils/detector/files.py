@@ -19,8 +19,6 @@ from kaggle_utils.boxes.formats import yolo_text_from_boxes
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.files import replacing
 
-__all__ = ["write_yolo_dataset", "thin_out_empties"]
-
 
 def write_yolo_dataset(
     folder: str | os.PathLike,
@@ -31,7 +29,6 @@ def write_yolo_dataset(
     valid_rows: Sequence[int],
     *,
     classes: Sequence[str],
-    size: tuple[int, int] | None = None,
     empties: float | None = None,
     seed: int = 0,
 ) -> Path:
@@ -40,14 +37,14 @@ def write_yolo_dataset(
     names, paths: (n_frames,) of each frame, names no two of which are the same; truth numbers them
     train_rows, valid_rows: row numbers; ``empties`` thins out the training frames only
     classes: the name of each label number
-    size: (width, height) of every frame in pixels; read from the first image when left out
+    All frames are of one size, that of the first.
     empties, seed: as for :func:`thin_out_empties`
     Writing again gives the same folder: links and labels of frames that are no longer chosen go, and
     those that are right stay. Raises FileNotFoundError naming an image that is not there.
     """
     folder = Path(folder).absolute()
     rows = {"train": thin_out_empties(train_rows, truth, empties, seed), "val": np.asarray(valid_rows, np.int64)}
-    size = size or _size_of_first(paths, rows)
+    size = _size_of_first(paths, rows)
     boxes = dict(truth.by_frame())
     for side, chosen in rows.items():
         stems, targets = (np.asarray(all_of_them)[chosen].tolist() for all_of_them in (names, paths))

@@ -17,8 +17,6 @@ from kaggle_utils.detector.architecture import build
 from kaggle_utils.images.views import unview_boxes, view
 from kaggle_utils.learning.checkpoints import load_weights
 
-__all__ = ["Detector"]
-
 
 class Detector:
     """A YOLO model and how to ask it.

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["switch_off_network"]
-
 _SWITCHES = {
     "YOLO_OFFLINE": "true",  # no update check, no downloads
     "YOLO_AUTOINSTALL": "false",  # no pip install behind the user's back

@@ -14,8 +14,6 @@ from typing import Any
 from kaggle_utils.files import plain
 from kaggle_utils.learning.augment import PIXEL_SETS
 
-__all__ = ["DetectorParameters"]
-
 
 @dataclass(frozen=True)
 class DetectorParameters:

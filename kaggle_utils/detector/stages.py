@@ -18,13 +18,10 @@ import numpy as np
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.detector.parameters import DetectorParameters
 from kaggle_utils.files import fingerprint
+from kaggle_utils.learning.progress import Progress
 
-__all__ = ["data_stamp", "history_of", "is_done", "minutes_of", "stage_plan"]
 
-
-def stage_plan(
-    parameters: DetectorParameters, data_stamp: str, folder: Path
-) -> list[tuple[Path, DetectorParameters, str]]:
+def stage_plan(parameters: DetectorParameters, data_stamp: str, folder: Path) -> list[tuple[Path, DetectorParameters, str]]:
     """(its folder, its parameters, its stamp) of each stage; a stamp stands for all that the stage's weights depend on."""
     start, origin, plan = parameters.start, parameters.start and fingerprint(parameters.start), []
     for number, changes in enumerate(parameters.chain):
@@ -43,8 +40,8 @@ def minutes_of(folder: Path) -> float:
 
 def history_of(folder: Path) -> list[dict[str, float]]:
     """Figures of a fold's last stage, a validation each; none where it was not begun."""
-    stages = sorted(folder.glob("stage*/progress.jsonl"), key=lambda path: int(path.parent.name.removeprefix("stage")))
-    return [json.loads(line) for path in stages[-1:] for line in path.read_text().splitlines()]
+    stages = sorted(folder.glob("stage*/progress.json"), key=lambda path: int(path.parent.name.removeprefix("stage")))
+    return Progress(stages[-1].parent).history if stages else []
 
 
 def data_stamp(data_yaml: Path, paths: Sequence[str], rows: np.ndarray, truth: Boxes) -> str:

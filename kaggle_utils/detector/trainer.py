@@ -8,7 +8,6 @@ starts that), and nothing reaches for the network.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -28,13 +27,10 @@ from kaggle_utils.detector.dataset import FrameAugmentation, FrameDataset
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
 from kaggle_utils.detector.validation import Validation, predict_paths
-from kaggle_utils.files import replacing
 from kaggle_utils.learning.checkpoints import start_from, write_checkpoint
 from kaggle_utils.learning.data_parallel import Team
 from kaggle_utils.learning.devices import half_precision
 from kaggle_utils.learning.progress import Progress, endless, outlook
-
-__all__ = ["JudgedTrainer"]
 
 
 def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str) -> dict[str, Any]:
@@ -81,7 +77,6 @@ class JudgedTrainer(DetectionTrainer):
             self.world_size = team.size  # to ultralytics this process has one card
         if team.leads:
             self.add_callback("on_train_start", JudgedTrainer._open_bar)
-            self.add_callback("on_train_epoch_start", JudgedTrainer._begin_epoch)
             self.add_callback("on_train_epoch_end", JudgedTrainer._watch_the_clock)
             self.add_callback("on_fit_epoch_end", JudgedTrainer._move_bar)
             self.add_callback("teardown", JudgedTrainer._close_bar)
@@ -99,11 +94,8 @@ class JudgedTrainer(DetectionTrainer):
         """Spent on this stage so far, over all sessions."""
         return self.before + time.time() - self.began
 
-    def _begin_epoch(self) -> None:
-        self.epoch_began = time.monotonic()
-
     def _watch_the_clock(self) -> None:
-        spent = time.monotonic() - self.epoch_began
+        spent = time.time() - self.epoch_time_start
         self.record.note("trained", len(self.train_loader.dataset), spent)
         if self.epoch == self.start_epoch:
             tqdm.write(outlook(self.title, spent, self.epochs - self.epoch - 1, self.seconds_left()))
@@ -174,11 +166,10 @@ class JudgedTrainer(DetectionTrainer):
 
     def _report(self, figures: dict[str, float]) -> None:
         figures |= {"loss": float(sum(self.tloss.values())), "minutes": self.seconds / 60, "batch": self.batch_size}
-        with open(self.place / "progress.jsonl", "a") as log:
-            log.write(json.dumps({k: round(v, 4) for k, v in figures.items()}) + "\n")
+        self.record.history.append({name: round(value, 4) for name, value in figures.items()})
 
     def save_metrics(self, metrics: dict[str, float]) -> None:
-        """ultralytics' results.csv is not written: progress.jsonl is."""
+        """ultralytics' results.csv is not written: progress.json is."""
 
     def save_model(self) -> bool:
         """Weights of the best epoch, and all that is needed to go on from this one; tensors and numbers only."""
@@ -197,6 +188,7 @@ class JudgedTrainer(DetectionTrainer):
             "best_fitness": self.best_fitness,
             "stamp": self.stamp,
             "seconds": self.seconds,
+            "history": self.record.history,
             "stopper": {"best_fitness": self.stopper.best_fitness, "best_epoch": self.stopper.best_epoch},
             "rng": torch.get_rng_state(),
         }
@@ -211,8 +203,9 @@ class JudgedTrainer(DetectionTrainer):
         state = self._left_by_a_killed_run()
         self.team.wait()  # until all have read what the first may delete
         if state is None:
-            for name in ("resume.pth", "best.pth", "progress.jsonl") if self.team.leads else ():
+            for name in ("resume.pth", "best.pth") if self.team.leads else ():
                 (self.place / name).unlink(missing_ok=True)
+            self.record.history = []
             return
         unwrap_model(self.model).load_state_dict(state["model"])
         self.ema = ModelEMA(self.model)
@@ -223,9 +216,7 @@ class JudgedTrainer(DetectionTrainer):
         self.best_fitness = state["best_fitness"]
         self.stopper.__dict__.update(state["stopper"])
         torch.set_rng_state(state["rng"].cpu())
-        self.start_epoch, self.before = state["epoch"] + 1, state["seconds"]
-        if self.team.leads:
-            self._forget_lines_after(self.start_epoch)
+        self.start_epoch, self.before, self.record.history = state["epoch"] + 1, state["seconds"], state["history"]
 
     def _left_by_a_killed_run(self) -> dict[str, Any] | None:
         path = self.place / "resume.pth"
@@ -236,13 +227,6 @@ class JudgedTrainer(DetectionTrainer):
             print(f"{path} is of other parameters, folds or data: training starts anew")
             return None
         return state
-
-    def _forget_lines_after(self, epoch: int) -> None:
-        """Lines of an epoch that was killed before its checkpoint was written; it is trained again."""
-        path = self.place / "progress.jsonl"
-        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
-        with replacing(path) as partial:
-            partial.write_text("".join(line for line in lines if json.loads(line)["epoch"] <= epoch))
 
     def _handle_nan_recovery(self, epoch: int) -> bool:
         if self.loss is not None and not self.loss.isfinite():

@@ -20,8 +20,6 @@ from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.learning.data_parallel import Team, together
 from kaggle_utils.learning.progress import endless
 
-__all__ = ["DEADLINE", "train_fold"]
-
 DEADLINE = "the deadline"  # how the reason of a training begins that another session goes on with
 
 
@@ -37,8 +35,8 @@ def train_fold(
     """Run every stage of ``parameters.chain`` on one fold; what is done with the same data is not run again.
 
     data_yaml: a YOLO dataset file with train and val, and the classes; validation: names the metric, too
-    folder: gets ``best.pth`` (the last stage's best epoch) and, a folder a stage, ``progress.jsonl`` (a line of
-        figures a validation) and ``done.json``
+    folder: gets ``best.pth`` (the last stage's best epoch) and, a folder a stage, ``progress.json`` (with the
+        figures of each validation) and ``done.json``
     devices: several cards train the one model together, each on its share of every batch
     seconds_left: asked after every epoch; where another would not end in time, the stage waits for another session
     Returns (the path of best.pth, why it ended); None where no epoch was done. Earlier stages' weights are deleted when

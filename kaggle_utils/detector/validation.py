@@ -12,8 +12,6 @@ from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.images.decode import decode
 
-__all__ = ["Metric", "Validation", "predict_paths"]
-
 Metric = Callable[[Boxes, Boxes], Mapping[str, float]]
 
 

@@ -15,18 +15,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "BATCH_SETS",
-    "COLOUR_SETS",
-    "GEOMETRY_SETS",
-    "PIXEL_SETS",
-    "augmentation",
-    "known_sets",
-    "pixel_augmentation",
-    "require_fit",
-    "split_sets",
-]
-
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 # name: list of (transform of albumentations, its arguments); each is applied with its probability p

@@ -18,8 +18,6 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-__all__ = ["Examples", "Fold", "in_order", "mixed_seed", "shuffled"]
-
 Key = tuple[int, "int | None"]
 
 

@@ -17,8 +17,6 @@ from torch import nn
 
 from kaggle_utils.files import replacing
 
-__all__ = ["load_weights", "start_from", "write_checkpoint"]
-
 
 def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """torch.save, all or nothing; ``content`` holds tensors and plain values."""

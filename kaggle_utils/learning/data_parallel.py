@@ -23,8 +23,6 @@ from typing import Any, TypeVar
 import torch
 from torch import distributed, nn
 
-__all__ = ["ALONE", "Team", "together"]
-
 T = TypeVar("T")
 _PATIENCE = timedelta(hours=6)  # the others wait while the first predicts and writes
 
@@ -110,9 +108,7 @@ def together(devices: Sequence[str], work: Callable[..., T], *args: Any) -> T:
         return work(Team(device=devices[0]), *args)
     with tempfile.TemporaryDirectory() as folder:
         members = (tuple(devices), folder, pickle.dumps((work, args)))
-        context = torch.multiprocessing.start_processes(
-            _member, members, nprocs=len(devices), join=False, start_method="spawn"
-        )
+        context = torch.multiprocessing.start_processes(_member, members, nprocs=len(devices), join=False, start_method="spawn")
         try:
             while not context.join():
                 pass

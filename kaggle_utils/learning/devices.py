@@ -20,8 +20,6 @@ from typing import Any, TypeVar
 
 import torch
 
-__all__ = ["each_fold", "half_precision", "mixed_precision"]
-
 Job = TypeVar("Job")
 T = TypeVar("T")
 

@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch.nn import functional
 
-__all__ = ["LOSSES", "balance", "bce", "dice", "dice_batch", "focal", "loss", "lovasz", "masks_alone", "masks_and_labels"]
-
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 

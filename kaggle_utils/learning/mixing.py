@@ -8,15 +8,14 @@ has any pixels says so of the mixed mask; other labels are mixed by the share of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
 from kaggle_utils.learning.augment import BATCH_SETS, known_sets
-
-__all__ = ["cutmix", "mixing", "mixup"]
+from kaggle_utils.learning.predict import each_tensor
 
 Targets = Any  # a tensor (B, ...), or a tuple, list or mapping of them
 Mix = Callable[[torch.Tensor, Targets, torch.Generator], tuple[torch.Tensor, Targets]]
@@ -59,7 +58,7 @@ def mixup(alpha: float = 0.4, p: float = 0.5) -> Mix:
         if torch.rand((), generator=generator) >= p:
             return images, targets
         share, other = _share(alpha, generator), torch.randperm(len(images), generator=generator)
-        return _blend(images, images[other], share), _each(targets, lambda t: _blend(t.float(), t[other].float(), share))
+        return _blend(images, images[other], share), each_tensor(targets, lambda t: _blend(t.float(), t[other].float(), share))
 
     return mix
 
@@ -84,7 +83,9 @@ def cutmix(alpha: float = 1.0, p: float = 0.5) -> Mix:
         height, width = images.shape[-2:]
         rows, columns = _rectangle(height, width, 1 - _share(alpha, generator), generator)
         area = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
-        left = {t.shape[:2]: _pasted(t, other, rows, columns).amax((2, 3)).float() for t in _leaves(targets) if t.ndim == 4}
+        leaves: list[torch.Tensor] = []
+        each_tensor(targets, leaves.append)
+        left = {t.shape[:2]: _pasted(t, other, rows, columns).amax((2, 3)).float() for t in leaves if t.ndim == 4}
 
         def moved(target: torch.Tensor) -> torch.Tensor:
             if target.ndim == 4:
@@ -92,29 +93,9 @@ def cutmix(alpha: float = 1.0, p: float = 0.5) -> Mix:
             known = left.get(target.shape)
             return _blend(target.float(), target[other].float(), 1 - area) if known is None else known
 
-        return _pasted(images, other, rows, columns), _each(targets, moved)
+        return _pasted(images, other, rows, columns), each_tensor(targets, moved)
 
     return mix
-
-
-def _each(targets: Targets, change: Callable[[torch.Tensor], torch.Tensor]) -> Targets:
-    """Targets of the same build with every tensor changed; a list becomes a tuple."""
-    if isinstance(targets, Mapping):
-        return {name: _each(part, change) for name, part in targets.items()}
-    if isinstance(targets, (list, tuple)):
-        return tuple(_each(part, change) for part in targets)
-    return change(targets)
-
-
-def _leaves(targets: Targets) -> Iterator[torch.Tensor]:
-    """Every tensor of the targets."""
-    if isinstance(targets, Mapping):
-        targets = tuple(targets.values())
-    if isinstance(targets, (list, tuple)):
-        for part in targets:
-            yield from _leaves(part)
-    else:
-        yield targets
 
 
 def _pasted(pictures: torch.Tensor, other: torch.Tensor, rows: slice, columns: slice) -> torch.Tensor:

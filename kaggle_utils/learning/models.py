@@ -23,8 +23,6 @@ from torch import nn
 from kaggle_utils.files import plain
 from kaggle_utils.learning.checkpoints import load_weights
 
-__all__ = ["ModelParameters", "Network", "architectures", "build", "load_model", "side_multiple", "with_group_norm"]
-
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of a channel each, of images from 0 to 1
 IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALVES: Statistics = ((0.5,) * 3, (0.5,) * 3)

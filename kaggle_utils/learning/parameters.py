@@ -17,8 +17,6 @@ from kaggle_utils.files import plain
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["UNLEARNT", "TrainingParameters"]
-
 _SCHEDULES = ("cosine", "plateau", "constant")
 _OPTIMIZERS = ("AdamW", "SGD")
 UNLEARNT = {"workers", "reserve", "cache", "prediction_sets"}  # parameters that change nothing in what is learnt

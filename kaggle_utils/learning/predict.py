@@ -17,8 +17,6 @@ from tqdm import tqdm
 from kaggle_utils.learning.batches import Examples, in_order
 from kaggle_utils.learning.devices import mixed_precision
 
-__all__ = ["moved", "predict", "probabilities"]
-
 
 def probabilities(model: nn.Module, inputs: Any) -> Any:
     """The sigmoid of a model's outputs in float32, a tensor or a tuple of tensors.
@@ -26,8 +24,7 @@ def probabilities(model: nn.Module, inputs: Any) -> Any:
     >>> probabilities(nn.Identity(), torch.zeros(2))
     tensor([0.5000, 0.5000])
     """
-    outputs = model(inputs)
-    return tuple(o.float().sigmoid() for o in outputs) if isinstance(outputs, tuple) else outputs.float().sigmoid()
+    return each_tensor(model(inputs), lambda output: output.float().sigmoid())
 
 
 @torch.inference_mode()
@@ -61,11 +58,7 @@ def predict(
         inputs = example[0] if isinstance(example, (list, tuple)) else example
         with mixed_precision(device, mixed):
             answer = asked(model, moved(inputs, device))
-        yield numbers.numpy(), _arrays(answer)
-
-
-def _arrays(answer: Any) -> Any:
-    return tuple(_arrays(part) for part in answer) if isinstance(answer, tuple) else answer.float().cpu().numpy()
+        yield numbers.numpy(), each_tensor(answer, lambda part: part.float().cpu().numpy())
 
 
 def moved(value: Any, device: torch.device) -> Any:
@@ -74,9 +67,18 @@ def moved(value: Any, device: torch.device) -> Any:
     >>> moved([torch.zeros(1), {"mask": torch.ones(1)}], torch.device("cpu"))
     (tensor([0.]), {'mask': tensor([1.])})
     """
+
+    def move(tensor: torch.Tensor) -> torch.Tensor:
+        last = device.type == "cuda" and tensor.ndim == 4 and tensor.shape[1] > 1
+        return tensor.to(device, non_blocking=True, memory_format=torch.channels_last if last else torch.preserve_format)
+
+    return each_tensor(value, move)
+
+
+def each_tensor(value: Any, change: Callable[[torch.Tensor], Any]) -> Any:
+    """A tensor, or a list, tuple or mapping of them, of the same build with every tensor changed; a list becomes a tuple."""
     if isinstance(value, Mapping):
-        return {name: moved(part, device) for name, part in value.items()}
+        return {name: each_tensor(part, change) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return tuple(moved(part, device) for part in value)
-    last = device.type == "cuda" and value.ndim == 4 and value.shape[1] > 1
-    return value.to(device, non_blocking=True, memory_format=torch.channels_last if last else torch.preserve_format)
+        return tuple(each_tensor(part, change) for part in value)
+    return change(value)

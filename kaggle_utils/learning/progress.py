@@ -17,8 +17,6 @@ from typing import Any
 
 from kaggle_utils.files import json_text, replacing
 
-__all__ = ["Progress", "each", "endless", "outlook"]
-
 
 def endless() -> float:
     """Seconds left where no session ends."""

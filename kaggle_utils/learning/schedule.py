@@ -20,8 +20,6 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-__all__ = ["block_names", "cosine", "decay_at", "follow", "learning_mode", "open_blocks", "optimizer", "parameter_groups"]
-
 
 def parameter_groups(model: nn.Module, lr: float, rates: Mapping[str, float], weight_decay: float) -> list[dict]:
     """The model's parameters as an optimiser takes them, one group for each (rate, decay).

@@ -20,8 +20,6 @@ from kaggle_utils.evidence.eight_bits import as_bytes, from_bytes
 from kaggle_utils.evidence.merging import merged
 from kaggle_utils.files import json_text, plain, replacing
 
-__all__ = ["Joined", "PredictionStore", "Readable", "ensemble"]
-
 
 class Readable(Protocol):
     """What holds probabilities of numbered rows: a store, or several joined."""

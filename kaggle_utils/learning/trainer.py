@@ -35,8 +35,6 @@ from kaggle_utils.learning.predict import moved, predict
 from kaggle_utils.learning.progress import Progress, endless, outlook
 from kaggle_utils.learning.schedule import cosine, decay_at, follow, learning_mode, open_blocks, optimizer, parameter_groups
 
-__all__ = ["Epoch", "Outcome", "train"]
-
 Predictions = Iterator[tuple[np.ndarray, Any]]  # (row numbers (B,), probabilities (B, ...)), batch by batch
 Loss = Callable[[Any, Any], torch.Tensor]  # (outputs, targets) -> scalar
 Metric = Callable[[Predictions], Mapping[str, float]]

@@ -19,8 +19,6 @@ from kaggle_utils.evidence.merging import merged
 from kaggle_utils.images.views import VIEWS
 from kaggle_utils.learning.predict import probabilities
 
-__all__ = ["in_views", "unview_batch", "view_batch"]
-
 Answer = Any  # probabilities: a tensor, or a tuple of them
 
 

@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 
 from kaggle_utils.errors import KitError
 
-__all__ = ["Gpu", "GpuUnusable", "check_gpu", "gpus", "has_kernels"]
-
 
 @dataclass(frozen=True)
 class Gpu:
-    """One card: torch's device number, name, compute capability such as (6, 0), memory in bytes."""
+    """One card: torch's device number, name, compute capability such as (6, 0)."""
 
     number: int
     name: str
     capability: tuple[int, int]
-    memory: int
 
     @property
     def device(self) -> str:
@@ -38,14 +36,14 @@ class GpuUnusable(KitError):
 
 
 def gpus(torch: ModuleType | None = None) -> list[Gpu]:
-    """The cards torch sees, in its order; empty without a card or without torch.
+    """The cards torch sees, in its order; empty without a card.
 
     torch: the module, to be given in tests only.
     """
-    torch = torch or _torch()
-    if torch is None or not torch.cuda.is_available():
+    cuda = (torch or import_module("torch")).cuda
+    if not cuda.is_available():
         return []
-    return [_card(torch, number) for number in range(torch.cuda.device_count())]
+    return [Gpu(n, cuda.get_device_name(n), tuple(cuda.get_device_capability(n))) for n in range(cuda.device_count())]
 
 
 def check_gpu(torch: ModuleType | None = None) -> list[Gpu]:
@@ -54,7 +52,7 @@ def check_gpu(torch: ModuleType | None = None) -> list[Gpu]:
     Takes about a second. Raises GpuUnusable with one sentence that names the card, the torch and the
     two ways out.
     """
-    torch = torch or _torch()
+    torch = torch or import_module("torch")
     cards = gpus(torch)
     for card in cards:
         if not (torch.version.hip or has_kernels(card.capability, torch.cuda.get_arch_list())):
@@ -99,11 +97,6 @@ def _try(torch: ModuleType, card: Gpu) -> None:
         raise RuntimeError(f"the gradient of a sum of 4096 squares came back as {float(x.grad.sum())}")
 
 
-def _card(torch: ModuleType, number: int) -> Gpu:
-    memory = torch.cuda.get_device_properties(number).total_memory
-    return Gpu(number, torch.cuda.get_device_name(number), tuple(torch.cuda.get_device_capability(number)), memory)
-
-
 def _sentence(card: Gpu, torch: ModuleType, trouble: str) -> str:
     major, minor = card.capability
     return (
@@ -111,11 +104,3 @@ def _sentence(card: Gpu, torch: ModuleType, trouble: str) -> str:
         "(`kaggle-utils push ... --accelerator NvidiaTeslaT4`) or attach a torch that still has its kernels "
         "(`kaggle-utils wheels --gpu p100` builds that dataset)"
     )
-
-
-def _torch() -> ModuleType | None:
-    try:
-        import torch
-    except ImportError:
-        return None
-    return torch

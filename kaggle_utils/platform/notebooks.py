@@ -22,16 +22,6 @@ from kaggle_utils.files import replacing
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.parameters import defaults, inject
 
-__all__ = [
-    "NotebookFailed",
-    "competitions",
-    "notebook_folder",
-    "stages_of",
-    "execute",
-    "known_values",
-    "refuse_unknown",
-]
-
 _NOTEBOOKS = runtime.CHECKOUT / "notebooks"  # beside the package, not in the wheel
 
 

@@ -21,8 +21,6 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["INJECTED", "add_set_argument", "defaults", "fan_out", "inject", "single_settings", "parse_set", "ranges"]
-
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _LIKE_A_RANGE = re.compile(r"(?=.*\d)-?\d*\s*(-|:|\.{2,})\s*-?\d*")  # 0-4, 0...4, 0 .. 4: would be texts

@@ -27,37 +27,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from kaggle_utils.platform.gpu import Gpu, check_gpu, gpus
-
-__all__ = [
-    "CHECKOUT",
-    "Gpu",
-    "KAGGLE",
-    "Limits",
-    "NotAttached",
-    "RERUN_HOURS",
-    "SESSION_HOURS",
-    "WEEK_HOURS",
-    "attached",
-    "check_gpu",
-    "competition_dir",
-    "deadline",
-    "describe",
-    "diary_file",
-    "gpus",
-    "hidden_dir",
-    "input_root",
-    "is_rerun",
-    "kernel_slug",
-    "output_dir",
-    "place",
-    "runs_dir",
-    "sample_dir",
-    "seconds_left",
-    "stage_dir",
-    "stage_dirs",
-    "temp_dir",
-]
+from kaggle_utils.platform.gpu import check_gpu, gpus  # noqa: F401 - asked of this module as well
 
 CHECKOUT = Path(__file__).resolve().parents[2]  # where the package lies, and at home notebooks and kernels beside it
 KAGGLE = Path("/kaggle")  # where Kaggle mounts input, working and temp
@@ -110,10 +80,7 @@ def input_root() -> Path | None:
     """
     if place() != "home":
         return _kaggle("input")
-    given = os.environ.get("KAGGLE_UTILS_INPUT")
-    if given and not Path(given).is_dir():
-        raise NotAttached(f"KAGGLE_UTILS_INPUT is {given!r}, expected a folder")
-    return Path(given) if given else None
+    return _given_folder("KAGGLE_UTILS_INPUT", "a folder")
 
 
 def attached() -> list[str]:
@@ -208,10 +175,7 @@ def runs_dir() -> Path:
 
 def hidden_dir() -> Path | None:
     """A folder of frames to serve as the hidden test, named by ``KAGGLE_UTILS_HIDDEN``; None without."""
-    given = os.environ.get("KAGGLE_UTILS_HIDDEN")
-    if given and not Path(given).is_dir():
-        raise NotAttached(f"KAGGLE_UTILS_HIDDEN is {given!r}, expected a folder of frames")
-    return Path(given) if given else None
+    return _given_folder("KAGGLE_UTILS_HIDDEN", "a folder of frames")
 
 
 def diary_file() -> Path:
@@ -250,14 +214,8 @@ def describe() -> str:
     rerun) | Python 3.13.15 | torch 2.11.0+cu128 | 2 x Tesla T4 | ends 18:30 UTC, 9.0 h left``.
     """
     where = "at home" if place() == "home" else f"Kaggle ({place()}{', rerun' if is_rerun() else ''})"
-    return " | ".join([where, f"Python {platform.python_version()}", _torch(), _cards(), _end(deadline())])
-
-
-def _torch() -> str:
-    try:
-        return f"torch {metadata.version('torch')}"
-    except metadata.PackageNotFoundError:
-        return "no torch"
+    versions = f"Python {platform.python_version()} | torch {metadata.version('torch')}"
+    return f"{where} | {versions} | {_cards()} | {_end(deadline())}"
 
 
 def _cards() -> str:
@@ -269,6 +227,13 @@ def _end(ends: float) -> str:
     if math.isinf(ends):
         return "no deadline"
     return f"ends {time.strftime('%H:%M', time.gmtime(ends))} UTC, {(ends - time.time()) / 3600:.1f} h left"
+
+
+def _given_folder(variable: str, expected: str) -> Path | None:
+    given = os.environ.get(variable)
+    if given and not Path(given).is_dir():
+        raise NotAttached(f"{variable} is {given!r}, expected {expected}")
+    return Path(given) if given else None
 
 
 def _kaggle(folder: str) -> Path:

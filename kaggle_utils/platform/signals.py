@@ -9,8 +9,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["signals_as_exits"]
-
 
 @contextmanager
 def signals_as_exits() -> Iterator[None]:

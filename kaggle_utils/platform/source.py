@@ -15,8 +15,6 @@ from kaggle_utils.competitions.samples.folders import MARKER, hidden_folder
 from kaggle_utils.platform import runtime
 from kaggle_utils.tasks.competition import Competition
 
-__all__ = ["Source", "find", "sample"]
-
 
 @dataclass(frozen=True)
 class Source:

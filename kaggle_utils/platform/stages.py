@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from kaggle_utils.tasks.competition import Competition, Items
 
-__all__ = ["Stage", "open_stage", "restore"]
-
 
 @dataclass(frozen=True)
 class Stage:

@@ -223,7 +223,7 @@ def test_two_processes_train_one_detector(squares, tmp_path):
     what = (linked(squares, tmp_path), judged_on(squares, BestF2()), tmp_path, parameters, "stamp", ())
     first, both = together(["cpu", "cpu"], on_two_cpus, *what)
     assert both == pytest.approx(2 * first, rel=1e-9)  # the same steps in both
-    lines = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
+    lines = json.loads((tmp_path / "progress.json").read_text())["history"]
     assert [line["epoch"] for line in lines] == [1, 2] and load_weights(tmp_path / "best.pth")["epoch"] in (1, 2)
 
 

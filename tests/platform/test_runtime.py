@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kaggle_utils.platform import runtime
+from kaggle_utils.platform.gpu import Gpu
 
 REEF = "tensorflow-great-barrier-reef"
 OURS = ("INPUT", "RUNS", "DEADLINE", "KAGGLE_ROOT")
@@ -176,7 +177,7 @@ def test_at_home_the_description_says_so_and_ends_without_a_deadline(home):
 
 def test_the_description_is_one_line(kaggle, monkeypatch):
     monkeypatch.setenv("KAGGLE_IS_COMPETITION_RERUN", "1")
-    cards = [runtime.Gpu(n, "Tesla T4", (7, 5), 16 << 30) for n in range(2)]
+    cards = [Gpu(n, "Tesla T4", (7, 5)) for n in range(2)]
     monkeypatch.setattr(runtime, "gpus", lambda: cards)
     line = runtime.describe()
     assert line.startswith("Kaggle (batch, rerun) | Python 3.")

@@ -23,8 +23,6 @@ from kaggle_utils.platform.reef_api.link import Ended, WorkerLink
 from kaggle_utils.platform.wheels import python37
 from kaggle_utils.platform.wheels.attached import folders
 
-__all__ = ["BridgedEnvironment", "BridgedReef", "bridged_module", "find_python37"]
-
 VARIABLE = "KAGGLE_UTILS_PYTHON37"
 MODULE = "greatbarrierreef"
 COMPILED = f"{MODULE}/competition.cpython-37m-*.so"

@@ -24,8 +24,6 @@ import numpy as np
 
 from kaggle_utils.errors import KitError
 
-__all__ = ["Ended", "WorkerDied", "WorkerLink"]
-
 _WORKER = Path(__file__).with_name("worker.py")
 _FRAME_BYTES = 720 * 1280 * 3  # the block's first size; the worker makes it larger where that is too small
 _GRACE_S = 2.0

@@ -15,8 +15,6 @@ from kaggle_utils.tasks.faults import refuse
 if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition, Look
 
-__all__ = ["ApiStream", "served"]
-
 
 class ApiStream:
     """Frames as an environment hands them out, each looked at before the next is there; it writes ``submission.csv`` itself.

@@ -24,15 +24,6 @@ from kaggle_utils.images.decode import read_image
 from kaggle_utils.images.listing import frame_paths
 from kaggle_utils.platform import runtime
 
-__all__ = [
-    "GreatBarrierReef",
-    "Progress",
-    "ReefEnvironment",
-    "SAMPLE_TEXT",
-    "WrongColumns",
-    "reef_environment",
-]
-
 SAMPLE_TEXT = "0.99 123 456 1 1"  # what the API's sample prediction holds for every frame
 _COLUMNS = ["index", "annotations"]  # of an answer, and of the submission
 Frames = Sequence[str | os.PathLike | np.ndarray]

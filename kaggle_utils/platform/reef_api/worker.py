@@ -22,8 +22,6 @@ import traceback
 import numpy as np
 import pandas as pd
 
-__all__ = ["Worker", "main", "plain_table", "table_from_plain"]
-
 
 def plain_table(table: pd.DataFrame) -> dict:
     """A DataFrame as JSON can carry it: columns, dtypes, values by column, and the row index.

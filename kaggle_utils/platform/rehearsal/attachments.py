@@ -20,8 +20,6 @@ from kaggle_utils.platform.wheels.sources import kit_differences
 from kaggle_utils.platform.wheels.wheel import Wheel
 from kaggle_utils.platform.wheels.wheelhouse import DATASET, described_pythons, faults, read_wheelhouse, wheels_dir
 
-__all__ = ["Attachments", "attachments", "competition_mounts"]
-
 KIT = "kaggle-utils"
 
 

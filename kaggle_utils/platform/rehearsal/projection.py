@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Line", "gigabytes", "line_through"]
-
 
 @dataclass(frozen=True)
 class Line:

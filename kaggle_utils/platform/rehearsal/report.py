@@ -14,17 +14,6 @@ from kaggle_utils.platform.rehearsal.training import UNLIKE, TrainingReport
 from kaggle_utils.platform.runtime import Limits
 from kaggle_utils.tasks.competition import Competition
 
-__all__ = [
-    "duration",
-    "memory_line",
-    "output_line",
-    "projection_findings",
-    "run_lines",
-    "submission_lines",
-    "surroundings",
-    "training_lines",
-]
-
 
 def projection_findings(report: SubmissionReport, contest: Competition, limits: Limits, like_kaggle: bool) -> list[Finding]:
     """Findings about the real hidden test: too slow, too much output.

@@ -2,9 +2,9 @@
 
 A fresh root is put together in namespaces of its own: every entry of ``/`` bound into it read-only,
 Kaggle's folder added with ``input`` read-only and ``working`` and ``temp`` writable, and no network but
-the loopback. bubblewrap does it where it is installed; else this file does, with the three system
-calls it takes, as any user where user namespaces are allowed and as root where they are not. Where
-neither works a command still runs, with less simulated; :data:`WITHOUT` says what.
+the loopback: with a few system calls, as any user where user namespaces are allowed and as root where
+they are not, on Linux from 5.12 on. Where that does not work a command still runs, with less simulated;
+:data:`WITHOUT` says what.
 
 The standard library alone, so that it also runs as a script, without the kit (CI does that):
 ``python -I sandbox.py AT FOLDER COMMAND ...`` shows FOLDER, with input, working and temp in it, as AT.
@@ -15,30 +15,27 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import re
-import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-__all__ = ["WITHOUT", "main", "mechanism", "works", "wrapped"]
-
 WITHOUT = (
-    "neither bubblewrap nor namespaces work here, so this is not simulated: Kaggle's own paths (the kit is led to "
+    "namespaces do not work here, so this is not simulated: Kaggle's own paths (the kit is led to "
     "another folder, a notebook that writes them out fails), and network and inputs are closed to Python code only"
 )
 FOLDERS = ("input", "working", "temp")
 _LEFT_AS_IT_IS = ("dev", "proc", "sys")  # devices and the kernel's files
 _NEWNS, _NEWUSER, _NEWNET = 0x00020000, 0x10000000, 0x40000000
-_RDONLY, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 32, 4096, 16384, 1 << 18
-_KEPT = {"nosuid": 2, "nodev": 4, "noexec": 8, "noatime": 1024, "nodiratime": 2048, "relatime": 1 << 21}  # mount's bits
+_BIND, _REC, _PRIVATE = 4096, 16384, 1 << 18
+_MOUNT_SETATTR, _RECURSIVE = 442, 0x8000
+_READ_ONLY_ATTRIBUTES = struct.pack("4Q", 1, 0, 0, 0)  # those to set, to clear, and how mounts are shared and mapped
 _DIE_WITH_PARENT = 1  # prctl's PR_SET_PDEATHSIG
-_READ_ONLY = """
+_TRYING = """
 import errno, sys
 for path in sys.argv[1:]:
     try:
@@ -69,26 +66,22 @@ def wrapped(
         return list(command)
     order = {"folder": str(folder), "at": str(at), "writable": writable}
     order["binds"] = {inside: os.path.abspath(source) for inside, source in binds.items()}
-    if how == "bubblewrap":
-        return _bubblewrap(order) + list(command)
     return [sys.executable, "-I", os.path.abspath(__file__), "--order", json.dumps(order), *command]
 
 
 @cache
 def mechanism() -> str | None:
-    """How a fresh root can be made here: ``bubblewrap``, ``namespaces``, or None; found by trying."""
-    return next(filter(works, ("bubblewrap", "namespaces")), None)
+    """How a fresh root can be made here: ``namespaces``, or None; found by trying."""
+    return "namespaces" if works() else None
 
 
-def works(how: str) -> bool:
-    """Whether a fresh root can be made this way here, in which a file is found and refuses to be written."""
-    if how == "bubblewrap" and not shutil.which("bwrap"):
-        return False
+def works() -> bool:
+    """Whether a fresh root can be made here, in which a file is found and refuses to be written."""
     with tempfile.TemporaryDirectory(prefix="kaggle-root-") as folder:
         seen = Path(folder, "seen")
         seen.touch()
-        trying = [sys.executable, "-c", _READ_ONLY, "/new/input/seen", os.path.realpath(seen)]
-        command = wrapped(trying, Path(folder, "session"), Path("/new"), {"input/seen": seen}, how)
+        trying = [sys.executable, "-c", _TRYING, "/new/input/seen", os.path.realpath(seen)]
+        command = wrapped(trying, Path(folder, "session"), Path("/new"), {"input/seen": seen}, "namespaces")
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -104,23 +97,6 @@ def _mount_point(spot: Path, source: Path, linked: bool) -> None:
         spot.touch()
 
 
-def _bubblewrap(order: Mapping) -> list[str]:
-    folder, at = order["folder"], order["at"]
-    command = [shutil.which("bwrap"), "--unshare-net", "--die-with-parent"]
-    for name in sorted(os.listdir("/")):
-        if os.path.islink(f"/{name}"):
-            command += ["--symlink", os.readlink(f"/{name}"), f"/{name}"]
-        elif f"/{name}" != at and name not in _LEFT_AS_IT_IS:
-            command += ["--ro-bind", f"/{name}", f"/{name}"]
-    command += ["--dev-bind", "/dev", "/dev", "--proc", "/proc", "--ro-bind", "/sys", "/sys"]
-    command += ["--bind", folder, folder] if order["writable"] else []
-    for name in FOLDERS:
-        command += ["--ro-bind" if name == "input" else "--bind", f"{folder}/{name}", f"{at}/{name}"]
-    for inside, source in order["binds"].items():
-        command += ["--ro-bind", source, f"{at}/{inside}"]
-    return [*command, "--chdir", f"{at}/working", "--"]
-
-
 def main(arguments: Sequence[str]) -> None:
     """Runs as a script: ``AT FOLDER COMMAND ...``, or ``--order JSON COMMAND ...`` as :func:`wrapped` asks."""
     if arguments[0] == "--order":
@@ -128,7 +104,7 @@ def main(arguments: Sequence[str]) -> None:
         _call("prctl", _DIE_WITH_PARENT, signal.SIGKILL)
         os.execvp(arguments[2], arguments[2:])
     at, folder, *command = arguments
-    command = wrapped(command, Path(folder), Path(at), {}, mechanism() or "namespaces", writable=True)
+    command = wrapped(command, Path(folder), Path(at), {}, "namespaces", writable=True)
     os.execvp(command[0], command)
 
 
@@ -182,7 +158,7 @@ def _loopback_up() -> None:
 
 
 def _entry(name: str, fresh: Path) -> None:
-    """One entry of / in the fresh root: a link as a link, all else bound read-only where the kernel lets us."""
+    """One entry of / in the fresh root: a link as a link, all else bound read-only."""
     old, new = f"/{name}", fresh / name
     if os.path.islink(old):
         new.symlink_to(os.readlink(old))
@@ -190,44 +166,24 @@ def _entry(name: str, fresh: Path) -> None:
     new.mkdir() if os.path.isdir(old) else new.touch()
     _bind(old, new)
     if name not in _LEFT_AS_IT_IS:
-        _close(new, but=(FileNotFoundError, PermissionError))
+        _close(new)
 
 
 def _bind(source: str | Path, target: str | Path) -> None:
     _call("mount", os.fsencode(source), os.fsencode(target), None, _BIND | _REC, None)
 
 
-def _close(target: str | Path, but: tuple[type[OSError], ...] = (FileNotFoundError,)) -> None:
-    """Makes what is bound there read-only, and each file system that is mounted below it, too.
-
-    but: refusals that are lived with; what lies below another mount is not found, and out of sight.
-    OSError where the kernel does not list the target, for it would stay open.
-    """
-    mounts = _mounts_below(str(target))
-    if all(place != str(target) for place, _ in mounts):
-        raise OSError(f"{target} is not among the mounts, so it cannot be made read-only")
-    for place, options in mounts:
-        kept = sum(bit for word, bit in _KEPT.items() if word in options)
-        with suppress(*but):
-            _call("mount", b"none", os.fsencode(place), None, _REMOUNT | _BIND | _RDONLY | kept, None)
-
-
-def _mounts_below(target: str) -> list[tuple[str, list[str]]]:
-    """(path, options) of the mounts at a path and below it; the kernel writes odd characters in octal."""
-    found = []
-    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-        _, _, _, _, path, options, *_ = line.split(b" ")
-        place = os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), path))
-        if place == target or place.startswith(f"{target}/"):
-            found.append((place, options.decode().split(",")))
-    return found
+def _close(target: str | Path) -> None:
+    """Makes what is bound there read-only, and each file system that is mounted below it, too."""
+    attributes = _READ_ONLY_ATTRIBUTES
+    _call("syscall", _MOUNT_SETATTR, 0, os.fsencode(target), _RECURSIVE, attributes, len(attributes))
 
 
 def _call(name: str, *arguments: object) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if getattr(libc, name)(*[ctypes.c_ulong(a) if isinstance(a, int) else a for a in arguments]) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}", os.fsdecode(arguments[1]) if len(arguments) > 1 else None)
+        raise OSError(number, f"{name}{arguments}: {os.strerror(number)}")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,6 @@ from typing import Any
 from kaggle_utils.platform import parameters, runtime
 from kaggle_utils.platform.rehearsal import sandbox, session_guard
 
-__all__ = ["Run", "Session", "folder_size", "run_notebook"]
-
 _CACHES = ("home", "site")  # in temp, kept from run to run: compiled kernels, installed wheels
 _PAUSE_S = 0.1  # between two looks at memory
 _PATIENCE_S = 10.0  # between two looks at the size of the output
@@ -139,25 +137,15 @@ def _sources(notebook: Mapping[str, Any]) -> list[str]:
 def _prepared(session: Session, sources: Sequence[str]) -> Path:
     """Empties the session but for caches; lays out what its processes need, in ``temp/rehearsal``."""
     temp = session.folder / "temp"
-    for entry in [session.working, *(path for path in temp.glob("*") if path.name not in _CACHES)]:
+    earlier = [path for path in temp.glob("*") if path.name not in _CACHES]
+    for entry in [session.working, session.folder / "input", *earlier]:
         entry.unlink() if entry.is_symlink() or entry.is_file() else shutil.rmtree(entry, ignore_errors=True)
-    _remove_mount_points(session.folder / "input")
     place = temp / "rehearsal"
     for folder in (session.working, place, place.parent / "home", place.parent / "site"):
         folder.mkdir(parents=True, exist_ok=True)
     (place / "cells.json").write_text(json.dumps(sources), encoding="utf-8")
     shutil.copyfile(session_guard.__file__, place / "sitecustomize.py")
     return place
-
-
-def _remove_mount_points(folder: Path) -> None:
-    """Those of an earlier run: links, empty files and folders. OSError where there is anything else."""
-    for entry in folder.iterdir() if folder.is_dir() else ():
-        if entry.is_dir() and not entry.is_symlink():
-            _remove_mount_points(entry)
-            entry.rmdir()
-        elif entry.is_symlink() or entry.stat().st_size == 0:
-            entry.unlink()
 
 
 def _environment(session: Session, rerun: bool, hidden: str | None) -> dict[str, str]:

@@ -19,8 +19,6 @@ from kaggle_utils.platform.rehearsal.projection import gigabytes
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.runtime import Limits
 
-__all__ = ["Finding", "findings"]
-
 _OF_THE_SYSTEM = {"OSError", "CalledProcessError"}  # what a refused connection or write becomes as a rule
 _OFFLINE = re.compile(r"(?i)connect|network|internet|offline|download|resol|timed out|unreachable|read-only")
 # in the words of touch, mkdir, cp or a shell
@@ -198,7 +196,7 @@ _KNOWN: tuple[tuple[Callable, Callable[[dict[str, Any]], str]], ...] = (
 
 
 def _ended(run: Run) -> str:
-    if run.code in (-signal.SIGKILL, 128 + signal.SIGKILL):  # by itself, or as bubblewrap tells it
+    if run.code == -signal.SIGKILL:
         return f"out of memory: the system killed the notebook in cell {len(run.noted('cell')) + 1}"
     last = (run.log.strip().splitlines() or ["it printed nothing"])[-1]
     return f"cell {len(run.noted('cell')) + 1} ended the session with status {run.code}: {last}"

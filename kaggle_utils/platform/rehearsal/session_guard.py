@@ -1,10 +1,10 @@
-"""Watches what a rehearsed notebook reaches for: the internet, its inputs, its outputs and temporary files.
+"""Watches what a rehearsed notebook reaches for: the internet and its inputs.
 
 Every Python process of a rehearsed session loads this file as its ``sitecustomize``, programs that a
 notebook starts included. Python announces each connection, open file and started program before it
 happens (``sys.addaudithook``), the emulated time-series API what it puts up with, and the stack then says
 which line of which cell is at work. What is seen goes as lines of JSON to the file that
-``KAGGLE_UTILS_GUARD_LOG`` names; input, working and temp lie below ``KAGGLE_UTILS_GUARD_ROOTS``. Where no
+``KAGGLE_UTILS_GUARD_LOG`` names; inputs lie below ``KAGGLE_UTILS_GUARD_ROOTS``. Where no
 fresh root could be made (``KAGGLE_UTILS_GUARD_CLOSED`` is set) the guard also refuses, with the errors
 Kaggle would give.
 
@@ -19,9 +19,6 @@ import os
 import re
 import socket
 import sys
-import time
-
-__all__ = ["install", "note", "spot"]
 
 CELL = re.compile(r"<cell (\d+)>")  # the file name under which a cell's code is compiled
 _LOCAL = re.compile(r"127\.|::1$|localhost$|0\.0\.0\.0$|::$")
@@ -29,7 +26,6 @@ _LOCAL = re.compile(r"127\.|::1$|localhost$|0\.0\.0\.0$|::$")
 _CHANGES = dict.fromkeys(("os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "os.utime"), slice(0, 1))
 _CHANGES |= {"os.rename": slice(0, 2), "os.symlink": slice(1, 2), "os.link": slice(1, 2)}
 _PLUMBING = set("socket ssl http urllib urllib3 requests httpx httpcore contextlib threading __main__".split())
-_OWN = ("temp/rehearsal", "temp/site", "temp/home")  # what a session needs itself
 _STARTS = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "pty.spawn"}
 _WRITING = os.O_WRONLY | os.O_RDWR
 
@@ -41,8 +37,8 @@ def install() -> None:
 
 
 def note(kind: str, **facts: object) -> None:
-    """Appends ``{"kind", "time", ...}`` to the record of the session."""
-    line = json.dumps({"kind": kind, "time": time.time(), **facts}, default=str) + "\n"
+    """Appends ``{"kind", ...}`` to the record of the session."""
+    line = json.dumps({"kind": kind, **facts}, default=str) + "\n"
     handle = os.open(os.environ["KAGGLE_UTILS_GUARD_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(handle, line.encode())
@@ -80,8 +76,6 @@ def _hook(event: str, arguments: tuple) -> None:
     elif event in _CHANGES:
         for path in arguments[_CHANGES[event]]:
             _on_change(path)
-        if event == "os.rename":
-            _on_written(arguments[1])
     elif event == "kaggle_utils.unanswered":
         note("unanswered", **spot())
     elif event == "kaggle_utils.answer":
@@ -92,32 +86,18 @@ def _hook(event: str, arguments: tuple) -> None:
 
 def _on_open(path: object, mode: str | None, flags: int) -> None:
     writes = any(letter in mode for letter in "wax+") if mode else bool(flags & _WRITING)
-    if writes and isinstance(path, (str, bytes, os.PathLike)):
+    if writes:
         _on_change(path)
-        _on_written(path)
 
 
 def _on_change(path: object) -> None:
-    full = _full(path)
-    if full and _below(full, "input"):
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return
+    full, roots = os.path.abspath(os.fsdecode(path)), os.environ["KAGGLE_UTILS_GUARD_ROOTS"].split(os.pathsep)
+    if any(full.startswith(f"{root}/input/") for root in roots):
         note("input", path=full, **spot())
         if os.environ.get("KAGGLE_UTILS_GUARD_CLOSED"):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), full)
-
-
-def _on_written(path: object) -> None:
-    full = _full(path)
-    if full and (_below(full, "working") or (_below(full, "temp") and not any(_below(full, own) for own in _OWN))):
-        note("written", path=full)
-
-
-def _full(path: object) -> str | None:
-    return os.path.abspath(os.fsdecode(path)) if isinstance(path, (str, bytes, os.PathLike)) else None
-
-
-def _below(path: str, folder: str) -> bool:
-    roots = os.environ["KAGGLE_UTILS_GUARD_ROOTS"].split(os.pathsep)
-    return any(path.startswith(f"{root}/{folder}/") for root in roots)
 
 
 def _on_socket(event: str, arguments: tuple) -> None:

@@ -10,13 +10,10 @@ from __future__ import annotations
 import gc
 import json
 import sys
-import time
 import traceback
 from typing import Any
 
 from kaggle_utils.platform.rehearsal import session_guard
-
-__all__ = ["main"]
 
 
 def main(cells: str) -> int:
@@ -43,10 +40,9 @@ def _shell() -> Any:
 
 def _run(shell: Any, number: int, source: str) -> bool:
     shell.compile.get_code_name = lambda *given: f"<cell {number}>"
-    began = time.time()
     result = shell.run_cell(source, store_history=True)
     error = result.error_before_exec or result.error_in_exec
-    session_guard.note("cell", number=number, seconds=time.time() - began, gpu=_gpu_peak())
+    session_guard.note("cell", gpu=_gpu_peak())
     if error is not None:
         session_guard.note("error", **_account(error, number), **_interface())
     sys.stdout.flush()

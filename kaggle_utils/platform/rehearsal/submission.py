@@ -23,8 +23,6 @@ from kaggle_utils.platform.runtime import Limits
 from kaggle_utils.tasks.competition import Competition
 from kaggle_utils.tasks.hidden import HiddenTest
 
-__all__ = ["Rehearsal", "SubmissionReport", "rehearse_submission"]
-
 _ORDER_ITEMS = 24  # of the run in another order
 _SHOWN = 40  # characters of an answer
 _ONE_ITEM = "one {} only: what starts and what each costs cannot be told apart, so nothing is projected"
@@ -67,22 +65,25 @@ class SubmissionReport:
 
 def rehearse_submission(rehearsal: Rehearsal, hidden: HiddenTest) -> SubmissionReport:
     """Runs the submission notebook on the hidden test, on its first item, and in another order."""
+    unit = rehearsal.contest.UNIT
     with tempfile.TemporaryDirectory(prefix="kaggle-rehearsal-") as name:
         stage = _Stage(rehearsal, Path(name))
-        rehearsal.say(f"the hidden test, {len(hidden)} {rehearsal.contest.UNIT}s")
+        rehearsal.say(f"the hidden test, {len(hidden)} {unit}s")
         whole = stage.play(hidden, "whole")
         if whole.faults:
             return _report(hidden, whole, None, [*whole.remarks, *whole.faults, *stage.public_rows_only(whole)])
-        rehearsal.say(f"one {rehearsal.contest.UNIT}")
+        rehearsal.say(f"one {unit}")
         one = stage.play(hidden.take([0]), "one")
-        wrong = [*_monotonous(whole), *_alone(one, whole, rehearsal.contest.UNIT)]
+        only = f"the test's own number of rows only; with one {unit}"
+        wrong = [*_monotonous(whole), *_again(one, [0], whole, unit, only, "alone")]
         order = hidden.other_order(_ORDER_ITEMS)
         if order:
-            rehearsal.say(f"another order, {len(order)} {rehearsal.contest.UNIT}s")
-            wrong += _reordered(stage.play(hidden.take(order), "order"), order, whole, rehearsal.contest.UNIT)
+            rehearsal.say(f"another order, {len(order)} {unit}s")
+            other, only = stage.play(hidden.take(order), "order"), "the test's own order only; in another"
+            wrong += _again(other, order, whole, unit, only, "in another order of the test")
         else:
             alone = "one clip only: no other order could be tried"
-            wrong.append(Finding(_ONE_ITEM.format(rehearsal.contest.UNIT) if len(hidden) == 1 else alone, fatal=False))
+            wrong.append(Finding(_ONE_ITEM.format(unit) if len(hidden) == 1 else alone, fatal=False))
         cost = None if one.faults or len(hidden) == 1 else _costs(one.run, whole.run, len(hidden))
         return _report(hidden, whole, cost, [*whole.remarks, *wrong])
 
@@ -174,23 +175,15 @@ def _monotonous(whole: _Played) -> list[Finding]:
     return [Finding(what, fatal=False)] if same else []
 
 
-def _alone(one: _Played, whole: _Played, unit: str) -> list[Finding]:
-    """With one item the notebook must run, and answer it as it did among the others."""
-    if one.faults:
-        return _only_with(f"the test's own number of rows only; with one {unit}", one, whole)
-    return _compared(one, [0], whole, unit, "alone")
+def _again(played: _Played, rows: Sequence[int], whole: _Played, unit: str, only: str, how: str) -> list[Finding]:
+    """Some items must run, too, and be answered as they were among the others.
 
-
-def _reordered(played: _Played, order: Sequence[int], whole: _Played, unit: str) -> list[Finding]:
-    if played.faults:
-        return _only_with("the test's own order only; in another", played, whole)
-    return _compared(played, order, whole, unit, "in another order of the test")
-
-
-def _only_with(what: str, played: _Played, whole: _Played) -> list[Finding]:
-    """The faults that the whole test has not, with what else was seen for the first time: it may be their cause."""
+    Beside the faults that the whole test has not stands what else was seen for the first time: it may be their cause.
+    """
+    if not played.faults:
+        return _compared(played, rows, whole, unit, how)
     new = [remark for remark in played.remarks if remark not in whole.remarks]
-    return [*new, *(Finding(f"it works with {what}: {fault.text}") for fault in played.faults)]
+    return [*new, *(Finding(f"it works with {only}: {fault.text}") for fault in played.faults)]
 
 
 def _compared(played: _Played, rows: Sequence[int], whole: _Played, unit: str, how: str) -> list[Finding]:
@@ -222,9 +215,7 @@ def _costs(one: Run, whole: Run, items: int) -> tuple[Line, Line]:
     return seconds, line_through((1, one.output), (items, whole.output))
 
 
-def _report(
-    hidden: HiddenTest, whole: _Played, costs: tuple[Line, Line] | None, found: Sequence[Finding]
-) -> SubmissionReport:
+def _report(hidden: HiddenTest, whole: _Played, costs: tuple[Line, Line] | None, found: Sequence[Finding]) -> SubmissionReport:
     cost, output = costs or (None, None)
     score = None if whole.faults else hidden.score(whole.table)
     return SubmissionReport(len(hidden), whole.run, cost, output, score, tuple(found), whole.text)

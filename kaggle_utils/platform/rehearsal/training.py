@@ -28,8 +28,6 @@ from kaggle_utils.tasks.cost import ModelCost, TrainingCost, read_costs
 from kaggle_utils.tasks.jobs import chosen_folds
 from kaggle_utils.tasks.runs import read_folds
 
-__all__ = ["EPOCHS", "UNLIKE", "Trial", "TrainingReport", "rehearse_training", "training_findings"]
-
 EPOCHS = 3  # the first warms up
 UNLIKE = "; but this machine lacks the GPU that the kernel asks for"
 

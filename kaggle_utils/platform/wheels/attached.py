@@ -18,11 +18,12 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+from packaging.tags import sys_tags
+from packaging.utils import parse_wheel_filename
+
 from kaggle_utils.errors import KitError
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.wheels import python37
-
-__all__ = ["WrongPython", "best_wheels", "belongs_to_torch", "folders", "install"]
 
 
 class WrongPython(KitError):
@@ -61,9 +62,6 @@ def best_wheels(wheels: Iterable[Path]) -> list[Path]:
 
     Raises WrongPython naming the package, what there is and what this Python is.
     """
-    from packaging.tags import sys_tags
-    from packaging.utils import parse_wheel_filename
-
     ours, best, others = set(sys_tags()), {}, {}
     for wheel in wheels:
         name, version, build, tags = parse_wheel_filename(wheel.name)

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["PYTHONS", "Image", "image"]
-
 _TABLE = Path(__file__).with_name("image_2026_10.json")
 PYTHONS = ("3.12", "3.13")  # the image before October 2026 and the one since
 
@@ -28,7 +26,6 @@ PYTHONS = ("3.12", "3.13")  # the image before October 2026 and the one since
 class Image:
     """The image of one Python: ``versions`` maps a package to its version, or to None if not known."""
 
-    python: str
     seen: str
     versions: dict[str, str | None]
     exceptions: dict[tuple[str, str], str]
@@ -54,4 +51,4 @@ def image(python: str) -> Image:
         raise ValueError(f"python is {python!r}, expected one of Kaggle's: {', '.join(table['versions'])}")
     exceptions = {(row["package"], row["requires"]): row["reason"] for row in table["exceptions"]}
     versions = dict.fromkeys(table["implied"]) | table["versions"][python]
-    return Image(python, table["seen"], versions, exceptions)
+    return Image(table["seen"], versions, exceptions)

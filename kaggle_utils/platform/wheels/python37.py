@@ -28,8 +28,6 @@ from kaggle_utils.files import replacing
 from kaggle_utils.platform.wheels.sources import Fetch, download
 from kaggle_utils.platform.wheels.wheel import platforms
 
-__all__ = ["NAME", "PACKAGES", "Unfit", "pack", "packs", "unpack"]
-
 NAME = "packed-python37"
 PACKAGES = ("numpy==1.21.6", "pandas==1.3.5", "python-dateutil==2.9.0.post0", "pytz==2024.1", "six==1.17.0")
 _FILE = NAME.replace("-", "_")

@@ -18,10 +18,7 @@ from kaggle_utils.errors import KitError
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.wheels.wheel import platforms
 
-__all__ = ["Fetch", "NoWheel", "download", "kit_differences", "kit_wheel"]
-
 Fetch = Callable[[str, str, Path], Path]  # requirement, python, folder -> the wheel, now in the folder
-
 
 
 class NoWheel(KitError):

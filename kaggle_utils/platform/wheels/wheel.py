@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from email.parser import Parser
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
-
-__all__ = ["Wheel", "needed_on", "platforms", "read_wheel"]
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 _GLIBC = 35  # the image's C library is 2.35 or newer
 
@@ -34,23 +33,16 @@ class Wheel:
 
     def fits(self, python: str) -> bool:
         """Whether Kaggle's Python of that version, such as ``"3.13"``, can install it."""
-        from packaging.specifiers import SpecifierSet
-        from packaging.utils import parse_wheel_filename
-
         tags = parse_wheel_filename(self.path.name)[3]
         return not _tags(python).isdisjoint(tags) and SpecifierSet(self.requires_python).contains(f"{python}.15")
 
     def needs(self, python: str, extras: Iterable[str] = ()) -> list[Requirement]:
         """What it requires under that Python, with these extras of it asked for."""
-        from packaging.requirements import Requirement
-
         return needed_on(python, map(Requirement, self.requires), extras)
 
 
 def read_wheel(path: Path) -> Wheel:
     """Reads name, version and requirements out of a wheel; ValueError when it is none."""
-    from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-
     try:
         parse_wheel_filename(path.name)
         with zipfile.ZipFile(path) as archive:
@@ -65,7 +57,6 @@ def read_wheel(path: Path) -> Wheel:
 def needed_on(python: str, requirements: Iterable[Requirement], extras: Iterable[str] = ()) -> list[Requirement]:
     """Those whose marker holds on Kaggle under that Python, with none or some extras asked for.
 
-    >>> from packaging.requirements import Requirement
     >>> [str(r) for r in needed_on("3.13", map(Requirement, ["a; python_version < '3'", "b>1", "c; extra == 'd'"]))]
     ['b>1']
     """
@@ -91,8 +82,6 @@ def platforms() -> list[str]:
 
 @cache
 def _tags(python: str) -> frozenset:
-    from packaging.tags import compatible_tags, cpython_tags
-
     version = tuple(int(part) for part in python.split("."))
     interpreter = f"cp{version[0]}{version[1]}"
     ours = cpython_tags(version, platforms=platforms())

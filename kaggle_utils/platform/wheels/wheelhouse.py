@@ -20,7 +20,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from kaggle_utils.files import swap
 from kaggle_utils.platform import runtime
@@ -30,21 +33,6 @@ from kaggle_utils.platform.wheels.attached import belongs_to_torch
 from kaggle_utils.platform.wheels.image import PYTHONS, image
 from kaggle_utils.platform.wheels.sources import Fetch, NoWheel
 from kaggle_utils.platform.wheels.wheel import Wheel, read_wheel
-
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
-
-__all__ = [
-    "DATASET",
-    "GPUS",
-    "Incomplete",
-    "build",
-    "described_pythons",
-    "describe_dataset",
-    "faults",
-    "read_wheelhouse",
-    "wheels_dir",
-]
 
 DATASET = "kaggle-utils-wheels"
 METADATA = "dataset-metadata.json"
@@ -148,15 +136,13 @@ def _refuse_a_foreign(folder: Path) -> None:
 
 def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], bring: Callable[[Requirement, str], Wheel]) -> None:
     """Brings into the folder what the kit and the asked requirements need beyond the image."""
-    from packaging.requirements import Requirement
-
     have = {wheel.name for wheel in read_wheelhouse(folder) if wheel.fits(python)}
     held = image(python).versions
     queue = deque([*map(Requirement, asked), *kit.needs(python)])
-    pinned = {_canonical(Requirement(text)) for text in asked}
+    pinned = {canonicalize_name(Requirement(text).name) for text in asked}
     while queue:
         wanted = queue.popleft()
-        name = _canonical(wanted)
+        name = canonicalize_name(wanted.name)
         if name in have or (name in held and name not in pinned):
             continue
         wheel = bring(wanted, python)
@@ -169,8 +155,6 @@ def _fetched(wanted: Requirement, python: str, pythons: Sequence[str], folder: P
 
     Its wheel serves all of ``pythons`` that it fits, and is not fetched again for them.
     """
-    from packaging.specifiers import SpecifierSet
-
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         tried = [read_wheel(fetch(f"{wanted.name}{wanted.specifier}", python, Path(scratch, "0")))]
         while _beyond_the_images(tried[-1], wanted, pythons) and len(tried) < _RELEASES:
@@ -190,8 +174,8 @@ def _beyond_the_images(wheel: Wheel, wanted: Requirement, pythons: Sequence[str]
 def _beyond_the_image(wheel: Wheel, wanted: Requirement, python: str) -> bool:
     """Whether it requires another version of a package than the image holds."""
     ours = image(python)
-    asked = [need for need in wheel.needs(python, wanted.extras) if _canonical(need) in ours.versions]
-    return not all(_met(need, [], python) or ours.excuses(wheel.name, _canonical(need)) for need in asked)
+    asked = [need for need in wheel.needs(python, wanted.extras) if canonicalize_name(need.name) in ours.versions]
+    return not all(_met(need, [], python) or ours.excuses(wheel.name, canonicalize_name(need.name)) for need in asked)
 
 
 def _replacements(wheels: Sequence[Wheel], python: str) -> list[str]:
@@ -214,19 +198,19 @@ def _unmet(wheels: Sequence[Wheel], python: str) -> list[str]:
         f"{wheel.name} {wheel.version} requires {wanted}, {_what_is_there(wanted, ours, python)} (Python {python})"
         for wheel in ours
         for wanted in wheel.needs(python)
-        if not _met(wanted, ours, python) and not image(python).excuses(wheel.name, _canonical(wanted))
+        if not _met(wanted, ours, python) and not image(python).excuses(wheel.name, canonicalize_name(wanted.name))
     ]
 
 
 def _met(wanted: Requirement, ours: Sequence[Wheel], python: str) -> bool:
     """By a wheel or by the image; where the image's version is not known, being there is enough."""
-    held, name = image(python).versions, _canonical(wanted)
+    held, name = image(python).versions, canonicalize_name(wanted.name)
     versions = [w.version for w in ours if w.name == name] + ([held[name]] if name in held else [])
     return any(v is None or wanted.specifier.contains(v, prereleases=True) for v in versions)
 
 
 def _what_is_there(wanted: Requirement, ours: Sequence[Wheel], python: str) -> str:
-    held, name = image(python).versions, _canonical(wanted)
+    held, name = image(python).versions, canonicalize_name(wanted.name)
     there = [f"the wheels have {w.version}" for w in ours if w.name == name]
     there += [f"the image has {held[name]}"] if held.get(name) else []
     return " and ".join(there) or "which neither the wheels nor the image have"
@@ -234,9 +218,3 @@ def _what_is_there(wanted: Requirement, ours: Sequence[Wheel], python: str) -> s
 
 def _survives(name: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9_.-]+", name) is not None
-
-
-def _canonical(wanted: Requirement) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(wanted.name)

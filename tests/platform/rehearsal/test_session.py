@@ -147,11 +147,6 @@ def test_a_session_has_no_credentials_of_this_machine(play, monkeypatch):
     assert run.log.strip() == "['KAGGLE_KERNEL_RUN_TYPE']"
 
 
-def test_a_file_that_is_written_is_noted_once_and_a_renamed_one_under_its_new_name(play):
-    run = play("import os\nopen('a.part', 'w').close()\nos.replace('a.part', 'a')")
-    assert [note["path"].rpartition("/")[2] for note in run.noted("written")] == ["a.part", "a"]
-
-
 def test_an_error_with_another_cause_than_the_connection_is_told_beside_it(play):
     attempt = "    try:\n        socket.getaddrinfo('example.org', 80)\n    except OSError:\n        pass\n"
     module = f"import socket\ndef fit():\n{attempt}    raise FloatingPointError('the loss is nan')\n"

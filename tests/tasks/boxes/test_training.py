@@ -33,8 +33,7 @@ def trained(items, folder, chosen=(0,), folds=FOLDS, devices=("cpu",), **changes
 
 
 def lines(folder) -> list[dict]:
-    path = Path(folder, "plain", "fold0", "stage0", "progress.jsonl")
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return json.loads(Path(folder, "plain", "fold0", "stage0", "progress.json").read_text())["history"]
 
 
 def stamp(folder, stage=0) -> str:
