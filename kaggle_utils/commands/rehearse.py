@@ -25,7 +25,7 @@ from kaggle_utils.platform.rehearsal.attachments import Attachments, attachments
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, rehearse_submission
-from kaggle_utils.platform.rehearsal.training import Trial, rehearse_training, training_findings
+from kaggle_utils.platform.rehearsal.training import rehearse_training, training_findings
 from kaggle_utils.platform.signals import signals_as_exits
 from kaggle_utils.tasks.competition import Competition
 from kaggle_utils.tasks.hidden import HiddenTest, hidden_truth
@@ -105,7 +105,7 @@ def _training(args: argparse.Namespace, plan: Rehearsal, attached: Attachments, 
     folds = _left(attached, plan.contest.NAME, "1_eda")[0] / "folds.csv"
     items = args.frames or TRIAL_ITEMS[bool(runtime.gpus())]
     full = None if args.input else plan.contest.FULL
-    report = rehearse_training(plan, Trial(_overrides(args.set), folds, items, full))
+    report = rehearse_training(plan, _overrides(args.set), folds, items, full)
     left = quota.gpu_quota()
     lines = report_lines.training_lines(report, plan.contest.UNIT, plan.limits, left)
     return lines, [*report.findings, *training_findings(report, plan.limits, left, like)], report.run, None

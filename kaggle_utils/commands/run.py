@@ -32,8 +32,8 @@ def run_run(args: argparse.Namespace) -> int:
     from kaggle_utils.platform import notebooks
 
     args.output, values = args.output or runtime.runs_dir(), parse_set(args.set)
-    stages = notebooks.stages_of(args.competition, args.stage)
-    paths = [notebooks.notebook_folder(args.competition) / f"{stage}.ipynb" for stage in stages]
+    paths = notebooks.stages_of(args.competition, args.stage)
+    stages = [path.stem for path in paths]
     notebooks.refuse_unknown(paths, values)
     _environment(args)
     began, pages = time.time(), []

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from kaggle_utils.files import plain
-from kaggle_utils.learning.augment import PIXEL_SETS
+from kaggle_utils.learning.augment import PIXEL_SETS, known_sets
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ class DetectorParameters:
     def __post_init__(self) -> None:
         if len(tuple(self.hsv)) != 3:
             raise ValueError(f"hsv is {self.hsv!r}, expected three fractions: hue, saturation, value")
-        unknown = [name for name in self.augmentations.split("+") if name not in PIXEL_SETS]
-        if unknown:
-            raise ValueError(f"augmentations is {self.augmentations!r}, {unknown} is not among {', '.join(PIXEL_SETS)}")
+        known_sets(self.augmentations, PIXEL_SETS)
         known = [f.name for f in fields(DetectorParameters)]
         if isinstance(self.chain, Mapping) or not self.chain:
             raise ValueError(f"chain is {self.chain!r}, expected stages such as ({{'imgsz': 640}}, {{'imgsz': 1280}})")

@@ -54,10 +54,9 @@ def load_weights(path: Path) -> dict[str, Any]:
     return content if "state" in content else {"state": content}
 
 
-def start_from(model: nn.Module, path: Path, prefix: str = "") -> tuple[int, int]:
+def start_from(model: nn.Module, path: Path) -> tuple[int, int]:
     """Copy every tensor of a checkpoint that fits by name and shape into the model.
 
-    prefix: put before the file's names (timm's weights fit into ``model.`` of an smp encoder)
     Returns (tensors copied, tensors of the model). Raises ValueError when none fits.
 
     >>> import tempfile
@@ -67,8 +66,7 @@ def start_from(model: nn.Module, path: Path, prefix: str = "") -> tuple[int, int
     (1, 2)
     """
     own, given = model.state_dict(), load_weights(path)["state"]
-    named = {prefix + name: tensor for name, tensor in given.items()}
-    fitting = {k: v.to(own[k].dtype) for k, v in named.items() if k in own and own[k].shape == v.shape}
+    fitting = {k: v.to(own[k].dtype) for k, v in given.items() if k in own and own[k].shape == v.shape}
     if not fitting:
         raise ValueError(f"no tensor of {path} fits the model by name and shape (first: {next(iter(given), None)!r})")
     model.load_state_dict(fitting, strict=False)

@@ -83,11 +83,11 @@ class Network(nn.Module):
 class _Classifier(nn.Module):
     """An encoder's last features, averaged over the image, to logits (B, classes)."""
 
-    def __init__(self, encoder: nn.Module, classes: int, dropout: float) -> None:
+    def __init__(self, p: ModelParameters) -> None:
         super().__init__()
-        self.encoder = encoder
-        pooled = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout)
-        self.head = nn.Sequential(*pooled, nn.Linear(encoder.out_channels[-1], classes))
+        self.encoder = _encoder(p)
+        pooled = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(p.dropout)
+        self.head = nn.Sequential(*pooled, nn.Linear(self.encoder.out_channels[-1], p.classes))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.head(self.encoder(images)[-1])
@@ -117,7 +117,7 @@ def build(parameters: ModelParameters, seed: int = 0) -> Network:
     p = parameters
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = _classifier(p) if p.architecture == "classifier" else _segmenter(p)
+        net = _Classifier(p) if p.architecture == "classifier" else _segmenter(p)
     model = Network(net, *_statistics(p.encoder, net.encoder, p.inputs), p.channels)
     if p.start:
         _start(model, Path(p.start))
@@ -150,10 +150,6 @@ def load_model(path: Path, device: str = "cpu") -> Network:
     model = build(replace(ModelParameters(**content["model"]), start=""))
     model.load_state_dict(content["state"])
     return model.to(device).eval()
-
-
-def _classifier(p: ModelParameters) -> nn.Module:
-    return _Classifier(_encoder(p), p.classes, p.dropout)
 
 
 def _encoder(p: ModelParameters) -> nn.Module:

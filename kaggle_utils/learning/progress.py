@@ -86,13 +86,17 @@ def outlook(title: str, epoch: float, epochs: int, left: float) -> str:
     """What the first epoch says of the rest. epoch: seconds of one; epochs: how many may follow; left: seconds of the session.
 
     >>> outlook("unet fold 0", 66.0, 9, 39600.0)
-    'unet fold 0: an epoch takes 1.1 min, 9 more at most 9.9 min; the session has 660.0 min left'
+    'unet fold 0: an epoch takes 66 s, 9 more at most 9.9 min; the session has 660.0 min left'
     >>> outlook("unet fold 0", 66.0, 9, 300.0)
-    'unet fold 0: an epoch takes 1.1 min, 9 more at most 9.9 min; the session has only 5.0 min left, another goes on from there'
+    'unet fold 0: an epoch takes 66 s, 9 more at most 9.9 min; the session has only 5.0 min left, another goes on from there'
     """
-    text = f"{title}: an epoch takes {epoch / 60:.1f} min, {epochs} more at most {epochs * epoch / 60:.1f} min"
+    text = f"{title}: an epoch takes {_said(epoch)}, {epochs} more at most {_said(epochs * epoch)}"
     if not math.isfinite(left):
         return text
     if left > epochs * epoch:
-        return f"{text}; the session has {left / 60:.1f} min left"
-    return f"{text}; the session has only {left / 60:.1f} min left, another goes on from there"
+        return f"{text}; the session has {_said(left)} left"
+    return f"{text}; the session has only {_said(left)} left, another goes on from there"
+
+
+def _said(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

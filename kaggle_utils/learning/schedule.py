@@ -36,7 +36,7 @@ def parameter_groups(model: nn.Module, lr: float, rates: Mapping[str, float], we
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     used = set()
     for name, parameter in model.named_parameters():
-        covering = max((part for part in rates if _covers(part, name)), key=len, default=None)
+        covering = max((part for part in rates if f"{name}.".startswith(f"{part}.")), key=len, default=None)
         used.add(covering)
         rate = lr * rates.get(covering, 1.0)
         groups.setdefault((rate, weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
@@ -60,10 +60,6 @@ def optimizer(groups: list[dict], kind: str) -> torch.optim.Optimizer:
     if kind == "SGD":
         return torch.optim.SGD(groups, momentum=0.9)
     raise ValueError(f"optimizer is {kind!r}, expected AdamW or SGD")
-
-
-def _covers(part: str, name: str) -> bool:
-    return name == part or name.startswith(part + ".")
 
 
 def cosine(step: int, steps: int, warmup: int = 0, floor: float = 0.01) -> float:

@@ -45,14 +45,12 @@ def notebook_folder(competition: str) -> Path:
     return folder
 
 
-def stages_of(competition: str, chosen: str | None = None) -> list[str]:
-    """Names of the stages in order (``1_eda``, ...), or the one that ``chosen`` names (``2`` or ``2_train``)."""
-    names = sorted(path.stem for path in notebook_folder(competition).glob("[0-9]_*.ipynb"))
-    if chosen is None:
-        return names
-    found = [name for name in names if chosen in (name, name.split("_")[0], name.split("_", 1)[1])]
+def stages_of(competition: str, chosen: str | None = None) -> list[Path]:
+    """The notebooks in the order of their stages (``1_eda``, ...), or the one that ``chosen`` names (``2`` or ``2_train``)."""
+    paths = sorted(notebook_folder(competition).glob("[0-9]_*.ipynb"))
+    found = [path for path in paths if chosen in (None, path.stem, *path.stem.split("_", 1))]
     if not found:
-        raise ValueError(f"stage is {chosen!r}, expected one of {', '.join(names)}")
+        raise ValueError(f"stage is {chosen!r}, expected one of {', '.join(path.stem for path in paths)}")
     return found
 
 

@@ -1,8 +1,8 @@
 """The time-series API of the reef competition, emulated: one loop at home and on Kaggle.
 
 *TensorFlow: Help Protect the Great Barrier Reef* hands out its hidden frames one by one through a
-compiled module, ``greatbarrierreef``, built for CPython 3.7 alone. :class:`GreatBarrierReef` behaves
-like that module as its public mock was seen to behave (its refusals word for word, its printed
+compiled module, ``greatbarrierreef``, built for CPython 3.7 alone. :class:`ReefEnvironment` behaves
+like that module's environment as its public mock was seen to behave (its refusals word for word, its printed
 complaint, the moment at which it writes ``submission.csv``) over any frames: a folder, a list of
 files or of arrays. :func:`reef_environment` gives the real environment where there is one, bridged where
 this Python is too young for it, and the emulated one elsewhere, so a submission notebook has a single loop.
@@ -33,36 +33,6 @@ class WrongColumns(KitError):
     """No submission can be written from the answers that were given."""
 
 
-class GreatBarrierReef:
-    """Stands for the module ``greatbarrierreef``: an object with :meth:`make_env`.
-
-    frames: a folder (see :func:`kaggle_utils.images.listing.frame_paths`), or a sequence of image files, ``.npy`` files or
-        arrays, uint8 (H, W, 3) RGB, in the order in which they are to be served
-    folder: where ``submission.csv`` is written; None: the working directory at that moment
-
-    >>> reef = GreatBarrierReef([np.zeros((720, 1280, 3), np.uint8)])
-    >>> image, sample = next(reef.make_env().iter_test())
-    >>> image.shape, sample["annotations"].tolist()
-    ((720, 1280, 3), ['0.99 123 456 1 1'])
-    >>> reef.make_env()
-    Traceback (most recent call last):
-        ...
-    Exception: You can only call `make_env()` once.
-    """
-
-    def __init__(self, frames: str | os.PathLike | Frames, folder: str | os.PathLike | None = None) -> None:
-        self._frames = frame_paths(frames) if isinstance(frames, (str, os.PathLike)) else frames
-        self._folder = folder
-        self._made = False
-
-    def make_env(self) -> ReefEnvironment:
-        """The environment; raises Exception when asked a second time, as the real module does."""
-        if self._made:
-            raise Exception("You can only call `make_env()` once.")
-        self._made = True
-        return ReefEnvironment(self._frames, self._folder)
-
-
 class Progress(NamedTuple):
     """How far an environment came.
 
@@ -80,12 +50,18 @@ class ReefEnvironment:
 
     Beside these two, which are the real API's, :attr:`progress` tells a rehearsal how far a notebook came.
 
-    >>> ReefEnvironment([np.zeros((4, 4, 3), np.uint8)]).progress
-    Progress(state='unopened', answered=0, frames=1)
+    frames: a folder (see :func:`kaggle_utils.images.listing.frame_paths`), or a sequence of image files, ``.npy`` files or
+        arrays, uint8 (H, W, 3) RGB, in the order in which they are to be served
+    folder: where ``submission.csv`` is written; None: the working directory at that moment
+
+    >>> environment = ReefEnvironment([np.zeros((720, 1280, 3), np.uint8)])
+    >>> image, sample = next(environment.iter_test())
+    >>> image.shape, sample["annotations"].tolist(), environment.progress
+    ((720, 1280, 3), ['0.99 123 456 1 1'], Progress(state='asked', answered=0, frames=1))
     """
 
-    def __init__(self, frames: Frames, folder: str | os.PathLike | None = None) -> None:
-        self._frames = frames
+    def __init__(self, frames: str | os.PathLike | Frames, folder: str | os.PathLike | None = None) -> None:
+        self._frames = frame_paths(frames) if isinstance(frames, (str, os.PathLike)) else frames
         self._folder = folder
         self._state = "unopened"  # -> asked <-> answered -> done
         self._answers: list = []
@@ -160,7 +136,7 @@ def reef_environment(frames: str | os.PathLike | Frames, folder: str | os.PathLi
     <kaggle_utils.platform.reef_api.timeseries.ReefEnvironment object at ...>
     """
     real = _imported() or _bridged(Path(folder or "."))
-    return (real or GreatBarrierReef(frames, folder)).make_env()
+    return real.make_env() if real else ReefEnvironment(frames, folder)
 
 
 def _imported() -> object | None:

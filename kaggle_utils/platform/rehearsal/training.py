@@ -33,20 +33,6 @@ UNLIKE = "; but this machine lacks the GPU that the kernel asks for"
 
 
 @dataclass(frozen=True)
-class Trial:
-    """How to try a training.
-
-    values: overrides of the notebook's parameters; folds: the table of folds that an earlier stage wrote
-    items: how many to try on; full: fold -> sizes of the whole training, None: those of the competition's folder
-    """
-
-    values: Mapping[str, Any]
-    folds: Path
-    items: int
-    full: Mapping[int, FoldSize] | None = None
-
-
-@dataclass(frozen=True)
 class TrainingReport:
     """What a trial came to.
 
@@ -59,17 +45,23 @@ class TrainingReport:
     cost: TrainingCost | None = None
 
 
-def rehearse_training(rehearsal: Rehearsal, trial: Trial) -> TrainingReport:
-    """Runs the trial and projects it on the folds that the notebook is set to train."""
+def rehearse_training(
+    rehearsal: Rehearsal, chosen: Mapping[str, Any], folds: Path, n: int, full: Mapping[int, FoldSize] | None = None
+) -> TrainingReport:
+    """Runs a trial and projects it on the folds that the notebook is set to train.
+
+    chosen: overrides of the notebook's parameters; folds: the table of folds that an earlier stage wrote
+    n: items to try on; full: fold -> sizes of the whole training, None: those of the competition's folder
+    """
     competition = rehearsal.contest
-    settings = {**defaults(rehearsal.notebook), **trial.values}
+    settings = {**defaults(rehearsal.notebook), **chosen}
     parameters = competition.KIND.parameters(settings, competition.SMOKE if settings.get("smoke") else {})
     items = competition.load(rehearsal.folder).present()
-    fold_of_item = read_folds(trial.folds, items.table[competition.KEY])["fold"].to_numpy()
-    sizes = trial.full or _sizes(competition, items, fold_of_item, parameters)
+    fold_of_item = read_folds(folds, items.table[competition.KEY])["fold"].to_numpy()
+    sizes = full or _sizes(competition, items, fold_of_item, parameters)
     wanted = chosen_folds(sizes, settings.get("fold"), settings.get("folds"))
     fold = chosen_folds(fold_of_item)[0]
-    rows = _some(items.filled, fold_of_item == fold, trial.items)
+    rows = _some(items.filled, fold_of_item == fold, n)
     tried = FoldSize(int((fold_of_item[rows] != fold).sum()), int((fold_of_item[rows] == fold).sum()))
     with tempfile.TemporaryDirectory(prefix="kaggle-rehearsal-") as name:
         few = Path(name, "few")
@@ -78,7 +70,7 @@ def rehearse_training(rehearsal: Rehearsal, trial: Trial) -> TrainingReport:
         mounts = {**rehearsal.mounts, **competition_mounts(competition.SLUG, rehearsal.folder, few)}
         session = Session(Path(name, "kaggle"), mounts, rehearsal.how)
         rehearsal.say(f"{EPOCHS} epochs on {tried.train} {competition.UNIT}s, {tried.valid} to predict")
-        values = {**trial.values, "trial": EPOCHS, "fold": fold, "folds": None}
+        values = {**chosen, "trial": EPOCHS, "fold": fold, "folds": None}
         run = run_notebook(session, inject(rehearsal.notebook, values), limits=rehearsal.limits)
         models = tuple(read_costs(session.working))
     report = TrainingReport(run, tried, tuple(findings(run, rehearsal.limits)))

@@ -1,6 +1,6 @@
 """The time-series API against the behaviour its public mock was seen to have: emulated, and bridged.
 
-Tests that take ``make_reef`` run twice: over the kit's emulation, and over a stand-in for the compiled
+Tests that take ``make_env`` run twice: over the kit's emulation, and over a stand-in for the compiled
 module in a CPython 3.7, reached through the bridge.
 """
 
@@ -15,7 +15,7 @@ import pytest
 
 from kaggle_utils.images.listing import frame_paths
 from kaggle_utils.platform.reef_api.bridge import BridgedReef
-from kaggle_utils.platform.reef_api.timeseries import GreatBarrierReef, ReefEnvironment, reef_environment
+from kaggle_utils.platform.reef_api.timeseries import ReefEnvironment, reef_environment
 
 pytest_plugins = ["reef_fixtures"]
 
@@ -33,21 +33,21 @@ def frames(n: int) -> list[np.ndarray]:
     return [np.full((720, 1280, 3), number, np.uint8) for number in range(n)]
 
 
-@pytest.fixture(params=["emulated", "bridged"])
-def make_reef(request):
+@pytest.fixture
+def make_reef(reef_python37, make_competition):
     """Makes the module: an object with make_env(), over n frames of which frame k is filled with k."""
-    if request.param == "emulated":
-        yield lambda n: GreatBarrierReef(frames(n))
-        return
-    python, competition = (request.getfixturevalue(name) for name in ("reef_python37", "make_competition"))
     made = []
-    yield lambda n: made.append(BridgedReef(python, competition(n))) or made[-1]
+    yield lambda n: made.append(BridgedReef(reef_python37, make_competition(n))) or made[-1]
     for reef in made:
         reef.close()
 
 
-@pytest.fixture
-def make_env(make_reef):
+@pytest.fixture(params=["emulated", "bridged"])
+def make_env(request):
+    """Makes its environment."""
+    if request.param == "emulated":
+        return lambda n=2: ReefEnvironment(frames(n))
+    make_reef = request.getfixturevalue("make_reef")
     return lambda n=2: make_reef(n).make_env()
 
 
@@ -67,7 +67,7 @@ def test_a_sample_is_a_writeable_frame_and_a_row_to_fill(make_env):
 
 def test_writing_on_a_served_frame_leaves_the_source_alone():
     source = frames(1)
-    image, _ = next(GreatBarrierReef(source).make_env().iter_test())
+    image, _ = next(ReefEnvironment(source).iter_test())
     image[:] = 99
     assert source[0].max() == 0
 
@@ -177,7 +177,7 @@ def test_a_folder_is_served_in_numeric_order_and_in_rgb(working):
         (working / "f" / name).parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(working / "f" / name), np.full((4, 6, 3), (10, 20, 30), np.uint8))  # BGR
     assert [str(p.relative_to("f")) for p in frame_paths("f")] == ["video_2/9.png", "video_2/10.png", "video_10/2.png"]
-    image, _ = next(GreatBarrierReef("f").make_env().iter_test())
+    image, _ = next(ReefEnvironment("f").iter_test())
     assert image.shape == (4, 6, 3) and image[0, 0].tolist() == [30, 20, 10]
 
 
@@ -186,9 +186,9 @@ def test_wrong_frames_are_named(working):
         frame_paths(working)
     (working / "0.jpg").write_text("no image")
     with pytest.raises(ValueError, match=r"0\.jpg.* cannot be read"):
-        next(GreatBarrierReef(working).make_env().iter_test())
+        next(ReefEnvironment(working).iter_test())
     with pytest.raises(ValueError, match=r"shape \(4, 4\) and dtype float64"):
-        next(GreatBarrierReef([np.zeros((4, 4))]).make_env().iter_test())
+        next(ReefEnvironment([np.zeros((4, 4))]).iter_test())
 
 
 def test_the_real_module_is_preferred_where_it_can_be_imported(monkeypatch):
@@ -204,7 +204,7 @@ def test_without_the_module_the_frames_are_emulated():
 
 def test_the_apis_own_frames_are_served_as_they_are(real_data):
     folder = real_data / "extra" / "reef_test_frames"
-    env = GreatBarrierReef(folder).make_env()
+    env = ReefEnvironment(folder)
     for number, (image, sample) in enumerate(env.iter_test()):
         assert np.array_equal(image, np.load(folder / f"{number}.npy")) and image.flags.writeable
         env.predict(sample)
