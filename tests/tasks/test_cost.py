@@ -89,7 +89,7 @@ class TestReading:
 
     def test_weights_that_grew_are_counted_as_they_are_in_the_end(self, tmp_path):
         record = Progress(tmp_path, 2)
-        for size in (500, 1000):
+        for size in (500, 800, 1000):
             record.note("written", 1, 0.1, size)
         record.write()
         assert read_costs(tmp_path)[0].weights == 1000
@@ -114,8 +114,9 @@ class TestRealTrials:
         return place / "out", next(iter(members)), items, folds
 
     def test_a_model_is_found_with_its_epochs_and_every_cost(self, tried):
-        output, member, *_ = tried
+        output, member, items, _ = tried
         costs = read_costs(output)
+        assert any(one.cached for one in costs) is ("clip" not in items.table)  # frames in time are read as they are needed
         trained = [one for one in costs if one.trained]
         assert [(one.epochs, one.judgings) for one in trained] == [(2, 2)] and all(member in one.title for one in costs)
         assert trained[0].judged > 0 and trained[0].checkpoints > 0 and trained[0].weights > 1000
