@@ -35,41 +35,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = [
-    "API",
-    "CLASSES",
-    "CODE",
-    "COLUMNS",
-    "FRAME_COLUMNS",
-    "FULL",
-    "HIDDEN_ITEMS",
-    "KEY",
-    "KIND",
-    "MOST_BOXES",
-    "NAME",
-    "SAMPLE",
-    "SCORE_OPTIONS",
-    "SERVED",
-    "SLUG",
-    "SMOKE",
-    "UNIT",
-    "answers",
-    "faults",
-    "hidden",
-    "lay_out",
-    "load",
-    "make_sample",
-    "read",
-    "read_frames",
-    "rows",
-    "score",
-    "score_files",
-    "stream",
-    "test",
-    "true_boxes",
-    "truth",
-]
-
 NAME = "reef"
 SLUG = "tensorflow-great-barrier-reef"
 API = "greatbarrierreef"  # the time-series module that hands out the test; CPython 3.7 only
