@@ -92,7 +92,7 @@ def _best_paths(
     total, waiting = np.zeros(n), np.zeros(n, np.bool_)
     for row in range(n):
         _reckon(row, score, before_start, before, left, total, came_from)
-    best, anew = [(-total[row], row) for row in range(n)], [row for row in range(0)]  # heaps
+    best, anew = [(-total[row], row) for row in range(n)], list(range(0))  # heaps
     heapify(best)
     while best:
         known, row = heappop(best)
