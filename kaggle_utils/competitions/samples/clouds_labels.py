@@ -55,8 +55,7 @@ def _place(rng: np.random.Generator, count: int) -> Region:
     aspect = rng.uniform(0.65, 1.5)
     width, height = min(0.98, np.sqrt(area * aspect)), min(0.98, np.sqrt(area / aspect))
     left, top = rng.uniform(-BEYOND, 1 + BEYOND - width), rng.uniform(-BEYOND, 1 + BEYOND - height)
-    sides = np.clip([left, top, left + width, top + height], 0, 1).tolist()
-    return tuple(sides)
+    return tuple(np.clip([left, top, left + width, top + height], 0, 1).tolist())
 
 
 def _overlap(a: Region, b: Region) -> float:
@@ -90,8 +89,7 @@ def annotated(rng: np.random.Generator, regions: dict[str, list[Region]], people
 def _jittered(rng: np.random.Generator, region: Region) -> Region:
     left, top, right, bottom = region
     moves = JITTER * rng.standard_normal(4) * np.array([right - left, bottom - top] * 2)
-    left, top, right, bottom = np.clip(np.array(region) + moves, 0, 1).tolist()
-    return left, top, right, bottom
+    return tuple(np.clip(np.array(region) + moves, 0, 1).tolist())
 
 
 def mask_of_boxes(boxes: Sequence[Region], shape: tuple[int, int]) -> np.ndarray:
