@@ -65,7 +65,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Two folds of ten pictures, one epoch each, predicted in two views."""
     if not _made:
         folder = tmp_path_factory.mktemp("clouds")
-        make_sample(folder / "input", images=10, test_images=3, size=(105, 70), progress=False)
+        make_sample(folder / "input", images=10, test_images=3, size=(105, 70))
         data = clouds.load(folder / "input")
         made = Trained(folder / "input", folder / "output", folder / "cache", data, np.arange(10) % 2, [])
         made.jobs.extend(made.train(RUN, made.output))

@@ -7,13 +7,14 @@ functions is inverse, and tested as such.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from kaggle_utils.boxes.table import Boxes, cxcywhn_from_xyxy, xywh_from_xyxy, xyxy_from_cxcywhn, xyxy_from_xywh
 
 __all__ = [
+    "UnreadableText",
     "annotations_from_boxes",
     "boxes_from_annotations",
     "boxes_from_table",
@@ -25,6 +26,17 @@ __all__ = [
 ]
 
 
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+
+
+class UnreadableText(ValueError):
+    """A text that is no boxes; number: which of those given."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
+
+
 def boxes_from_annotations(annotations: Sequence[str]) -> Boxes:
     """The reef table's ``annotations`` column (one text a frame) as boxes with score 1.
 
@@ -34,32 +46,31 @@ def boxes_from_annotations(annotations: Sequence[str]) -> Boxes:
     >>> boxes_from_annotations(["[]", "[{'x': 1, 'y': 2, 'width': 30, 'height': 40}]"]).xyxy
     array([[ 1.,  2., 31., 42.]])
     """
+    try:
+        return _annotated(annotations)
+    except _UNREADABLE:
+        number = _first_unreadable(_annotated, annotations)
+        expected = "a list of {'x': .., 'y': .., 'width': .., 'height': ..}"
+        message = f"annotations of frame {number} are {annotations[number]!r}, expected {expected}"
+        raise UnreadableText(message, number) from None
+
+
+def _annotated(annotations: Sequence[str]) -> Boxes:
     filled = [(i, text) for i, text in enumerate(annotations) if text != "[]"]
-    try:
-        rows = json.loads("[" + ",".join(text for _, text in filled).replace("'", '"') + "]")
-        found = [(i, _xywh(box)) for (i, _), row in zip(filled, rows, strict=True) for box in row]
-        xywh = np.array([box for _, box in found], dtype=np.float64).reshape(-1, 4)
-        return Boxes(np.array([i for i, _ in found], dtype=np.int64), xyxy_from_xywh(xywh))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        for i, text in filled:
-            _refuse_annotation(i, text)
-        raise
+    rows = json.loads("[" + ",".join(text for _, text in filled).replace("'", '"') + "]")
+    found = [(i, box) for (i, _), row in zip(filled, rows, strict=True) for box in row]
+    xywh = np.array([[box[side] for side in ("x", "y", "width", "height")] for _, box in found], dtype=np.float64)
+    return Boxes(np.array([i for i, _ in found], dtype=np.int64), xyxy_from_xywh(xywh))
 
 
-def _xywh(box: dict) -> tuple[float, float, float, float]:
-    return box["x"], box["y"], box["width"], box["height"]
-
-
-def _refuse_annotation(number: int, text: str) -> None:
-    """Raises ValueError unless the text is a list of boxes with finite numbers and sizes of 0 or more."""
-    try:
-        boxes = json.loads(text.replace("'", '"'))
-        if all(np.isfinite(_xywh(box)).all() and box["width"] >= 0 <= box["height"] for box in boxes):
-            return
-    except (ValueError, TypeError, KeyError, AttributeError):
-        pass
-    expected = "a list of {'x': .., 'y': .., 'width': .., 'height': ..}"
-    raise ValueError(f"annotations of frame {number} are {text!r}, expected {expected}")
+def _first_unreadable(parse: Callable[[list], Boxes], texts: Sequence) -> int:
+    """The number of the first text that cannot be parsed alone; called where they could not be together."""
+    for number, text in enumerate(texts):
+        try:
+            parse([text])
+        except _UNREADABLE:
+            return number
+    raise
 
 
 def annotations_from_boxes(boxes: Boxes, n_frames: int) -> list[str]:
@@ -85,31 +96,22 @@ def boxes_from_texts(texts: Sequence[str]) -> Boxes:
     Boxes(2 boxes in 1 frames, scores 0.2 to 0.9)
     """
     words = [text.split() if isinstance(text, str) else [] for text in texts]
-    counts = np.array([len(w) for w in words], dtype=np.int64)
     try:
-        numbers = np.array([word for row in words for word in row], dtype=np.float64)
-        ok = not (counts % 5).any() and np.isfinite(numbers).all() and (numbers.reshape(-1, 5)[:, 3:] >= 0).all()
-    except ValueError:
-        ok = False
-    if not ok:
-        _name_the_wrong_text(words)
-    numbers = numbers.reshape(-1, 5)
+        return _worded(words)
+    except _UNREADABLE:
+        number = _first_unreadable(_worded, words)
+        expected = "groups of five finite numbers 'conf x y width height' with width and height of 0 or more, or an empty text"
+        message = f"prediction of frame {number} is {' '.join(words[number])!r}, expected {expected}"
+        raise UnreadableText(message, number) from None
+
+
+def _worded(words: list[list[str]]) -> Boxes:
+    counts = np.array([len(row) for row in words], dtype=np.int64)
+    numbers = np.array([word for row in words for word in row], dtype=np.float64).reshape(-1, 5)
+    if (counts % 5).any() or not np.isfinite(numbers).all() or (numbers[:, 3:] < 0).any():
+        raise ValueError
     frame = np.repeat(np.arange(len(words)), counts // 5)
     return Boxes(frame, xyxy_from_xywh(numbers[:, 1:]), numbers[:, 0])
-
-
-def _name_the_wrong_text(words: list[list[str]]) -> None:
-    for number, row in enumerate(words):
-        try:
-            values = np.array(row, dtype=np.float64).reshape(-1, 5)
-            if np.isfinite(values).all() and (values[:, 3:] >= 0).all():
-                continue
-        except ValueError:
-            pass
-        raise ValueError(
-            f"prediction of frame {number} is {' '.join(row)!r}, expected groups of five finite numbers "
-            "'conf x y width height' with width and height of 0 or more, or an empty text"
-        )
 
 
 def texts_from_boxes(boxes: Boxes, n_frames: int) -> list[str]:

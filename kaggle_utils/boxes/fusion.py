@@ -71,10 +71,9 @@ def fuse(
         return METHODS[method](tables, iou=iou, weights=weights, skip_below=skip_below, **options)
     if engine != "ensemble_boxes":
         raise ValueError(f"engine is {engine!r}, expected 'ensemble_boxes' or None")
-    from kaggle_utils.boxes import referee
+    from kaggle_utils.boxes.referee import fused
 
-    weights = _checked(tables, weights, iou, skip_below, **options)
-    return getattr(referee, method)(tables, weights, skip_below, iou, **options)
+    return fused(method, tables, _checked(tables, weights, iou, skip_below, **options), skip_below, iou, **options)
 
 
 def nms(

@@ -88,14 +88,10 @@ class Linker:
             if when == self._now:
                 number[row], confirmed[row] = mine, not life.is_initializing
             elif not life.is_initializing and life.hit_counter_is_positive:
-                guesses.append(Guess(mine, self._now - when, _upright(life.estimate), last_score, life.label))
+                predicted = np.sort(life.estimate, axis=0).ravel()  # a box that shrinks may have passed through itself
+                guesses.append(Guess(mine, self._now - when, predicted, last_score, life.label))
         return number, confirmed, guesses
 
     def _seen(self, row: int, xyxy: np.ndarray, score: float, label: int) -> object:
         points = np.array([xyxy[:2], np.maximum(xyxy[2:], xyxy[:2] + 1e-3)])  # norfair's IoU refuses empty boxes
         return self._detection(points, data=(self._now, row, score), label=int(label))
-
-
-def _upright(corners: np.ndarray) -> np.ndarray:
-    """(2, 2) two opposite corners -> (4,) xyxy; a box predicted to shrink may have passed through itself."""
-    return np.concatenate([corners.min(axis=0), corners.max(axis=0)])

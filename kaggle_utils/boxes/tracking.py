@@ -45,8 +45,14 @@ class Tracks:
         >>> track(boxes, np.zeros(2, int), initialization_delay=0).lengths()
         array([2, 2, 1])
         """
-        counts = np.bincount(self.track[(self.missed == 0) & (self.track >= 0)], minlength=1)
-        return np.where(self.track >= 0, counts[self.track], 0)
+        return np.where(self.track >= 0, self.over_lives(self.missed == 0, "sum"), 0)
+
+    def over_lives(self, values: np.ndarray, how: str) -> np.ndarray:
+        """(N,) of (N,) values: of each box's track, in order of time, what pandas knows as how (max, cummax, sum, any)."""
+        import pandas as pd
+
+        order = np.argsort(self.boxes.frame, kind="stable")
+        return pd.Series(values).iloc[order].groupby(self.track[order]).transform(how).sort_index().to_numpy()
 
 
 def track(
@@ -122,11 +128,13 @@ def rescore(
     _check_rules(lift, decay, longest)
     if causal and (min_length > 1 or not tails):
         raise ValueError(f"min_length={min_length}, tails={tails}: both look ahead, expected 1 and True when causal")
-    peak, alive = _past(tracks) if causal else _whole(tracks)
+    peak = tracks.over_lives(tracks.boxes.score, "cummax" if causal else "max")
+    alive = tracks.confirmed if causal else (tracks.track >= 0) & tracks.over_lives(tracks.confirmed, "any")
     score = _ruled(tracks.boxes.score, np.where(alive, peak, tracks.boxes.score), tracks.missed, lift, decay)
     keep = (tracks.missed <= longest) & ((tracks.track < 0) | (tracks.lengths() >= min_length))
     if not tails:
-        keep &= (tracks.missed == 0) | (tracks.boxes.frame < _last_seen(tracks))
+        last_seen = tracks.over_lives(np.where(tracks.missed == 0, tracks.boxes.frame, -1), "max")
+        keep &= (tracks.missed == 0) | (tracks.boxes.frame < last_seen)
     return tracks.boxes.replace(score=score)[keep]
 
 
@@ -199,36 +207,6 @@ def _joined(boxes: Boxes, number: np.ndarray, confirmed: np.ndarray, guesses: li
 def _ruled(score: np.ndarray, peak: np.ndarray, missed: np.ndarray, lift: float, decay: float) -> np.ndarray:
     fading = np.array([decay**k for k in range(int(missed.max(initial=0)) + 1)])
     return ((1 - lift) * score + lift * peak) * fading[missed]
-
-
-def _whole(tracks: Tracks) -> tuple[np.ndarray, np.ndarray]:
-    """The highest score of each box's whole track, and whether that track was ever confirmed, (N,) each."""
-    linked = tracks.track >= 0
-    peak = np.full(tracks.track.max(initial=-1) + 1, -np.inf)
-    np.maximum.at(peak, tracks.track[linked], tracks.boxes.score[linked])
-    ever = np.bincount(tracks.track[linked & tracks.confirmed], minlength=len(peak)) > 0
-    return np.append(peak, -np.inf)[tracks.track], np.append(ever, False)[tracks.track]
-
-
-def _past(tracks: Tracks) -> tuple[np.ndarray, np.ndarray]:
-    """The highest score of each box's track up to its frame, and whether it was confirmed by then.
-
-    A running maximum within groups, exact: over the scores' ranks, each track's raised above the last's.
-    """
-    values, rank = np.unique(tracks.boxes.score, return_inverse=True)
-    order = np.lexsort((tracks.boxes.frame, tracks.track))
-    floor = (tracks.track[order] + 1) * len(values)
-    peak = np.empty(len(order))
-    peak[order] = values[np.maximum.accumulate(floor + rank[order]) - floor]
-    return peak, tracks.confirmed
-
-
-def _last_seen(tracks: Tracks) -> np.ndarray:
-    """The last frame in which each box's track has a given box, (N,); 0 without a track."""
-    given = (tracks.missed == 0) & (tracks.track >= 0)
-    last = np.zeros(tracks.track.max(initial=-1) + 2, dtype=np.int64)
-    np.maximum.at(last, tracks.track[given], tracks.boxes.frame[given])
-    return last[tracks.track]
 
 
 def _check_rules(lift: float, decay: float, longest: int) -> None:

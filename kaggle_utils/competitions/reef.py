@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.boxes.formats import boxes_from_annotations, boxes_from_texts, texts_from_boxes
+from kaggle_utils.boxes.formats import UnreadableText, boxes_from_annotations, boxes_from_texts, texts_from_boxes
 from kaggle_utils.boxes.scorecard import Scorecard, scorecard
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.images.decode import read_image
 from kaggle_utils.images.listing import frame_paths
-from kaggle_utils.tasks.boxes.faults import border_faults, text_faults, unreadable
+from kaggle_utils.tasks.boxes.faults import border_faults, text_faults
 from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.kind import BoxesInVideo
 from kaggle_utils.tasks.boxes.tables import read_boxes
@@ -34,41 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
-
-__all__ = [
-    "API",
-    "CLASSES",
-    "CODE",
-    "COLUMNS",
-    "FRAME_COLUMNS",
-    "FULL",
-    "HIDDEN_ITEMS",
-    "KEY",
-    "KIND",
-    "MOST_BOXES",
-    "NAME",
-    "SAMPLE",
-    "SCORE_OPTIONS",
-    "SERVED",
-    "SLUG",
-    "SMOKE",
-    "UNIT",
-    "answers",
-    "faults",
-    "hidden",
-    "lay_out",
-    "load",
-    "make_sample",
-    "read",
-    "read_frames",
-    "rows",
-    "score",
-    "score_files",
-    "stream",
-    "test",
-    "true_boxes",
-    "truth",
-]
 
 NAME = "reef"
 SLUG = "tensorflow-great-barrier-reef"
@@ -184,8 +149,8 @@ def true_boxes(frames: pd.DataFrame, path: str | os.PathLike) -> Boxes:
     """
     try:
         return boxes_from_annotations(frames["annotations"].tolist())
-    except ValueError as error:
-        name, text = next(unreadable(boxes_from_annotations, frames["annotations"], frames["image_id"]))
+    except UnreadableText as error:
+        name, text = frames["image_id"].iloc[error.number], frames["annotations"].iloc[error.number]
         expected = "a list of {'x': .., 'y': .., 'width': .., 'height': ..}"
         raise ValueError(f"{path}: image_id {name}: the annotations are {text!r}, expected {expected}") from error
 

@@ -9,8 +9,12 @@ again when it comes up.
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
+
 import numpy as np
 from numba import njit
+
+from kaggle_utils.compiled.matching import iou_of_rows, rows_by_frame
 
 __all__ = ["best_paths"]
 
@@ -59,47 +63,18 @@ def _overlapping(
         if f >= len(clip) or clip[f] != clip[frame[i]]:
             continue
         for j in range(start[f], start[f + 1]):
-            if i != j and label[i] == label[j] and _iou(xyxy, i, j) > limit:
+            if i != j and label[i] == label[j] and iou_of_rows(xyxy, i, xyxy, j, 0.0) > limit:
                 if n == pairs.shape[1]:
-                    pairs = _twice_as_long(pairs)
+                    pairs = np.concatenate((pairs, np.empty_like(pairs)), axis=1)
                 pairs[0, n], pairs[1, n] = i, j
                 n += 1
     return pairs[0][:n], pairs[1][:n]
 
 
-@njit(cache=True)
-def _twice_as_long(pairs: np.ndarray) -> np.ndarray:
-    """(2, R) -> (2, 2R), with the same pairs first."""
-    longer = np.empty((2, 2 * pairs.shape[1]), np.int64)
-    for n in range(pairs.shape[1]):
-        longer[0, n], longer[1, n] = pairs[0, n], pairs[1, n]
-    return longer
-
-
-@njit(cache=True)
-def _iou(xyxy: np.ndarray, a: int, b: int) -> float:
-    width = min(xyxy[a, 2], xyxy[b, 2]) - max(xyxy[a, 0], xyxy[b, 0])
-    height = min(xyxy[a, 3], xyxy[b, 3]) - max(xyxy[a, 1], xyxy[b, 1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    area_a = (xyxy[a, 2] - xyxy[a, 0]) * (xyxy[a, 3] - xyxy[a, 1])
-    area_b = (xyxy[b, 2] - xyxy[b, 0]) * (xyxy[b, 3] - xyxy[b, 1])
-    common = width * height
-    return common / (area_a + area_b - common)
-
-
-@njit(cache=True)
 def _by_row(row: np.ndarray, partner: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """start (n + 1,) and partners: those of row r are partners[start[r]:start[r + 1]], in their order."""
-    start, partners = np.zeros(n + 2, np.int64), np.empty(len(row), np.int64)
-    for i in range(len(row)):
-        start[row[i] + 2] += 1
-    for r in range(n):
-        start[r + 2] += start[r + 1]
-    for i in range(len(row)):  # start[r + 1] is where the next partner of r goes, in the end where they stop
-        partners[start[row[i] + 1]] = partner[i]
-        start[row[i] + 1] += 1
-    return start[: n + 1], partners
+    start, order = rows_by_frame(row, n)
+    return start, partner[order]
 
 
 @njit(cache=True)
@@ -113,37 +88,33 @@ def _best_paths(
     rival: np.ndarray,
 ) -> np.ndarray:
     n, number = len(score), 0
-    path, came_from, left = np.empty(n, np.int64), np.empty(n, np.int64), np.ones(n, np.bool_)
-    total, in_time, waiting = np.zeros(n), np.empty(n), np.zeros(n, np.bool_)
-    best, n_best, anew, n_anew = np.empty(n, np.int64), 0, np.empty(n, np.int64), 0  # heaps of rows
+    path, came_from, left = np.full(n, -1), np.empty(n, np.int64), np.ones(n, np.bool_)
+    total, waiting = np.zeros(n), np.zeros(n, np.bool_)
     for row in range(n):
-        path[row], in_time[row] = -1, -row
         _reckon(row, score, before_start, before, left, total, came_from)
-    known = total.copy()  # the sums by which rows lie in the heap
-    for row in range(n):
-        n_best = _push(best, n_best, known, row)
-    while n_best:
-        row, n_best = best[0], _pop(best, n_best, known)
+    best, anew = [(-total[row], row) for row in range(n)], list(range(0))  # heaps
+    heapify(best)
+    while best:
+        known, row = heappop(best)
         if not left[row]:
             continue
-        if known[row] != total[row]:
-            known[row] = total[row]
-            n_best = _push(best, n_best, known, row)
+        if known != -total[row]:
+            heappush(best, (-total[row], row))
             continue
         while row >= 0:
             path[row], left[row] = number, False
-            n_anew = _spread(row, after_start, after, left, came_from, waiting, anew, n_anew, in_time)
+            _spread(row, after_start, after, left, came_from, waiting, anew)
             for i in range(rival_start[row], rival_start[row + 1]):
                 if left[rival[i]]:
                     left[rival[i]] = False
-                    n_anew = _spread(rival[i], after_start, after, left, came_from, waiting, anew, n_anew, in_time)
+                    _spread(rival[i], after_start, after, left, came_from, waiting, anew)
             row = came_from[row]
         number += 1
-        while n_anew:
-            row, n_anew = anew[0], _pop(anew, n_anew, in_time)
+        while anew:
+            row = heappop(anew)
             waiting[row] = False
             if left[row] and _reckon(row, score, before_start, before, left, total, came_from):
-                n_anew = _spread(row, after_start, after, left, came_from, waiting, anew, n_anew, in_time)
+                _spread(row, after_start, after, left, came_from, waiting, anew)
     return path
 
 
@@ -175,47 +146,11 @@ def _spread(
     left: np.ndarray,
     came_from: np.ndarray,
     waiting: np.ndarray,
-    anew: np.ndarray,
-    n_anew: int,
-    in_time: np.ndarray,
-) -> int:
-    """Queues the boxes that have their sum from this one; returns how many are queued."""
+    anew: list[int],
+) -> None:
+    """Queues the boxes that have their sum from this one."""
     for i in range(start[row], start[row + 1]):
         other = after[i]
         if left[other] and came_from[other] == row and not waiting[other]:
             waiting[other] = True
-            n_anew = _push(anew, n_anew, in_time, other)
-    return n_anew
-
-
-@njit(cache=True)
-def _comes_first(key: np.ndarray, one: int, other: int) -> bool:
-    return key[one] > key[other] or (key[one] == key[other] and one < other)
-
-
-@njit(cache=True)
-def _push(heap: np.ndarray, n: int, key: np.ndarray, row: int) -> int:
-    """Adds a row to a heap of n rows, the one with the highest key first, of equals the lowest; returns n + 1."""
-    place = n
-    while place and _comes_first(key, row, heap[(place - 1) // 2]):
-        heap[place] = heap[(place - 1) // 2]
-        place = (place - 1) // 2
-    heap[place] = row
-    return n + 1
-
-
-@njit(cache=True)
-def _pop(heap: np.ndarray, n: int, key: np.ndarray) -> int:
-    """Takes the first row out of a heap of n rows; returns n - 1."""
-    n -= 1
-    row, place = heap[n], 0
-    while 2 * place + 1 < n:
-        child = 2 * place + 1
-        if child + 1 < n and _comes_first(key, heap[child + 1], heap[child]):
-            child += 1
-        if not _comes_first(key, heap[child], row):
-            break
-        heap[place] = heap[child]
-        place = child
-    heap[place] = row
-    return n
+            heappush(anew, other)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["rows_by_frame", "match_frames"]
+__all__ = ["rows_by_frame", "match_frames", "iou_of_rows"]
 
 _GAPS = (701, 301, 132, 57, 23, 10, 4, 1)  # Ciura's, for Shell sort
 
@@ -67,7 +67,7 @@ def match_frames(
             for j in range(true_start[f], true_start[f + 1]):
                 g = true_rows[j]
                 if true_label[g] == label[p]:
-                    iou = _iou(true_xyxy, g, xyxy, p, extra)
+                    iou = iou_of_rows(true_xyxy, g, xyxy, p, extra)
                     n += _insert(best, overlap, n, g, iou) if iou > thresholds[0] else 0
             hit[p] = _take(best, overlap, n, found, thresholds)
 
@@ -92,7 +92,8 @@ def _after(score: np.ndarray, one: int, other: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _iou(a: np.ndarray, i: int, b: np.ndarray, j: int, extra: float) -> float:
+def iou_of_rows(a: np.ndarray, i: int, b: np.ndarray, j: int, extra: float) -> float:
+    """Row i of (N, 4) boxes a with row j of b, xyxy; extra: what is added to widths and heights."""
     width = min(a[i, 2], b[j, 2]) - max(a[i, 0], b[j, 0]) + extra
     height = min(a[i, 3], b[j, 3]) - max(a[i, 1], b[j, 1]) + extra
     if width <= 0 or height <= 0:

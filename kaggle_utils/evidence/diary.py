@@ -198,16 +198,10 @@ def markdown(entries: Sequence[Mapping]) -> str:
         return "The diary is empty."
     columns = list(dict.fromkeys(name for row in rows for name in row))
     varying = [name for name in columns if len(rows) == 1 or len({row.get(name, "") for row in rows}) > 1]
-    lines = [varying, ["---"] * len(varying), *([row.get(name, "") for name in varying] for row in rows)]
-    table = "\n".join(_line(line) for line in lines)
+    head, *lines = ("| " + " | ".join(line) + " |" for line in [varying, *([row.get(n, "") for n in varying] for row in rows)])
+    table = "\n".join([head, "|" + "---|" * len(varying), *lines])
     same = [f"{name} {rows[0][name]}" for name in columns if name not in varying]
     return table + (f"\n\nThe same in all: {', '.join(same)}." if same else "")
-
-
-def _line(cells: Sequence[str]) -> str:
-    if set(cells) == {"---"}:
-        return "|" + "|".join(cells) + "|"
-    return "| " + " | ".join(cells) + " |"
 
 
 def _cells(entry: Mapping) -> dict[str, str]:

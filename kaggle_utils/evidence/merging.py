@@ -7,6 +7,8 @@ Used alike for the views of one image, several models and several input sizes (t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from math import prod
 from typing import TypeVar
 
 __all__ = ["HOW", "merged", "sharpened"]
@@ -34,9 +36,9 @@ def merged(
         raise ValueError(f"how is {how!r}, expected one of {', '.join(HOW)}")
     shares = _shares(len(answers), weights, how)
     if how == "maximum":
-        return _maximum(answers)
+        return reduce(lambda highest, answer: highest.clip(min=answer), answers)
     if how == "geometric":
-        return _product([answer**share for answer, share in zip(answers, shares, strict=True)])
+        return prod(answer**share for answer, share in zip(answers, shares, strict=True))
     parts = answers if how == "mean" else [sharpened(answer, temperature) for answer in answers]
     return sum(part * share for part, share in zip(parts, shares, strict=True))
 
@@ -65,17 +67,3 @@ def _shares(count: int, weights: Sequence[float] | None, how: str) -> list[float
     if len(weights) != count or min(weights) < 0 or sum(weights) <= 0:
         raise ValueError(f"weights are {list(weights)}, expected {count} of 0 or more, not all 0")
     return [weight / sum(weights) for weight in weights]
-
-
-def _maximum(answers: Sequence[Array]) -> Array:
-    highest = answers[0]
-    for answer in answers[1:]:
-        highest = highest.clip(min=answer)
-    return highest
-
-
-def _product(factors: Sequence[Array]) -> Array:
-    product = factors[0]
-    for factor in factors[1:]:
-        product = product * factor
-    return product

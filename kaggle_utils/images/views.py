@@ -31,6 +31,11 @@ def _parts(name: str) -> tuple[bool, bool, bool]:
     return VIEWS[name]
 
 
+def _inverse(name: str) -> str:
+    """The view that undoes another: each but the two quarter turns undoes itself."""
+    return {"rot90": "rot270", "rot270": "rot90"}.get(name, name)
+
+
 def view(image: np.ndarray, name: str) -> np.ndarray:
     """(H, W, ...) image -> its view, (H, W, ...) or (W, H, ...); no copy.
 
@@ -48,9 +53,7 @@ def unview(image: np.ndarray, name: str) -> np.ndarray:
     >>> unview(view(np.arange(6).reshape(2, 3), "rot90"), "rot90").tolist()
     [[0, 1, 2], [3, 4, 5]]
     """
-    transpose, vertical, horizontal = _parts(name)
-    image = image[:: -1 if vertical else 1, :: -1 if horizontal else 1]
-    return image.swapaxes(0, 1) if transpose else image
+    return view(image, _inverse(name))
 
 
 def view_boxes(xyxy: np.ndarray, name: str, width: float, height: float) -> np.ndarray:
@@ -63,7 +66,11 @@ def view_boxes(xyxy: np.ndarray, name: str, width: float, height: float) -> np.n
     x1, y1, x2, y2 = np.asarray(xyxy, dtype=np.float64).reshape(-1, 4).T
     if transpose:
         x1, y1, x2, y2, width, height = y1, x1, y2, x2, height, width
-    return _flipped(x1, y1, x2, y2, vertical, horizontal, width, height)
+    if horizontal:
+        x1, x2 = width - x2, width - x1
+    if vertical:
+        y1, y2 = height - y2, height - y1
+    return np.column_stack([x1, y1, x2, y2])
 
 
 def unview_boxes(xyxy: np.ndarray, name: str, width: float, height: float) -> np.ndarray:
@@ -72,16 +79,5 @@ def unview_boxes(xyxy: np.ndarray, name: str, width: float, height: float) -> np
     >>> unview_boxes([[90, 0, 100, 5]], "hflip", width=100, height=50)
     array([[ 0.,  0., 10.,  5.]])
     """
-    transpose, vertical, horizontal = _parts(name)
-    x1, y1, x2, y2 = np.asarray(xyxy, dtype=np.float64).reshape(-1, 4).T
-    seen_width, seen_height = (height, width) if transpose else (width, height)
-    boxes = _flipped(x1, y1, x2, y2, vertical, horizontal, seen_width, seen_height)
-    return boxes[:, [1, 0, 3, 2]] if transpose else boxes
-
-
-def _flipped(x1, y1, x2, y2, vertical: bool, horizontal: bool, width: float, height: float) -> np.ndarray:
-    if horizontal:
-        x1, x2 = width - x2, width - x1
-    if vertical:
-        y1, y2 = height - y2, height - y1
-    return np.column_stack([x1, y1, x2, y2])
+    seen = (height, width) if _parts(name)[0] else (width, height)
+    return view_boxes(xyxy, _inverse(name), *seen)

@@ -10,23 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
 from kaggle_utils.masks.dice import dice_from_counts, dice_table
 
-__all__ = ["Readable", "ThinnedMasks", "best_dice", "dice_by_fold", "thin"]
+__all__ = ["ThinnedMasks", "best_dice", "dice_by_fold", "thin"]
 
 SIZES = (0.0, 0.02, 0.05, 0.08)  # least share of the picture: the clouds competition's were .04 to .08
-
-
-class Readable(Protocol):
-    """What holds probabilities of numbered rows, such as a store of predictions."""
-
-    shape: tuple[int, ...]  # of one row's probabilities, (C, H, W)
-
-    def read_bytes(self, rows: Sequence[int]) -> np.ndarray: ...  # (B, C, H, W) uint8, 255 is certain
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +30,7 @@ class ThinnedMasks:
 
 
 def thin(
-    stores: Sequence[Readable],
+    stores: Sequence[Any],
     rows: Sequence[int],
     truths: Iterable[np.ndarray],
     folder: Path,
@@ -47,7 +39,8 @@ def thin(
 ) -> ThinnedMasks:
     """Reads each image once from each store.
 
-    stores: M of (C, H, W) that hold the N rows; truths: N times (C, H, W), any value but 0 belongs to the mask
+    stores: M that hold the N rows: shape (C, H, W) of a row, read_bytes(rows) -> (B, C, H, W) uint8, 255 is certain
+    truths: N times (C, H, W), any value but 0 belongs to the mask
     folder: where two files are written; stride: one pixel of so many is kept, both ways
     progress: what the bar over the images is called; None: no bar
     """

@@ -43,7 +43,6 @@ def f2_curves(curves: Mapping[str, F2Curve], cut: float | None = None) -> Pictur
     cut: the chosen confidence; by default the best of the first curve
     """
     figure, axes = new_figure(7, 3.8)
-    axes = axes[0, 0]
     first = next(iter(curves.values()))
     cut = first.best[0] if cut is None else cut
     for name, curve in curves.items():
@@ -63,7 +62,6 @@ def f2_curves(curves: Mapping[str, F2Curve], cut: float | None = None) -> Pictur
 def boxes_per_frame(truth: Boxes, n_frames: int) -> Picture:
     """How many frames have 0, 1, 2, ... boxes, on a logarithmic axis."""
     figure, axes = new_figure(6, 3)
-    axes = axes[0, 0]
     frames = np.bincount(np.bincount(truth.frame, minlength=n_frames))
     bars = axes.bar(np.arange(len(frames)), frames, color=LINE)
     axes.bar_label(bars, [f"{count:,}" if count else "" for count in frames], fontsize=7, padding=1)
@@ -79,10 +77,10 @@ def box_sizes(truth: Boxes) -> Picture:
     figure, axes = new_figure(8, 3, columns=2)
     width, height = (truth.xyxy[:, 2:] - truth.xyxy[:, :2]).T
     steps = np.arange(0, (np.percentile(np.maximum(width, height), 99.5) if len(truth) else 1) + 2, 2)
-    axes[0, 0].hist2d(width, height, bins=[steps, steps], cmap="Blues", cmin=1)
-    axes[0, 0].axline((0, 0), slope=1, color=QUIET, linewidth=0.8, linestyle="--")
-    label(axes[0, 0], "Shape", "width, pixels", "height, pixels")
-    _histogram(axes[0, 1], np.sqrt(width * height), "size (root of the area), pixels", "Size", top=99.5)
+    axes[0].hist2d(width, height, bins=[steps, steps], cmap="Blues", cmin=1)
+    axes[0].axline((0, 0), slope=1, color=QUIET, linewidth=0.8, linestyle="--")
+    label(axes[0], "Shape", "width, pixels", "height, pixels")
+    _histogram(axes[1], np.sqrt(width * height), "size (root of the area), pixels", "Size", top=99.5)
     return figure
 
 
@@ -92,7 +90,6 @@ def position_map(truth: Boxes, width: int, height: int, cell: int = 40) -> Pictu
     width, height: of the frame, in pixels; cell: of the map, in pixels
     """
     figure, axes = new_figure(6.4, 3.8)
-    axes = axes[0, 0]
     x, y = ((truth.xyxy[:, :2] + truth.xyxy[:, 2:]) / 2).T
     counts, _, _ = np.histogram2d(y, x, bins=[height // cell, width // cell], range=[[0, height], [0, width]])
     picture = axes.imshow(counts, extent=(0, width, height, 0), cmap="viridis")
@@ -104,15 +101,15 @@ def position_map(truth: Boxes, width: int, height: int, cell: int = 40) -> Pictu
 def neighbour_motion(pairs: Neighbours) -> Picture:
     """How boxes of successive frames overlap, how far they move, and in which direction."""
     figure, axes = new_figure(10, 3, columns=3)
-    _histogram(axes[0, 0], pairs.iou, "IoU with itself in the next frame", "Overlap")
-    _histogram(axes[0, 1], pairs.distance, "pixels to the next frame", "Motion", top=99)
+    _histogram(axes[0], pairs.iou, "IoU with itself in the next frame", "Overlap")
+    _histogram(axes[1], pairs.distance, "pixels to the next frame", "Motion", top=99)
     reach = np.ceil(np.percentile(np.abs(pairs.shift), 99)) if len(pairs.shift) else 1
     steps = np.arange(-reach - 0.75, reach + 1)  # centres move by halves of pixels: two of them a step
-    axes[0, 2].hist2d(*pairs.shift.T, bins=[steps, steps], cmap="Blues", cmin=1)
-    axes[0, 2].axhline(0, color=QUIET, linewidth=0.5)
-    axes[0, 2].axvline(0, color=QUIET, linewidth=0.5)
-    axes[0, 2].invert_yaxis()
-    label(axes[0, 2], "Direction", "pixels right", "pixels down")
+    axes[2].hist2d(*pairs.shift.T, bins=[steps, steps], cmap="Blues", cmin=1)
+    axes[2].axhline(0, color=QUIET, linewidth=0.5)
+    axes[2].axvline(0, color=QUIET, linewidth=0.5)
+    axes[2].invert_yaxis()
+    label(axes[2], "Direction", "pixels right", "pixels down")
     return figure
 
 
@@ -134,8 +131,7 @@ def tracks_over_time(tracks: Tracks, truth: Boxes | None = None, first: int = 0,
     truth: drawn as broad green marks behind them
     first, last: the frames shown, both included; by default all that have boxes
     """
-    figure, axes = new_figure(9, 5, rows=2, sharex=True, height_ratios=[2, 1])
-    place, score = axes[:, 0]
+    figure, (place, score) = new_figure(9, 5, rows=2, sharex=True, height_ratios=[2, 1])
     last = int(tracks.boxes.frame.max(initial=first)) if last is None else last
     if truth is not None:
         shown = truth[(truth.frame >= first) & (truth.frame <= last)]
@@ -169,8 +165,8 @@ def _x_centre(boxes: Boxes) -> np.ndarray:
 def statistics_by_group(table: pd.DataFrame, group: str) -> Picture:
     """A box a group for every other column of a table of numbers, such as image statistics by video."""
     columns = [name for name in table.columns if name != group]
-    figure, axes = new_figure(2.1 * len(columns), 2.8, columns=len(columns))
-    for one, name in zip(axes.flat, columns, strict=True):
+    figure, _ = new_figure(2.1 * len(columns), 2.8, columns=len(columns))
+    for one, name in zip(figure.axes, columns, strict=True):
         groups = [(label, part[name].to_numpy()) for label, part in table.groupby(group)]
         style = {"boxprops": {"facecolor": "#d0ebff", "edgecolor": LINE}, "medianprops": {"color": PREDICTION}}
         one.boxplot([values for _, values in groups], patch_artist=True, showfliers=False, widths=0.6, **style)
@@ -189,7 +185,6 @@ def gains(table: pd.DataFrame, names: Sequence[str] | None = None, metric: str =
     """
     table = table.sort_values("gain") if names is None else table.set_index("name").loc[list(names)[::-1]].reset_index()
     figure, axes = new_figure(7, 0.9 + 0.32 * len(table))
-    axes = axes[0, 0]
     for row, (_, gain, low, high) in enumerate(zip(*(table[c] for c in _GAIN_COLUMNS), strict=True)):
         colour = TRUTH if low > 0 else PREDICTION if high < 0 else QUIET
         if np.isfinite([low, high]).all():
@@ -216,7 +211,6 @@ def plot_against_leaderboard(entries: Sequence[Mapping], board: str = "public") 
     """
     known = [entry for entry in entries if entry.get("score") is not None and entry.get(board) is not None]
     figure, axes = new_figure(5.2, 5)
-    axes = axes[0, 0]
     for entry in known:
         _point(axes, entry, board)
     if known:

@@ -34,18 +34,18 @@ class Picture(Figure):
 
 def new_figure(
     width: float, height: float, rows: int = 1, columns: int = 1, **more: object
-) -> tuple[Picture, np.ndarray]:
-    """A figure of width x height inches and its axes (rows, columns), without top and right spines.
+) -> tuple[Picture, Axes | np.ndarray]:
+    """A figure of width x height inches and its axes, one or an array of them, without top and right spines.
 
     more: for :meth:`matplotlib.figure.Figure.subplots`
 
     >>> figure, axes = new_figure(6, 3, columns=2)
     >>> axes.shape
-    (1, 2)
+    (2,)
     """
     figure = Picture(figsize=(width, height), dpi=110, layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, **more)
-    for one in axes.flat:
+    axes = figure.subplots(rows, columns, **more)
+    for one in figure.axes:
         _quieten(one)
     return figure, axes
 
@@ -61,8 +61,8 @@ def label(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
     """Title at the left and names of the axes, in the sizes all pictures have.
 
     >>> figure, axes = new_figure(4, 3)
-    >>> label(axes[0, 0], "Motion", x="pixels")
-    >>> axes[0, 0].get_title(loc="left")
+    >>> label(axes, "Motion", x="pixels")
+    >>> axes.get_title(loc="left")
     'Motion'
     """
     axes.set_title(title, loc="left", fontsize=10)

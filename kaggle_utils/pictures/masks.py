@@ -98,16 +98,16 @@ def class_combinations(labels: np.ndarray, names: Sequence[str], most: int = 16)
     order = np.argsort(-counts)[:most][::-1]
     texts = [" + ".join(name for name, has in zip(names, found[i], strict=True) if has) or "none" for i in order]
     figure, axes = new_figure(7, 0.6 + 0.24 * len(order))
-    bars = axes[0, 0].barh(texts, counts[order], color=LINE)
-    axes[0, 0].bar_label(bars, fontsize=8, padding=3)
-    label(axes[0, 0], "Classes of an image", x="images")
+    bars = axes.barh(texts, counts[order], color=LINE)
+    axes.bar_label(bars, fontsize=8, padding=3)
+    label(axes, "Classes of an image", x="images")
     return figure
 
 
 def mask_areas(shares: np.ndarray, names: Sequence[str]) -> Picture:
     """How much of its image a mask covers, by class. shares: (N, K) from 0 to 1, 0 where there is no mask."""
-    figure, axes = new_figure(2.4 * len(names), 2.2, columns=len(names), sharex=True, sharey=True)
-    for one, column, name, colour in zip(axes.flat, np.transpose(shares), names, CLASS_COLOURS, strict=False):
+    figure, _ = new_figure(2.4 * len(names), 2.2, columns=len(names), sharex=True, sharey=True)
+    for one, column, name, colour in zip(figure.axes, np.transpose(shares), names, CLASS_COLOURS, strict=False):
         one.hist(100 * column[column > 0], bins=np.linspace(0, 100, 21), color=colour)
         median = 100 * np.median(column[column > 0]) if (column > 0).any() else np.nan
         label(one, f"{name}: {(column > 0).sum()} masks, median {median:.0f} %", x="% of the image")
@@ -116,11 +116,11 @@ def mask_areas(shares: np.ndarray, names: Sequence[str]) -> Picture:
 
 def mask_places(mean_masks: np.ndarray, names: Sequence[str]) -> Picture:
     """Where masks of each class lie. mean_masks: (K, h, w), the share of images whose mask has that pixel."""
-    figure, axes = new_figure(2.6 * len(names), 2.2, columns=len(names))
+    figure, _ = new_figure(2.6 * len(names), 2.2, columns=len(names))
     top = float(np.max(mean_masks, initial=1e-6))
-    for one, plane, name in zip(axes.flat, mean_masks, names, strict=True):
+    for one, plane, name in zip(figure.axes, mean_masks, names, strict=True):
         shown = one.imshow(100 * plane, cmap="viridis", vmin=0, vmax=100 * top)
         one.set_axis_off()
         label(one, name)
-    figure.colorbar(shown, ax=axes, shrink=0.8, label="% of images")
+    figure.colorbar(shown, ax=figure.axes, shrink=0.8, label="% of images")
     return figure

@@ -13,7 +13,7 @@ from kaggle_utils.tasks.hidden import HiddenTest
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("rehearsal") / "clouds"
-    return make_sample(place, images=2, test_images=5, size=(105, 70), progress=False)
+    return make_sample(place, images=2, test_images=5, size=(105, 70))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from kaggle_utils.images.views import VIEWS  # noqa: E402
 from kaggle_utils.learning.checkpoints import load_weights, start_from  # noqa: E402
 from kaggle_utils.learning.data_parallel import together  # noqa: E402
 from kaggle_utils.tasks.boxes.items import VideoItems  # noqa: E402
-from kaggle_utils.tasks.boxes.metric import BestF2  # noqa: E402
+from kaggle_utils.tasks.boxes.kind import BoxesInVideo  # noqa: E402
 
 
 class TestArchitectures:
@@ -220,7 +220,7 @@ def on_two_cpus(team, *what) -> tuple[float, float]:
 
 def test_two_processes_train_one_detector(squares, tmp_path):
     parameters = DetectorParameters(**TINY | {"epochs": 2, "batch": 2})
-    what = (linked(squares, tmp_path), judged_on(squares, BestF2()), tmp_path, parameters, "stamp", ())
+    what = (linked(squares, tmp_path), judged_on(squares, BoxesInVideo((64, 64)).metric), tmp_path, parameters, "stamp", ())
     first, both = together(["cpu", "cpu"], on_two_cpus, *what)
     assert both == pytest.approx(2 * first, rel=1e-9)  # the same steps in both
     lines = json.loads((tmp_path / "progress.json").read_text())["history"]
@@ -238,8 +238,8 @@ def test_the_best_epoch_is_the_one_that_the_metric_given_says(squares, tmp_path)
 
 def test_a_model_has_as_many_classes_as_it_is_given(squares, tmp_path):
     yaml = linked(squares, tmp_path, classes=("square", "circle", "star"))
-    weights, _ = train_fold(yaml, judged_on(squares, BestF2()), tmp_path, DetectorParameters(**TINY | {"epochs": 1}))
+    weights, _ = train_fold(yaml, judged_on(squares, BoxesInVideo((64, 64)).metric), tmp_path, DetectorParameters(**TINY | {"epochs": 1}))
     assert load_weights(weights)["architecture"]["nc"] == 3 and Detector.load(weights).model.model[-1].nc == 3
     stamp = json.loads((tmp_path / "stage0" / "done.json").read_text())["stamp"]
-    train_fold(linked(squares, tmp_path), judged_on(squares, BestF2()), tmp_path, DetectorParameters(**TINY | {"epochs": 1}))
+    train_fold(linked(squares, tmp_path), judged_on(squares, BoxesInVideo((64, 64)).metric), tmp_path, DetectorParameters(**TINY | {"epochs": 1}))
     assert json.loads((tmp_path / "stage0" / "done.json").read_text())["stamp"] != stamp

@@ -7,7 +7,7 @@ from kaggle_utils.pictures.figures import PALETTE, PREDICTION, TRUTH, new_figure
 
 def test_a_notebook_shows_a_figure_without_set_up():
     figure, axes = new_figure(3, 2)
-    axes[0, 0].plot([1, 2])
+    axes.plot([1, 2])
     assert figure._repr_png_().startswith(b"\x89PNG")
 
 

@@ -59,20 +59,18 @@ def make_sample(
     test_images: int = 30,
     size: tuple[int, int] = (525, 350),
     workers: int = 2,
-    progress: bool | None = None,
 ) -> Path:
     """Paint the sample into folder, or find it there made with the same parameters; returns folder.
 
     images, test_images: how many; size: (width, height) of the pictures in pixels, 2100x1400 on Kaggle
     workers: threads; the files do not depend on it
-    progress: show a bar; None shows it where a person looks on
     Also writes ``hidden_folder(folder)`` with truth.csv and the test's pictures. A sample made with other
     parameters is replaced; files that are no sample raise ValueError and stay.
     """
     parameters = {"version": VERSION, "seed": seed, "images": images, "test_images": test_images, "size": list(size)}
 
     def write(shown: Path, hidden: Path) -> None:
-        _write(shown, hidden, _jobs(shown, seed, images, test_images), size[::-1], workers, progress)
+        _write(shown, hidden, _jobs(shown, seed, images, test_images), size[::-1], workers)
 
     return make_once(folder, parameters, write)
 
@@ -90,17 +88,14 @@ def _jobs(shown: Path, seed: int, images: int, test_images: int) -> list[_Job]:
     return jobs
 
 
-def _write(
-    shown: Path, hidden: Path, jobs: list[_Job], shape: tuple[int, int], workers: int, progress: bool | None
-) -> None:
+def _write(shown: Path, hidden: Path, jobs: list[_Job], shape: tuple[int, int], workers: int) -> None:
     from tqdm import tqdm
 
     for folder in (hidden, shown / "train_images", shown / "test_images"):
         folder.mkdir(parents=True)
-    quiet = None if progress is None else not progress
     with ThreadPoolExecutor(workers) as pool:
         made = pool.map(lambda job: _make(job, shape), jobs)
-        boxes = list(tqdm(made, total=len(jobs), desc="clouds sample", unit="image", disable=quiet))
+        boxes = list(tqdm(made, total=len(jobs), desc="clouds sample", unit="image", disable=None))
     shutil.copytree(shown / "test_images", hidden / "test_images")  # what a rehearsal swaps in
     train, test = ([(j.name, b) for j, b in zip(jobs, boxes, strict=True) if j.test == kind] for kind in (False, True))
     _write_table(shown / "train.csv", _rows(train, shape))

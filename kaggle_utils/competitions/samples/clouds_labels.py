@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kaggle_utils.competitions.clouds import MASKS_OF_CLASS
 from kaggle_utils.competitions.samples.clouds_sky import noise, smooth_step
 
 __all__ = ["Region", "annotated", "draw_regions", "share_of_regions", "mask_of_boxes"]
 
 KINDS_AN_IMAGE = (1348, 2372, 1560, 266)  # images with 1, 2, 3 and 4 kinds, of 5,546
-FREQUENCY = {"Fish": 2781, "Flower": 2365, "Gravel": 2939, "Sugar": 3751}  # images with each kind
 SEEN = 0.6  # of regions that an annotator marks
 BEYOND = 0.1  # how far a region may reach over the picture's border, where it is cut
 JITTER = 0.07  # deviation of a drawn border, as a share of the region's side
@@ -33,8 +33,8 @@ def draw_regions(rng: np.random.Generator) -> dict[str, list[Region]]:
     {'Fish': 1, 'Flower': 1}
     """
     count = rng.choice(4, p=np.array(KINDS_AN_IMAGE) / sum(KINDS_AN_IMAGE)) + 1
-    chances = np.array(list(FREQUENCY.values())) / sum(FREQUENCY.values())
-    kinds = sorted(rng.choice(list(FREQUENCY), count, replace=False, p=chances).tolist())
+    chances = np.array(list(MASKS_OF_CLASS.values())) / sum(MASKS_OF_CLASS.values())
+    kinds = sorted(rng.choice(list(MASKS_OF_CLASS), count, replace=False, p=chances).tolist())
     places: list[Region] = []
     found: dict[str, list[Region]] = {kind: [] for kind in kinds}
     for kind in [*kinds, *rng.permutation(kinds)[: rng.integers(0, 2)].tolist()]:
@@ -55,8 +55,7 @@ def _place(rng: np.random.Generator, count: int) -> Region:
     aspect = rng.uniform(0.65, 1.5)
     width, height = min(0.98, np.sqrt(area * aspect)), min(0.98, np.sqrt(area / aspect))
     left, top = rng.uniform(-BEYOND, 1 + BEYOND - width), rng.uniform(-BEYOND, 1 + BEYOND - height)
-    sides = np.clip([left, top, left + width, top + height], 0, 1).tolist()
-    return tuple(sides)
+    return tuple(np.clip([left, top, left + width, top + height], 0, 1).tolist())
 
 
 def _overlap(a: Region, b: Region) -> float:
@@ -90,8 +89,7 @@ def annotated(rng: np.random.Generator, regions: dict[str, list[Region]], people
 def _jittered(rng: np.random.Generator, region: Region) -> Region:
     left, top, right, bottom = region
     moves = JITTER * rng.standard_normal(4) * np.array([right - left, bottom - top] * 2)
-    left, top, right, bottom = np.clip(np.array(region) + moves, 0, 1).tolist()
-    return left, top, right, bottom
+    return tuple(np.clip(np.array(region) + moves, 0, 1).tolist())
 
 
 def mask_of_boxes(boxes: Sequence[Region], shape: tuple[int, int]) -> np.ndarray:

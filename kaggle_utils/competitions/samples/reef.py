@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from kaggle_utils.competitions.samples.reef_bottom import reef_texture
 from kaggle_utils.competitions.samples.reef_film import Look
 from kaggle_utils.competitions.samples.reef_scene import make_scene
 
-__all__ = ["make_sample", "hidden_folder", "VIDEOS"]
+__all__ = ["make_sample", "hidden_folder", "LOOKS"]
 
 VERSION = 4  # raised when the same parameters paint other frames
 JPEG_QUALITY = 90
@@ -30,63 +31,37 @@ EXAMPLE_FRAMES = 3  # of the test video that Kaggle shows in test.csv and exampl
 SAMPLE_TEXT = "0.99 123 456 1 1"
 
 
-@dataclass(frozen=True)
-class Sequence:
-    """A run of frames: its id, its length as a share of frames_per_sequence, the frames missing before it
-    (as a share too), and when starfish visit (first and last moment, shares of its length; None: never)."""
+class Sequence(NamedTuple):
+    """A run of frames: its video and its id, its length as a share of frames_per_sequence, the frames missing
+    before it (as a share too), and when starfish visit (first and last moment, shares of its length; None: never)."""
 
+    video: int
     number: int
     length: float
     gap: float
     visit: tuple[float, float] | None
 
 
-@dataclass(frozen=True)
-class Video:
-    """A video: its id, its water and camera, its sequences in order."""
-
-    number: int
-    look: Look
-    sequences: tuple[Sequence, ...]
-
-
 # Lengths are irregular and average 1; about a fifth of all frames has starfish.
-VIDEOS = (
-    Video(
-        0,
-        Look(water=(0.02, 0.47, 0.86), clear=(2.8, 5.5, 7.0), exposure=1.55, blur=0.55, noise=4.0),
-        (
-            Sequence(41207, 1.25, 0.0, (0.0, 0.2)),
-            Sequence(8813, 0.60, 1.8, None),
-            Sequence(52960, 1.00, 0.9, (0.75, 1.0)),
-        ),
-    ),
-    Video(
-        1,
-        Look(water=(0.20, 0.54, 0.86), clear=(2.6, 3.8, 4.8), exposure=1.3, blur=0.95, noise=2.5),
-        (
-            Sequence(60422, 1.50, 0.0, (0.84, 1.0)),
-            Sequence(17359, 0.75, 1.2, None),
-            Sequence(29018, 1.05, 0.4, (0.0, 0.2)),
-        ),
-    ),
-    Video(
-        2,
-        Look(water=(0.10, 0.40, 0.46), clear=(3.4, 5.5, 5.0), exposure=1.50, blur=0.60, noise=5.0),
-        (
-            Sequence(26745, 0.55, 0.0, (0.60, 1.0)),
-            Sequence(37590, 1.30, 2.5, (0.0, 0.14)),
-        ),
-    ),
+SEQUENCES = (
+    Sequence(0, 41207, 1.25, 0.0, (0.0, 0.2)),
+    Sequence(0, 8813, 0.60, 1.8, None),
+    Sequence(0, 52960, 1.00, 0.9, (0.75, 1.0)),
+    Sequence(1, 60422, 1.50, 0.0, (0.84, 1.0)),
+    Sequence(1, 17359, 0.75, 1.2, None),
+    Sequence(1, 29018, 1.05, 0.4, (0.0, 0.2)),
+    Sequence(2, 26745, 0.55, 0.0, (0.60, 1.0)),
+    Sequence(2, 37590, 1.30, 2.5, (0.0, 0.14)),
+    Sequence(3, 33333, 1.15, 0.0, (0.80, 1.0)),
+    Sequence(3, 44444, 0.85, 1.1, (0.0, 0.22)),
 )
-HIDDEN = Video(
-    3,
+LOOKS = (  # water and camera of each video
+    Look(water=(0.02, 0.47, 0.86), clear=(2.8, 5.5, 7.0), exposure=1.55, blur=0.55, noise=4.0),
+    Look(water=(0.20, 0.54, 0.86), clear=(2.6, 3.8, 4.8), exposure=1.3, blur=0.95, noise=2.5),
+    Look(water=(0.10, 0.40, 0.46), clear=(3.4, 5.5, 5.0), exposure=1.50, blur=0.60, noise=5.0),
     Look(water=(0.14, 0.50, 0.66), clear=(3.0, 5.0, 5.5), exposure=1.45, blur=0.60, noise=4.0),
-    (
-        Sequence(33333, 1.15, 0.0, (0.80, 1.0)),
-        Sequence(44444, 0.85, 1.1, (0.0, 0.22)),
-    ),
 )
+HIDDEN = 3  # the test's video
 
 
 def make_sample(
@@ -96,36 +71,33 @@ def make_sample(
     frames_per_sequence: int = 40,
     size: tuple[int, int] = (1280, 720),
     workers: int = 2,
-    progress: bool | None = None,
 ) -> Path:
     """Paint the sample into folder, or find it there made with the same parameters; returns folder.
 
     frames_per_sequence: mean; 8 sequences make train.csv, 2 the hidden video
     size: (width, height) of the frames in pixels
     workers: threads; the files do not depend on it
-    progress: show a bar; None shows it where a person looks on
     Also writes ``hidden_folder(folder)``: test_images/video_3/, test.csv and truth.csv. A sample made
     with other parameters is replaced; files that are no sample raise ValueError and stay.
     """
     parameters = {"version": VERSION, "seed": seed, "frames_per_sequence": frames_per_sequence, "size": list(size)}
 
     def write(shown: Path, hidden: Path) -> None:
-        _write(shown, hidden, seed, frames_per_sequence, size, workers, progress)
+        _write(shown, hidden, seed, frames_per_sequence, size, workers)
 
     return make_once(folder, parameters, write)
 
 
-def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple, workers: int, progress: bool | None) -> None:
+def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple[int, int], workers: int) -> None:
     from tqdm import tqdm
 
     jobs = _jobs(shown / "train_images", hidden / "test_images", frames)
-    quiet = None if progress is None else not progress
-    with tqdm(total=sum(j.frames for j in jobs), desc="reef sample", unit="frame", disable=quiet) as bar:
+    with tqdm(total=sum(j.frames for j in jobs), desc="reef sample", unit="frame", disable=None) as bar:
         with ThreadPoolExecutor(workers) as pool:
             side = round(2048 * size[0] / 1280)
-            rngs = [np.random.default_rng([seed, video.number]) for video in (*VIDEOS, HIDDEN)]
+            rngs = [np.random.default_rng([seed, video]) for video in range(len(LOOKS))]
             textures = list(pool.map(reef_texture, rngs, [side] * len(rngs)))
-            films = [pool.submit(job.film, textures[job.video.number], seed, size, bar.update) for job in jobs]
+            films = [pool.submit(job.film, textures[job.sequence.video], seed, size, bar.update) for job in jobs]
             rows = [row for film in films for row in film.result()]
     rows.sort(key=lambda row: (row["video_id"], row["video_frame"]))
     _write_tables(shown, hidden, rows)
@@ -135,7 +107,6 @@ def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple, worke
 class _Job:
     """One sequence to film: its first frame's number in the video, how many frames, and where they go."""
 
-    video: Video
     sequence: Sequence
     first: int
     frames: int
@@ -143,8 +114,8 @@ class _Job:
 
     def film(self, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[dict]:
         """Paint and write the frames one by one, calling done after each; returns their rows of train.csv."""
-        seeds = (seed, self.video.number, self.sequence.number)
-        scene = make_scene(texture, self.video.look, seeds, self.frames, self.sequence.visit, size)
+        video, number, _, _, visit = self.sequence
+        scene = make_scene(texture, LOOKS[video], (seed, video, number), self.frames, visit, size)
         rows = []
         for t in range(self.frames):
             image, boxes = scene.frame(t)
@@ -155,27 +126,24 @@ class _Job:
 
     def _row(self, t: int, boxes: list[tuple[int, int, int, int]]) -> dict:
         return {
-            "video_id": self.video.number,
+            "video_id": self.sequence.video,
             "sequence": self.sequence.number,
             "video_frame": self.first + t,
             "sequence_frame": t,
-            "image_id": f"{self.video.number}-{self.first + t}",
+            "image_id": f"{self.sequence.video}-{self.first + t}",
             "annotations": str([dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]),
         }
 
 
 def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:
     """All sequences, the longest first so that the threads end together; makes the folders."""
-    jobs = []
-    for video in (*VIDEOS, HIDDEN):
-        images = (test_images if video is HIDDEN else train_images) / f"video_{video.number}"
-        images.mkdir(parents=True)
-        first = 0
-        for sequence in video.sequences:
-            first += round(sequence.gap * frames)
-            length = max(1, round(sequence.length * frames))
-            jobs.append(_Job(video, sequence, first, length, images))
-            first += length
+    jobs, seen = [], [0] * len(LOOKS)  # frames of each video so far
+    for sequence in SEQUENCES:
+        images = (test_images if sequence.video == HIDDEN else train_images) / f"video_{sequence.video}"
+        images.mkdir(parents=True, exist_ok=True)
+        first, length = seen[sequence.video] + round(sequence.gap * frames), max(1, round(sequence.length * frames))
+        jobs.append(_Job(sequence, first, length, images))
+        seen[sequence.video] = first + length
     return sorted(jobs, key=lambda job: -job.frames)
 
 
@@ -184,14 +152,14 @@ def _write_tables(shown: Path, hidden: Path, rows: list[dict]) -> None:
     import pandas as pd
 
     table = pd.DataFrame(rows)
-    truth = table[table["video_id"] == HIDDEN.number]
+    truth = table[table["video_id"] == HIDDEN]
     seen = truth.drop(columns="annotations")
     example = seen[:EXAMPLE_FRAMES]
-    table[table["video_id"] != HIDDEN.number].to_csv(shown / "train.csv", index=False)
+    table[table["video_id"] != HIDDEN].to_csv(shown / "train.csv", index=False)
     example.to_csv(shown / "test.csv", index=False)
     texts = pd.DataFrame({"row_num": range(len(example)), "annotations": SAMPLE_TEXT})
     texts.to_csv(shown / "example_sample_submission.csv", index=False)
     seen.to_csv(hidden / "test.csv", index=False)
     truth.to_csv(hidden / "truth.csv", index=False)
-    paths = [hidden / "test_images" / f"video_{HIDDEN.number}" / f"{n}.jpg" for n in example["video_frame"]]
+    paths = [hidden / "test_images" / f"video_{HIDDEN}" / f"{n}.jpg" for n in example["video_frame"]]
     np.save(shown / "example_test.npy", np.stack([cv2.imread(str(p))[..., ::-1] for p in paths]))

@@ -5,19 +5,18 @@ Beside :mod:`kaggle_utils.tasks.faults`, which knows of tables but not of boxes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.boxes.formats import boxes_from_texts
+from kaggle_utils.boxes.formats import UnreadableText, boxes_from_texts
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kaggle_utils.boxes.table import Boxes
 
-__all__ = ["border_faults", "text_faults", "unreadable"]
+__all__ = ["border_faults", "text_faults"]
 
 _ROUNDING = 1e-3  # pixels; texts carry eight digits
 
@@ -32,18 +31,9 @@ def text_faults(texts: pd.Series, names: pd.Series) -> list[str]:
     try:
         boxes_from_texts(texts.tolist())
         return []
-    except ValueError:
-        name, text = next(unreadable(boxes_from_texts, texts, names))
+    except UnreadableText as wrong:
+        name, text = names.iloc[wrong.number], texts.iloc[wrong.number]
         return [f"{names.name} {name}: {text!r} is not groups of five numbers 'conf x y width height'"]
-
-
-def unreadable(read: Callable[[list], Boxes], texts: pd.Series, names: pd.Series) -> Iterator[tuple[str, str]]:
-    """(name, text) of each row whose text alone makes ``read`` raise ValueError."""
-    for name, text in zip(names, texts, strict=True):
-        try:
-            read([text])
-        except ValueError:
-            yield name, text
 
 
 def border_faults(boxes: Boxes, size: tuple[int, int]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from kaggle_utils.boxes.f2 import f2_curve
 from kaggle_utils.boxes.formats import boxes_from_texts
 from kaggle_utils.boxes.matching import IOU_THRESHOLDS
+from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.learning.progress import endless
 from kaggle_utils.tasks.competition import FoldSize
 
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kaggle_utils.tasks.boxes.items import VideoItems
-    from kaggle_utils.tasks.boxes.metric import BestF2
     from kaggle_utils.tasks.boxes.out_of_fold import OutOfFold
     from kaggle_utils.tasks.boxes.parameters import BoxParameters
     from kaggle_utils.tasks.boxes.prediction import Predictor
@@ -43,12 +45,15 @@ class BoxesInVideo:
     thresholds: tuple[float, ...] = IOU_THRESHOLDS
     METRIC: ClassVar[str] = "F2"
 
-    @property
-    def metric(self) -> BestF2:
-        """What the best epoch is chosen by."""
-        from kaggle_utils.tasks.boxes.metric import BestF2
+    def metric(self, truth: Boxes, predictions: Boxes) -> dict[str, float]:
+        """What the best epoch is chosen by: ``f2`` at the ``cut`` that gives the most; 0 and NaN where nothing is predicted.
 
-        return BestF2(self.thresholds)
+        >>> pair = Boxes([0, 1], [[0, 0, 9, 9]] * 2, [0.7, 0.2])
+        >>> BoxesInVideo((16, 9)).metric(Boxes([0], [[0, 0, 9, 9]]), pair)
+        {'f2': 1.0, 'cut': 0.7}
+        """
+        cut, value = f2_curve(truth, predictions, thresholds=self.thresholds).best if len(predictions) else (math.nan, 0.0)
+        return {"f2": value, "cut": cut}
 
     def parameters(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> BoxParameters:
         """A training's parameters from a notebook's variables; ValueError for what does not fit together."""

@@ -37,6 +37,7 @@ __all__ = [
     "fitted",
     "look",
     "merges_of",
+    "of_parts",
     "rules",
     "score",
     "sets_together",
@@ -139,11 +140,21 @@ def fitted(
     scores = measured.labels if gate else None
     freedom = (scores, measured.top_pixels if gate else (0,), best_class if gate else (False,))
     found = fit(statistics, part, *freedom)
-    dice = np.empty(measured.labels.shape)
-    for one, rule in found.decisions.items():
-        dice[part == one] = dice_of(statistics, rule, scores)[part == one]
+    dice = of_parts({one: dice_of(statistics, rule, scores) for one, rule in found.decisions.items()}, part)
     decision = Decision(measured.merge, found.decision, gate)
     return Candidate(decision, found.fitted, _mean_dice(dice), _without(statistics, part, freedom))
+
+
+def of_parts(values: Mapping[int, np.ndarray], part: np.ndarray) -> np.ndarray:
+    """(N, ...): of each part its own of (N, ...) values.
+
+    >>> of_parts({0: np.zeros(3), 1: np.ones(3)}, np.array([0, 1, 0])).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    found = np.empty_like(next(iter(values.values())))
+    for one, own in values.items():
+        found[part == one] = own[part == one]
+    return found
 
 
 def _without(statistics: MaskStatistics, part: np.ndarray, freedom: tuple) -> dict[int, np.ndarray]:
@@ -241,10 +252,7 @@ def chosen_without(
 
 def counts_of_choices(candidates: Mapping[str, Candidate], choices: Mapping[int, str], part: np.ndarray) -> np.ndarray:
     """(N, 2): of each part the counts of the candidate chosen without it, cross-fitted: what the decision is worth."""
-    worth = np.empty((len(part), 2))
-    for one, name in choices.items():
-        worth[part == one] = candidates[name].counts[part == one]
-    return worth
+    return of_parts({one: candidates[name].counts for one, name in choices.items()}, part)
 
 
 def _by_group(counts: Mapping[str, np.ndarray], group: np.ndarray) -> dict[str, np.ndarray]:

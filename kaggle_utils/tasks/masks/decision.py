@@ -84,11 +84,6 @@ def same_rule(classes: int, **settings: Any) -> MaskDecision:
     return MaskDecision((ClassDecision(**settings),) * classes)
 
 
-def masks_of(rule: MaskDecision, probabilities: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-    """(K, H, W) uint8, 0 or 1, of one item by :mod:`kaggle_utils.masks.rules`; probabilities: (K, H, W) uint8."""
-    return masks_by_rule(rule, probabilities, labels)
-
-
 def decided(decision: Decision, masks: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> np.ndarray:
     """(K, H, W) uint8, 0 or 1: the masks of one item.
 

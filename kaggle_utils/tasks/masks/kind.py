@@ -13,12 +13,11 @@ masks: it is the same ratio of sums, of other statistics, which such a competiti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaggle_utils.learning.progress import endless
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 from kaggle_utils.masks.rle import mask_from_rle
 from kaggle_utils.tasks.competition import FoldSize
@@ -75,23 +74,13 @@ class Masks:
         return {f"{w}x{h}": self.parameters({**names, "size": (w, h)}, preset) for w, h in sizes}
 
     def train(
-        self,
-        competition: Competition,
-        items: Items,
-        fold_of_item: np.ndarray,
-        wanted: Sequence[Order],
-        output: Path,
-        *,
-        cache: Path,
-        run: Callable[[Sequence[Order], Callable], list] | None = None,
-        seconds_left: Callable[[], float] = endless,
-        progress: bool = False,
-    ) -> list[Job]:
+        self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path,
+        **how: Any,
+    ) -> list[Job]:  # fmt: skip
         """Each order trained, and its prediction sets written, see :func:`kaggle_utils.tasks.masks.training.train_all`."""
         from kaggle_utils.tasks.masks.training import train_all
 
-        given = {"cache": cache, "run": run, "seconds_left": seconds_left, "progress": progress}
-        return train_all(competition, items, fold_of_item, wanted, output, **given)
+        return train_all(competition, items, fold_of_item, wanted, output, **how)
 
     def fold_size(self, items: Items, fold_of_item: np.ndarray, fold: int, parameters: MaskTraining) -> FoldSize:
         """How many items an epoch of this fold trains on, and how many it leaves out."""

@@ -56,7 +56,7 @@ def train_all(
     *,
     cache: Path,
     run: Callable[[Sequence[Order], Callable], list] | None = None,
-    seconds_left: Callable[[], float],
+    seconds_left: Callable[[], float] = endless,
     progress: bool = False,
 ) -> list[Job]:
     """What came of each order for which there was time.

@@ -16,7 +16,7 @@ import numpy as np
 from kaggle_utils.evidence.crossfit import CrossFit
 from kaggle_utils.evidence.weights import select_weights
 from kaggle_utils.masks.thinned import best_dice, dice_by_fold, thin
-from kaggle_utils.tasks.masks.candidates import Candidate, fitted, look
+from kaggle_utils.tasks.masks.candidates import Candidate, fitted, look, of_parts
 from kaggle_utils.tasks.masks.decision import Merge
 from kaggle_utils.tasks.masks.out_of_fold import OutOfFold
 
@@ -60,8 +60,6 @@ def judged_weights(judged: OutOfFold, weights: CrossFit, levels: Sequence[int], 
         for one in dict.fromkeys([weights.decision, *weights.decisions.values()])
     }
     own = {number: looks[weights.decisions[i]] for i, number in enumerate(np.unique(judged.part).tolist())}
-    counts = np.empty((len(judged.part), 2))
-    for number, found in own.items():
-        counts[judged.part == number] = found.counts[judged.part == number]
+    counts = of_parts({number: found.counts for number, found in own.items()}, judged.part)
     final, without = looks[weights.decision], {number: found.without[number] for number, found in own.items()}
     return Candidate(final.decision, final.fitted, counts, without)

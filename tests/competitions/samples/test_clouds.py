@@ -19,7 +19,7 @@ SHAPE = (140, 210)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("input") / "clouds"
-    return sample.make_sample(place, images=40, test_images=8, size=SHAPE[::-1], progress=False)
+    return sample.make_sample(place, images=40, test_images=8, size=SHAPE[::-1])
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -47,7 +47,7 @@ def test_the_sample_submission_names_the_test_images(folder: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(tmp_path: Path) -> None:
-    few = {"images": 6, "test_images": 2, "size": (105, 70), "progress": False}
+    few = {"images": 6, "test_images": 2, "size": (105, 70)}
     one = sample.make_sample(tmp_path / "one", workers=1, **few)
     four = sample.make_sample(tmp_path / "four", workers=4, **few)
     assert _bytes(one) == _bytes(four) and _bytes(sample.hidden_folder(one)) == _bytes(sample.hidden_folder(four))

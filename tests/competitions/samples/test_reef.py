@@ -40,9 +40,8 @@ def truth(folder: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def scene():
-    video = sample.VIDEOS[0]
     texture = reef_texture(np.random.default_rng(0), 512)
-    return make_scene(texture, video.look, (0, 0, 1), 12, (0.0, 0.5), SIZE)
+    return make_scene(texture, sample.LOOKS[0], (0, 0, 1), 12, (0.0, 0.5), SIZE)
 
 
 def test_the_layout_is_kaggles(folder: Path, train: pd.DataFrame) -> None:
@@ -103,7 +102,7 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(
 ) -> None:
     for module, name, few in ((reef_bottom, "DROPS", 200), (reef_scene, "KINDS_DRAWN", 4), (reef_scene, "WAYS_TRIED", 2)):
         monkeypatch.setattr(module, name, few)  # a poorer reef, sooner made
-    few = {"frames_per_sequence": 2, "size": (160, 90), "progress": False}
+    few = {"frames_per_sequence": 2, "size": (160, 90)}
     one = sample.make_sample(tmp_path / "one", workers=1, **few)
     four = sample.make_sample(tmp_path / "four", workers=4, **few)
     assert _bytes(one) == _bytes(four) and _bytes(sample.hidden_folder(one)) == _bytes(sample.hidden_folder(four))
