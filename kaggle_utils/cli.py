@@ -14,8 +14,6 @@ from importlib import import_module
 import kaggle_utils
 from kaggle_utils.platform.parameters import single_settings
 
-__all__ = ["main"]
-
 # name: (module, what it does)
 COMMANDS = {
     "run": ("kaggle_utils.commands.run", "run a competition's notebooks, on your data or on the built-in sample"),

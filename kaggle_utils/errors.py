@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["KitError"]
-
 
 class KitError(RuntimeError):
     """Something the user can mend: the text says what, its value and what was expected."""

@@ -23,8 +23,6 @@ from typing import IO
 
 import numpy as np
 
-__all__ = ["figure", "fingerprint", "json_text", "locked", "plain", "replacing", "swap"]
-
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:

@@ -16,8 +16,6 @@ import numpy as np
 from kaggle_utils.boxes.clips import frame_pairs
 from kaggle_utils.boxes.table import Boxes, iou
 
-__all__ = ["attend", "CausalAttention"]
-
 
 def attend(
     boxes: Boxes,

@@ -14,8 +14,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-__all__ = ["clip_of_frame", "clip_lengths", "frame_pairs", "similarity", "is_cut"]
-
 WIDTH, HEIGHT = 160, 90  # frames are compared at an eighth of 1280x720
 
 

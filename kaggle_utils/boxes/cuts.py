@@ -19,8 +19,6 @@ from kaggle_utils.evidence.intervals import gains
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["cross_fitted_f2", "f2_counts_of_groups", "f2_of_counts", "f2_table"]
-
 
 def cross_fitted_f2(truth: Boxes, predictions: Boxes, fold_of_frame: np.ndarray, **how: Any) -> CrossFit:
     """The best cut and F2 on all frames, and F2 with each fold cut where the others have their best.

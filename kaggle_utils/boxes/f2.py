@@ -23,20 +23,6 @@ import numpy as np
 from kaggle_utils.boxes.matching import IOU_THRESHOLDS, match
 from kaggle_utils.boxes.table import Boxes
 
-__all__ = [
-    "IOU_THRESHOLDS",
-    "f2_from_counts",
-    "F2Counts",
-    "f2_counts",
-    "f2",
-    "F2Curve",
-    "f2_curve",
-    "f2_by_iou",
-    "f2_counts_by_group",
-    "f2_by_group",
-    "f2_by_size",
-]
-
 
 def f2_from_counts(tp: np.ndarray, truths: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """F2 = 5TP / (4 truths + predictions), elementwise on arrays that broadcast; 0/0 is NaN.

@@ -13,19 +13,6 @@ import numpy as np
 
 from kaggle_utils.boxes.table import Boxes, cxcywhn_from_xyxy, xywh_from_xyxy, xyxy_from_cxcywhn, xyxy_from_xywh
 
-__all__ = [
-    "UnreadableText",
-    "annotations_from_boxes",
-    "boxes_from_annotations",
-    "boxes_from_table",
-    "boxes_from_texts",
-    "boxes_from_yolo_text",
-    "table_from_boxes",
-    "texts_from_boxes",
-    "yolo_text_from_boxes",
-]
-
-
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
 
 

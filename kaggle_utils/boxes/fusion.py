@@ -31,8 +31,6 @@ import numpy as np
 
 from kaggle_utils.boxes.table import Boxes
 
-__all__ = ["METHODS", "CONF_TYPES", "DECAYS", "fuse", "nms", "soft_nms", "nmw", "wbf"]
-
 CONF_TYPES = ("avg", "max", "box_and_model_avg", "absent_model_aware_avg")
 DECAYS = ("linear", "gaussian")
 

@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Guess", "Linker"]
-
 DISTANCES = {"iou": ("iou", 0.9), "corners": ("mean_euclidean", 30.0)}  # norfair's name, usual threshold
 
 

@@ -19,8 +19,6 @@ import numpy as np
 
 from kaggle_utils.boxes.table import Boxes
 
-__all__ = ["IOU_THRESHOLDS", "Matches", "match"]
-
 IOU_THRESHOLDS = (0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80)
 
 

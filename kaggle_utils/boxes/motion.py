@@ -19,8 +19,6 @@ from kaggle_utils.boxes.table import Boxes, iou
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Neighbours", "neighbours", "sequence_table"]
-
 
 @dataclass(frozen=True)
 class Neighbours:

@@ -15,8 +15,6 @@ import numpy as np
 
 from kaggle_utils.images.views import VIEWS, view, view_boxes
 
-__all__ = ["Donor", "donors_from_frames", "paste_objects"]
-
 TRIES = 64  # places tried for each object before it is given up
 PLACES = 8  # free ones of which the first with some contrast is taken
 GAINS = (0.6, 1.7)  # how far brightness matching may darken or lighten a colour

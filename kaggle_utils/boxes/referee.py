@@ -17,8 +17,6 @@ import numpy as np
 
 from kaggle_utils.boxes.table import Boxes
 
-__all__ = ["fused"]
-
 Answer = tuple[np.ndarray, np.ndarray, np.ndarray]  # boxes (K, 4), scores (K,), labels (K,)
 
 

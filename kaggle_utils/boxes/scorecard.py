@@ -15,8 +15,6 @@ from kaggle_utils.boxes.f2 import f2, f2_by_group, f2_by_iou, f2_by_size, f2_cou
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.files import json_text
 
-__all__ = ["Scorecard", "scorecard"]
-
 
 @dataclass(frozen=True)
 class Scorecard:

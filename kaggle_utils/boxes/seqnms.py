@@ -16,8 +16,6 @@ import numpy as np
 from kaggle_utils.boxes.clips import clip_lengths
 from kaggle_utils.boxes.table import Boxes
 
-__all__ = ["seq_nms"]
-
 
 def seq_nms(
     boxes: Boxes,

@@ -20,15 +20,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = [
-    "Boxes",
-    "iou",
-    "xyxy_from_xywh",
-    "xywh_from_xyxy",
-    "xyxy_from_cxcywhn",
-    "cxcywhn_from_xyxy",
-]
-
 
 @dataclass(frozen=True)
 class Boxes:

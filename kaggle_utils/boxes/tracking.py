@@ -20,8 +20,6 @@ import numpy as np
 from kaggle_utils.boxes.linking import Guess, Linker
 from kaggle_utils.boxes.table import Boxes
 
-__all__ = ["Tracks", "track", "rescore", "CausalTracker"]
-
 
 @dataclass(frozen=True)
 class Tracks:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["sums_before", "component_counts", "without_small"]
-
 
 @njit(cache=True, nogil=True)
 def sums_before(truth: np.ndarray) -> np.ndarray:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["in_order", "staying", "most_rows"]
-
 _ONE = np.uint64(1)
 
 # glibc hands memory above a limit back at once, and every call would pay for fresh pages, half of the time

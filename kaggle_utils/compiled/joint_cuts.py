@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["highest_above"]
-
 
 @njit(cache=True, nogil=True)
 def highest_above(place: np.ndarray, gains: np.ndarray, places: int) -> np.ndarray:

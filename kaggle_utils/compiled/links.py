@@ -16,8 +16,6 @@ from numba import njit
 
 from kaggle_utils.compiled.matching import iou_of_rows, rows_by_frame
 
-__all__ = ["best_paths"]
-
 
 def best_paths(
     frame: np.ndarray,

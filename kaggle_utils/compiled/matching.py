@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["rows_by_frame", "match_frames", "iou_of_rows"]
-
 _GAPS = (701, 301, 132, 57, 23, 10, 4, 1)  # Ciura's, for Shell sort
 
 

@@ -13,8 +13,6 @@ from numba import njit
 
 from kaggle_utils.compiled.grouping import most_rows
 
-__all__ = ["SUREST", "AVG", "MAX", "BOX_AND_MODEL_AVG", "ABSENT_MODEL_AWARE_AVG", "clusters"]
-
 SUREST, AVG, MAX, BOX_AND_MODEL_AVG, ABSENT_MODEL_AWARE_AVG = range(5)  # how clusters are scored; the first is NMW
 _MASS, _FIRST, _SCORE, _WEIGHT, _COUNT = range(4, 9)  # columns of the clusters' sums, after the four sides
 

@@ -16,8 +16,6 @@ from numba import njit
 
 from kaggle_utils.compiled.grouping import most_rows
 
-__all__ = ["nms", "soft_nms"]
-
 _BLOCK = 32  # kept boxes compared at once; fewer are not vectorised, more are mostly padding
 
 

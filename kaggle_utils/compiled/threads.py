@@ -11,8 +11,6 @@ from typing import TypeVar
 import numpy as np
 from numba import config
 
-__all__ = ["side_by_side"]
-
 Answer = TypeVar("Answer")
 
 _WORTH_THREADS = 8_000  # rows

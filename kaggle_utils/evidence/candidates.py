@@ -18,8 +18,6 @@ from kaggle_utils.evidence.intervals import gains
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["choose", "chosen_anew"]
-
 
 def choose(table: pd.DataFrame, names: Sequence[str], baseline: str, by: str, certain: bool = False) -> str:
     """The name with the highest score among those that may be chosen; of equals the first, of NaN none.

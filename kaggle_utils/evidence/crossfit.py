@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["TIE", "CrossFit", "cross_fit", "first_of_best"]
-
 TIE = 1e-9  # scores and sums of scores that differ by less are equal
 
 

@@ -21,18 +21,6 @@ from pathlib import Path
 
 from kaggle_utils.files import json_text, locked, plain
 
-__all__ = [
-    "Diary",
-    "changed",
-    "entry",
-    "append",
-    "read",
-    "set_leaderboard",
-    "read_submissions",
-    "markdown",
-    "peak_memory",
-]
-
 
 @dataclass(frozen=True)
 class Diary:

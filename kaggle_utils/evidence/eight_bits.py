@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["as_bytes", "from_bytes", "eight_bit_cost"]
-
 
 def as_bytes(probabilities: np.ndarray) -> np.ndarray:
     """Probabilities 0 to 1 -> uint8 0 to 255, rounded. Raises ValueError for others and for NaN.

@@ -19,8 +19,6 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Interval", "bootstrap_interval", "paired_difference", "gains"]
-
 _AT_ONCE = 4_000_000  # drawn numbers held in memory at once
 
 

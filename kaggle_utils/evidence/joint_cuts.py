@@ -15,8 +15,6 @@ import numpy as np
 
 from kaggle_utils.evidence.crossfit import TIE
 
-__all__ = ["best_cuts"]
-
 
 def best_cuts(
     values: np.ndarray, scores: np.ndarray | None, gains: np.ndarray

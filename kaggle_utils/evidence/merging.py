@@ -11,8 +11,6 @@ from functools import reduce
 from math import prod
 from typing import TypeVar
 
-__all__ = ["HOW", "merged", "sharpened"]
-
 Array = TypeVar("Array")  # numpy.ndarray or torch.Tensor
 
 HOW = ("mean", "geometric", "sharpened", "maximum")

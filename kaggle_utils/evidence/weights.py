@@ -20,8 +20,6 @@ import numpy as np
 
 from kaggle_utils.evidence.crossfit import CrossFit, first_of_best
 
-__all__ = ["select_weights"]
-
 _Bag = tuple[int, ...]  # how often each member is in it
 
 

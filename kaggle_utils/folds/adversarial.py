@@ -14,8 +14,6 @@ import numpy as np
 
 from kaggle_utils.images.decode import image_statistics
 
-__all__ = ["Adversarial", "image_features", "adversarial_validation", "auc", "fit_logistic"]
-
 _LEVELS = 4  # halvings of the image whose contrast is measured
 _GRID = (2, 3)  # regions, down and across
 

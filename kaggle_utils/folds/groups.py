@@ -20,15 +20,6 @@ from kaggle_utils.boxes.table import Boxes
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "folds_of_groups",
-    "folds_by_video",
-    "folds_by_sequence",
-    "folds_by_subsequence",
-    "subsequence_of_frame",
-    "fold_table",
-]
-
 
 def folds_of_groups(group_of_row: np.ndarray, weights: np.ndarray, n_folds: int, seed: int = 0) -> np.ndarray:
     """Folds that keep groups whole and give each fold an equal share of every weight.

@@ -18,8 +18,6 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["folds_by_labels", "label_shares"]
-
 
 def folds_by_labels(
     group_of_row: np.ndarray, labels: np.ndarray, n_folds: int = 5, seed: int = 0, rare: int | None = None

@@ -16,8 +16,6 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Leakage", "leakage", "leakage_of_folds"]
-
 
 @dataclass(frozen=True)
 class Leakage:

@@ -13,8 +13,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-__all__ = ["image_hash", "similar_pairs", "groups_of_pairs"]
-
 _SIDE, _LOW = 32, 8  # of the grey copy, and of its low frequencies, in pixels
 _AT_ONCE = 512  # rows compared with all others at a time
 

@@ -21,8 +21,6 @@ import numpy as np
 from kaggle_utils.files import locked, replacing
 from kaggle_utils.images.decode import read_image, threaded
 
-__all__ = ["cached_frames"]
-
 STEP = 64  # images between two notes of how far the work is
 
 

@@ -19,8 +19,6 @@ from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["read_image", "decode", "image_statistics", "threaded"]
-
 T = TypeVar("T")
 R = TypeVar("R")
 

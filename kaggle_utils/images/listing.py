@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["frame_paths"]
-
 SUFFIXES = (".jpg", ".jpeg", ".png", ".npy")
 
 

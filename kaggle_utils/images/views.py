@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["VIEWS", "view", "unview", "view_boxes", "unview_boxes"]
-
 # name: (transpose first, flip vertically, flip horizontally)
 VIEWS = {
     "identity": (False, False, False),

@@ -14,8 +14,6 @@ import numpy as np
 
 from kaggle_utils.masks.dice import dice_from_counts
 
-__all__ = ["remove_small", "component_counts", "dice_by_removed"]
-
 
 def remove_small(mask: np.ndarray, size: int, connectivity: int = 8) -> np.ndarray:
     """(H, W) uint8, 0 or 1: the mask without its components of fewer than size pixels.

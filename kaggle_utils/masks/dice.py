@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["LEVELS", "dice_counts", "dice_from_counts", "mean_dice", "global_dice", "dice_table", "pixels_at_levels"]
-
 LEVELS = 256  # of an 8-bit probability: level v stands for the probability v / 255
 _EXACT = 2**24  # OpenCV's histograms are float32
 

@@ -16,8 +16,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-__all__ = ["rle_from_mask", "mask_from_rle", "rles_from_masks", "masks_from_rles", "run_length_faults", "runs_from_rle"]
-
 _PLAIN = b"0123456789 "
 _MANY = 2**20  # pixels
 

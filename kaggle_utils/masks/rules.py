@@ -26,8 +26,6 @@ import numpy as np
 from kaggle_utils.masks.components import remove_small
 from kaggle_utils.masks.dice import pixels_at_levels
 
-__all__ = ["OUTLINES", "ClassDecision", "MaskDecision", "masks_by_rule", "outlined", "top_mean", "gate_scores"]
-
 OUTLINES = ("drawn", "hull", "polygon", "rectangle")
 _TOLERANCE = 0.02  # of a polygon, as a share of the contour's length
 

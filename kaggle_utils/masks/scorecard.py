@@ -16,8 +16,6 @@ from kaggle_utils.files import json_text
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 from kaggle_utils.masks.rle import mask_from_rle
 
-__all__ = ["MaskScorecard", "mask_scorecard", "resized_mask"]
-
 
 @dataclass(frozen=True)
 class MaskScorecard:

@@ -22,9 +22,6 @@ from kaggle_utils.evidence.joint_cuts import best_cuts
 from kaggle_utils.masks.rules import ClassDecision, MaskDecision, gate_scores
 from kaggle_utils.masks.statistics import MaskStatistics
 
-__all__ = ["dice_of", "fit", "fit_on"]
-
-
 
 def dice_of(
     statistics: MaskStatistics, decision: MaskDecision, class_scores: np.ndarray | None = None

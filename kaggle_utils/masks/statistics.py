@@ -19,8 +19,6 @@ from kaggle_utils.masks.components import component_counts, dice_by_removed
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts, dice_table
 from kaggle_utils.masks.rules import outlined
 
-__all__ = ["ComponentSteps", "MaskStatistics", "measure"]
-
 
 @dataclass(frozen=True, eq=False)
 class ComponentSteps:

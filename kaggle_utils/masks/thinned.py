@@ -16,8 +16,6 @@ import numpy as np
 
 from kaggle_utils.masks.dice import dice_from_counts, dice_table
 
-__all__ = ["ThinnedMasks", "best_dice", "dice_by_fold", "thin"]
-
 SIZES = (0.0, 0.02, 0.05, 0.08)  # least share of the picture: the clouds competition's were .04 to .08
 
 

@@ -23,18 +23,6 @@ if TYPE_CHECKING:
 
     from kaggle_utils.boxes.tracking import Tracks
 
-__all__ = [
-    "f2_curves",
-    "boxes_per_frame",
-    "box_sizes",
-    "position_map",
-    "neighbour_motion",
-    "tracks_over_time",
-    "statistics_by_group",
-    "gains",
-    "plot_against_leaderboard",
-]
-
 
 def f2_curves(curves: Mapping[str, F2Curve], cut: float | None = None) -> Picture:
     """F2 over the confidence below which boxes are dropped, a line a set of predictions.

@@ -14,8 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-__all__ = ["TRUTH", "PREDICTION", "LINE", "QUIET", "PALETTE", "Picture", "new_figure", "label", "rgb"]
-
 TRUTH = "#2fb344"  # green
 PREDICTION = "#f76707"  # orange
 LINE = "#1971c2"  # blue: whatever is measured

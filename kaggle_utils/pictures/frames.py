@@ -21,8 +21,6 @@ from kaggle_utils.pictures.figures import PALETTE, PREDICTION, TRUTH, rgb
 DARK = "#212529"  # behind captions
 Window = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
-__all__ = ["draw_boxes", "contact_sheet", "strip", "film_of_tracks", "write_film"]
-
 
 def draw_boxes(
     image: np.ndarray, truth: Boxes | None = None, predictions: Boxes | None = None, tracks: np.ndarray | None = None

@@ -12,8 +12,6 @@ import numpy as np
 
 from kaggle_utils.pictures.figures import LINE, Picture, label, new_figure, rgb
 
-__all__ = ["CLASS_COLOURS", "draw_masks", "before_and_after", "class_combinations", "mask_areas", "mask_places"]
-
 CLASS_COLOURS = ("#ff6b6b", "#51cf66", "#4dabf7", "#ffd43b", "#da77f2", "#ff922b")
 SPECK = 0.01  # of the image
 CAPTION = (0.35, 0.08)  # of its sides: the corner that :func:`kaggle_utils.pictures.frames.contact_sheet` writes into

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from kaggle_utils.tasks.jobs import Order
     from kaggle_utils.tasks.runs import Job, Runs
 
-__all__ = ["Card", "Competition", "FoldSize", "Items", "Kind", "Look", "Stream"]
-
 Look = Callable[..., np.ndarray]  # (width, height), None: as it is; choices of the training by name -> (H, W, C) uint8
 
 

@@ -16,8 +16,6 @@ from typing import Any
 from kaggle_utils.learning.progress import each
 from kaggle_utils.tasks.competition import FoldSize
 
-__all__ = ["ModelCost", "TrainingCost", "read_costs"]
-
 
 @dataclass(frozen=True)
 class ModelCost:

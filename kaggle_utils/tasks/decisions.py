@@ -19,8 +19,6 @@ from kaggle_utils.tasks.runs import require_same_source
 if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition, Items
 
-__all__ = ["Worth", "read_decision", "summary", "write_decision", "write_validation"]
-
 
 @dataclass(frozen=True)
 class Worth:

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["column_faults", "name_faults", "order_faults", "refuse"]
-
 
 def column_faults(table: pd.DataFrame, expected: Sequence[str], exactly: bool = False) -> list[str]:
     """Columns that are missing; with ``exactly`` the columns must be these, in this order.

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from kaggle_utils.tasks.competition import Competition, Items
 
-__all__ = ["HiddenTest", "hidden_truth"]
-
 
 def hidden_truth(folder: Path) -> Path | None:
     """``truth.csv`` in a hidden test's folder, or else beside it; None where the truth is not known.

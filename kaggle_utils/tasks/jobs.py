@@ -17,8 +17,6 @@ from typing import Any
 
 from kaggle_utils.errors import KitError
 
-__all__ = ["Order", "chosen_folds", "orders", "run_orders", "side_by_side"]
-
 # Cards side by side are processes, and a competition that is a module goes to them by its name, as functions do.
 copyreg.pickle(ModuleType, lambda module: (import_module, (module.__name__,)))
 

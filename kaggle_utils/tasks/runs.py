@@ -28,18 +28,6 @@ from kaggle_utils.tasks.faults import column_faults, refuse
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Job",
-    "PredictionSet",
-    "Runs",
-    "data_version",
-    "read_folds",
-    "read_runs",
-    "require_same_source",
-    "write_folds",
-    "write_run",
-]
-
 _MEMBER = re.compile(r"[a-z0-9]+")
 DTYPES = ("uint8", "float32", "text")  # of masks, of labels, of boxes
 

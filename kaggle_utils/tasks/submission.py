@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Card, Competition, Items, Look, Stream
     from kaggle_utils.tasks.runs import Runs
 
-__all__ = ["FileStream", "answer_all", "held_out", "score_validation"]
-
 
 class FileStream:
     """Items whose pixels lie in files, answered in their order, written as one table.

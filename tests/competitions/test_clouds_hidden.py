@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from kaggle_utils.competitions import clouds
-from kaggle_utils.competitions.samples.clouds import hidden_folder, make_sample
+from kaggle_utils.competitions.samples.clouds import make_sample
+from kaggle_utils.competitions.samples.folders import hidden_folder
 from kaggle_utils.tasks.hidden import HiddenTest
 
 

@@ -28,10 +28,8 @@ from kaggle_utils.competitions.samples.clouds_labels import (
     share_of_regions,
 )
 from kaggle_utils.competitions.samples.clouds_sky import paint_sky
-from kaggle_utils.competitions.samples.folders import hidden_folder, make_once, write_jpeg
+from kaggle_utils.competitions.samples.folders import make_once, write_jpeg
 from kaggle_utils.masks.rle import rle_from_mask
-
-__all__ = ["make_sample", "hidden_folder"]
 
 VERSION = 3  # raised when the same parameters paint other pictures
 JPEG_QUALITY = 92

@@ -15,8 +15,6 @@ import numpy as np
 from kaggle_utils.competitions.clouds import MASKS_OF_CLASS
 from kaggle_utils.competitions.samples.clouds_sky import noise, smooth_step
 
-__all__ = ["Region", "annotated", "draw_regions", "share_of_regions", "mask_of_boxes"]
-
 KINDS_AN_IMAGE = (1348, 2372, 1560, 266)  # images with 1, 2, 3 and 4 kinds, of 5,546
 SEEN = 0.6  # of regions that an annotator marks
 BEYOND = 0.1  # how far a region may reach over the picture's border, where it is cut

@@ -14,8 +14,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["PAINTERS", "haze", "noise", "paint_sky", "smooth_step"]
-
 Shape = tuple[int, int]  # (height, width) in pixels
 SEA = np.array([9, 19, 40], np.float32)  # red, green, blue
 CLOUD = np.array([236, 238, 240], np.float32)

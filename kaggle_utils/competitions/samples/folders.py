@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MARKER", "hidden_folder", "make_once", "write_jpeg"]
-
 MARKER = "sample.json"  # a folder with it is finished, one without it is not ours
 
 

@@ -18,12 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kaggle_utils.competitions.samples.folders import hidden_folder, make_once, write_jpeg
+from kaggle_utils.competitions.samples.folders import make_once, write_jpeg
 from kaggle_utils.competitions.samples.reef_bottom import reef_texture
 from kaggle_utils.competitions.samples.reef_film import Look
 from kaggle_utils.competitions.samples.reef_scene import make_scene
-
-__all__ = ["make_sample", "hidden_folder", "LOOKS"]
 
 VERSION = 4  # raised when the same parameters paint other frames
 JPEG_QUALITY = 90

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["reef_texture", "fractal_noise"]
-
 STAMPS = 64  # different stamps in a heap; fewer and the eye finds repeats
 DROPS = 7000  # stamps dropped on a heap: about three layers
 BARE_SHARE = 0.12  # of the area, its lowest: fewer corals, more stones

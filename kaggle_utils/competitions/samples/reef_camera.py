@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Swim", "swim"]
-
 HEIGHT = 480  # of the camera above the reef, texels at 1280 pixels of width
 FOCAL = 0.72  # focal length as a share of the image's width: 70 degrees across
 FORWARD = 7.0  # median texels a frame

@@ -16,8 +16,6 @@ import numpy as np
 
 from kaggle_utils.competitions.samples.reef_bottom import fractal_noise
 
-__all__ = ["Sprite", "draw", "CANVAS", "REACH", "STARFISH", "LOOK_ALIKES", "PLATE"]
-
 CANVAS = 224  # pixels a side; twice the largest starfish in a frame
 REACH = 0.46 * CANVAS  # longest radius: leaves a margin for spines
 SHADOW = 0.6  # how dark the reef is right below a creature

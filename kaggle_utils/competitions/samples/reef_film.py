@@ -15,8 +15,6 @@ import numpy as np
 from kaggle_utils.competitions.samples.reef_camera import Swim
 from kaggle_utils.competitions.samples.reef_creatures import CANVAS, REACH, STARFISH, Sprite
 
-__all__ = ["Look", "Ground", "Prop", "paint_ground", "paint_props", "through_water", "through_lens", "true_boxes"]
-
 RIPPLES = (-0.12, 0.5)  # light between the ripples and on their crests, on top of 1
 FADE = (0.52, 0.66)  # pixels a texel: farther off a creature is one with the reef, nearer it stands out
 SOLID = 90  # opacity of 255 from which a pixel counts as the creature's

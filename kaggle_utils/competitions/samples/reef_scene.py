@@ -29,8 +29,6 @@ from kaggle_utils.competitions.samples.reef_film import (
     true_boxes,
 )
 
-__all__ = ["Scene", "make_scene"]
-
 CAMOUFLAGE = (0.0, 0.2)  # share of the reef's colour in a creature's own: more is harder to see
 LOOK_ALIKES_PER_SCENE = 45  # creatures that are no starfish: more are more false alarms
 PLATES_PER_SCENE = 20  # table corals that overhang nothing in particular

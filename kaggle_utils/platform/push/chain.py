@@ -14,8 +14,6 @@ from pathlib import Path
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.push import metadata
 
-__all__ = ["Stage", "check", "every_stage", "kernels_root", "stage", "stages"]
-
 _NAME = re.compile(r"(?P<competition>[a-z0-9-]+)-(?P<number>\d+)-(?P<title>[a-z][a-z0-9-]*)")
 
 

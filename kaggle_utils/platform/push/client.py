@@ -17,8 +17,6 @@ from typing import Any
 from kaggle_utils.errors import KitError
 from kaggle_utils.platform.runtime import CHECKOUT
 
-__all__ = ["KaggleFailure", "ask", "owner_name"]
-
 _PROCESS = "kaggle_utils.platform.push.client_process"
 _START = "import runpy, sys; sys.path[:] = filter(None, sys.path); runpy.run_module({!r}, run_name='__main__')"
 _KEY = re.compile(r"KGAT_\w+|\b[0-9a-fA-F]{32,}\b")  # a token, a key of kaggle.json

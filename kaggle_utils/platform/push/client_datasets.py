@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-__all__ = ["put_dataset"]
-
 _METADATA = "dataset-metadata.json"
 
 

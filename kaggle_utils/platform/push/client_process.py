@@ -20,8 +20,6 @@ from urllib.parse import unquote, urlsplit
 
 from kaggle_utils.platform.push.client_datasets import put_dataset
 
-__all__ = ["CALLS", "main", "outcome"]
-
 _QUERY = re.compile(r"\?[^\s'\")>]*=[^\s'\")>]*")  # of an address; it may be signed, which is a credential
 _TIMES_S = (30, 300)  # to connect, and between two pieces of a file
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from kaggle_utils.platform.push.client import KaggleFailure, ask
 
-__all__ = ["push_dataset"]
-
 _LIMIT_S = 6 * 3600.0  # a torch for a P100 is 4 GB
 
 

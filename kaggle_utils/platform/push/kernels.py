@@ -23,8 +23,6 @@ from kaggle_utils.platform.push import metadata
 from kaggle_utils.platform.push.client import KaggleFailure, ask
 from kaggle_utils.platform.push.stamping import Stamp, stamped
 
-__all__ = ["OVER", "PATIENCE", "Pushed", "fetch", "log_tail", "pauses", "send", "wait"]
-
 _REJECTED = {
     "datasets": "invalidDatasetSources",
     "kernels": "invalidKernelSources",

@@ -14,8 +14,6 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-__all__ = ["ACCELERATORS", "FILE", "OWNER", "RETIRED", "problems", "read", "slug_of"]
-
 FILE = "kernel-metadata.json"
 OWNER = "OWNER"
 

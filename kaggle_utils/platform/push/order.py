@@ -16,10 +16,6 @@ from kaggle_utils.platform.push.receipts import Receipt
 from kaggle_utils.platform.push.stamping import FANNED, Stamp, stamped
 from kaggle_utils.platform.runtime import runs_dir
 
-__all__ = [
-    "Order", "earlier_kernels", "folds", "refuse_several", "resume_command", "stamps", "tried_at_home", "unsent_stamps",
-]  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Order:

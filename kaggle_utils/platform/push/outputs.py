@@ -21,8 +21,6 @@ from kaggle_utils.platform.push.kernels import Pushed, fetch, wait
 from kaggle_utils.platform.push.order import Order, resume_command
 from kaggle_utils.platform.push.stamping import FANNED
 
-__all__ = ["bring_home", "home_of"]
-
 
 def home_of(found: Stage, kernel: Pushed, runs: Path) -> Path:
     """The folder for a kernel's outputs; runs: the folder of runs.

@@ -19,8 +19,6 @@ from kaggle_utils.platform.push.receipts import Receipt
 from kaggle_utils.platform.push.sending import send_all
 from kaggle_utils.platform.push.stamping import Stamp, with_accelerator
 
-__all__ = ["push"]
-
 
 def push(name: str, order: Order | None = None) -> list[Pushed]:
     """Pushes one kernel, e.g. ``reef-2-train``; what Kaggle took, several of a fan-out.

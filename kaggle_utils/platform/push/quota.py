@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from kaggle_utils.platform.push.client import KaggleFailure, ask
 from kaggle_utils.platform.runtime import WEEK_HOURS
 
-__all__ = ["Quota", "gpu_quota"]
-
 
 @dataclass(frozen=True)
 class Quota:

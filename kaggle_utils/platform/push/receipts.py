@@ -19,8 +19,6 @@ from kaggle_utils.files import locked, replacing
 from kaggle_utils.platform.push.kernels import Pushed
 from kaggle_utils.platform.push.stamping import FANNED, Stamp
 
-__all__ = ["Receipt", "fetched", "recall", "receipt_file", "record"]
-
 
 @dataclass
 class Receipt:

@@ -18,8 +18,6 @@ from kaggle_utils.platform.push.kernels import OVER, PATIENCE, Pushed, pauses, s
 from kaggle_utils.platform.push.order import Order, folds, resume_command
 from kaggle_utils.platform.push.stamping import FANNED, Stamp
 
-__all__ = ["send_all"]
-
 _LONGEST_S = 24 * 3600.0  # of waiting for room for one kernel; a session ends after 12 hours
 
 

@@ -17,8 +17,6 @@ from pathlib import Path
 from kaggle_utils.platform import parameters
 from kaggle_utils.platform.push import metadata
 
-__all__ = ["FANNED", "Stamp", "stamped", "with_accelerator"]
-
 FANNED = "fold"  # the one parameter that fans out: a stage finds the outputs of the others as <slug>-fold<k>
 
 

@@ -13,8 +13,6 @@ from kaggle_utils.platform import runtime
 from kaggle_utils.platform.push.client import KaggleFailure, ask
 from kaggle_utils.tasks.faults import refuse
 
-__all__ = ["SUBMISSION", "check", "remaining", "submit", "submit_file", "takes_a_file"]
-
 SUBMISSION = "submission.csv"  # what every code competition of the kit scores
 
 

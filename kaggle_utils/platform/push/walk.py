@@ -16,8 +16,6 @@ from kaggle_utils.platform.push.order import Order, tried_at_home
 from kaggle_utils.platform.push.push import push
 from kaggle_utils.platform.push.stamping import Stamp
 
-__all__ = ["Step", "planned", "push_all", "walk"]
-
 
 @dataclass(frozen=True)
 class Step:

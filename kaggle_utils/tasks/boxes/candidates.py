@@ -20,8 +20,6 @@ from kaggle_utils.evidence.candidates import chosen_anew
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["boxes_of_choices", "chosen_without", "compare", "cut_by_the_others"]
-
 
 def cut_by_the_others(truth: Boxes, boxes: Boxes, part_of_frame: np.ndarray, **how: Any) -> Boxes:
     """The boxes that survive where each part is cut at the best cut of all the other parts.

@@ -21,8 +21,6 @@ from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.boxes.tracking import CausalTracker, rescore, track
 from kaggle_utils.tasks.boxes.tables import inside
 
-__all__ = ["Decision", "FrameByFrame", "answered", "split_settings", "uncut"]
-
 _LINK_OPTIONS = ("min_score", "distance", "threshold", "hit_counter_max", "initialization_delay")
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from kaggle_utils.boxes.table import Boxes
 
-__all__ = ["border_faults", "text_faults"]
-
 _ROUNDING = 1e-3  # pixels; texts carry eight digits
 
 

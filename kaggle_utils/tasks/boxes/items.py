@@ -13,8 +13,6 @@ from kaggle_utils.boxes.table import Boxes
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["VideoItems"]
-
 
 @dataclass(frozen=True)
 class VideoItems:

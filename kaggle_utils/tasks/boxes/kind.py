@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from kaggle_utils.tasks.jobs import Order
     from kaggle_utils.tasks.runs import Job, Runs
 
-__all__ = ["BoxesInVideo"]
-
 _SAME_PIXELS, _SAME_SCORE = 0.5, 0.002  # what a GPU may round differently
 
 

@@ -11,8 +11,6 @@ from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.tables import read_boxes
 from kaggle_utils.tasks.runs import Runs
 
-__all__ = ["OutOfFold", "out_of_fold"]
-
 
 @dataclass(frozen=True)
 class OutOfFold:

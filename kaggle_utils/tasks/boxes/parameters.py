@@ -13,8 +13,6 @@ from pathlib import Path
 from kaggle_utils.detector.parameters import DetectorParameters
 from kaggle_utils.images.views import VIEWS
 
-__all__ = ["BoxParameters", "asked_at", "member_name"]
-
 STRIDE = 32  # of the models: sizes other than the training's are multiples of it
 
 

@@ -16,8 +16,6 @@ from kaggle_utils.tasks.runs import Runs
 if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Look
 
-__all__ = ["Predictor"]
-
 
 class Predictor:
     """Trained detectors and a decision, asked frame by frame; what it carries over ends at a cut between clips.

@@ -19,8 +19,6 @@ from kaggle_utils.tasks.faults import column_faults, name_faults, refuse
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["inside", "read_boxes", "table_faults", "write_boxes"]
-
 _TEXTS = "annotations"  # the column beside the one of names
 
 

@@ -25,8 +25,6 @@ from kaggle_utils.tasks.boxes.tables import read_boxes, write_boxes
 from kaggle_utils.tasks.jobs import Order
 from kaggle_utils.tasks.runs import Job, PredictionSet
 
-__all__ = ["train_member"]
-
 
 def train_member(
     order: Order,

@@ -17,8 +17,6 @@ from kaggle_utils.images.cache import cached_frames
 if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition, Items
 
-__all__ = ["cached_pixels", "cached_truths", "unpacked"]
-
 
 def cached_pixels(
     competition: Competition, items: Items, folder: Path, size: tuple[int, int], progress: str | None = None, **pixels: Any

@@ -27,22 +27,6 @@ from kaggle_utils.tasks.masks.out_of_fold import OutOfFold
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Candidate",
-    "Measured",
-    "chosen_without",
-    "counts_of_choices",
-    "dice_gains",
-    "dice_where_test_like",
-    "fitted",
-    "look",
-    "merges_of",
-    "of_parts",
-    "rules",
-    "score",
-    "sets_together",
-]
-
 
 @dataclass(frozen=True)
 class Measured:

@@ -17,8 +17,6 @@ from kaggle_utils.evidence.merging import merged
 from kaggle_utils.files import plain
 from kaggle_utils.masks.rules import ClassDecision, MaskDecision, masks_by_rule
 
-__all__ = ["Decision", "Merge", "decided", "same_rule"]
-
 
 @dataclass(frozen=True)
 class Merge:

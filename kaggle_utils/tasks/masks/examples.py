@@ -17,8 +17,6 @@ from kaggle_utils.learning.augment import augmentation
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 from kaggle_utils.tasks.masks.cache import unpacked
 
-__all__ = ["DiceMetric", "MaskExamples"]
-
 LEVELS = (0.3, 0.4, 0.5, 0.6)  # that an epoch is judged at; stage 3 looks closer
 
 

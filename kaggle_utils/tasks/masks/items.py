@@ -19,8 +19,6 @@ from kaggle_utils.masks.scorecard import resized_mask
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RunLengthItems"]
-
 
 @dataclass(frozen=True)
 class RunLengthItems:

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from kaggle_utils.tasks.masks.prediction import MaskPredictor
     from kaggle_utils.tasks.runs import Job, Runs
 
-__all__ = ["Masks"]
-
 _SAME_DICE = 0.99  # of two answers; a batch of another size may round differently
 
 

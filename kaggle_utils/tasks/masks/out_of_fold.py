@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition, Items
     from kaggle_utils.tasks.runs import Job, Runs
 
-__all__ = ["OutOfFold", "out_of_fold"]
-
 
 @dataclass(frozen=True)
 class OutOfFold:

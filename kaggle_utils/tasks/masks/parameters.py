@@ -19,8 +19,6 @@ from kaggle_utils.learning.models import ModelParameters, side_multiple
 from kaggle_utils.learning.parameters import TrainingParameters
 from kaggle_utils.learning.views import in_views
 
-__all__ = ["MaskParameters", "MaskTraining"]
-
 
 @dataclass(frozen=True)
 class MaskParameters:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition, Look
     from kaggle_utils.tasks.runs import PredictionSet, Runs
 
-__all__ = ["MaskPredictor", "predictions"]
-
 
 def predictions(
     model: nn.Module, pixels: np.ndarray, rows: Sequence[int], view: str, shape: tuple[int, int],

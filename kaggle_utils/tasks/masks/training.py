@@ -42,8 +42,6 @@ from kaggle_utils.tasks.runs import Job, PredictionSet
 if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition, Items
 
-__all__ = ["train_all", "train_one"]
-
 _NOT_LEARNT = {"size", "views", "checkpoints"}  # that a model's weights do not depend on, or that are noted elsewhere
 
 

@@ -20,8 +20,6 @@ from kaggle_utils.tasks.masks.candidates import Candidate, fitted, look, of_part
 from kaggle_utils.tasks.masks.decision import Merge
 from kaggle_utils.tasks.masks.out_of_fold import OutOfFold
 
-__all__ = ["judged_weights", "merge_of", "searched_weights"]
-
 
 def searched_weights(
     judged: OutOfFold, levels: Sequence[int], folder: Path, rounds: int = 10, progress: str | None = None

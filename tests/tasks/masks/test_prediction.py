@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 from clouds_fixtures import Trained, chosen, trained  # noqa: E402, F401
 
 from kaggle_utils.competitions import clouds  # noqa: E402
-from kaggle_utils.competitions.samples.clouds import hidden_folder  # noqa: E402
+from kaggle_utils.competitions.samples.folders import hidden_folder  # noqa: E402
 from kaggle_utils.tasks.decisions import Worth, summary, write_decision  # noqa: E402
 from kaggle_utils.tasks.masks.decision import Decision, Merge, decided, same_rule  # noqa: E402
 from kaggle_utils.tasks.runs import read_runs, write_run  # noqa: E402
