@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from kaggle_utils.evidence.diary import changed
 from kaggle_utils.files import plain
 from kaggle_utils.learning.augment import PIXEL_SETS, known_sets
+from kaggle_utils.learning.parameters import given
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,7 @@ class DetectorParameters:
         >>> DetectorParameters.chosen({"imgsz": 640, "lr": None, "other": 1}, {"lr": 0.1}).changed()
         {'imgsz': 640, 'lr': 0.1}
         """
-        known = [f.name for f in fields(cls)]
-        given = {n: names[n] for n in known if names.get(n) is not None}
-        return cls(**(dict(preset or {}) | given))
+        return cls(**given(names, preset, [f.name for f in fields(cls)]))
 
     def plain(self) -> dict[str, Any]:
         """All of them by name, in JSON's own types; the class takes them back."""
@@ -91,5 +91,4 @@ class DetectorParameters:
 
     def changed(self) -> dict[str, Any]:
         """Names and values that differ from the defaults."""
-        defaults = asdict(type(self)())
-        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+        return changed(self.plain(), type(self)().plain())

@@ -7,7 +7,7 @@ a training with other parameters is refused rather than continued.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 _SCHEDULES = ("cosine", "plateau", "constant")
 _OPTIMIZERS = ("AdamW", "SGD")
 UNLEARNT = {"workers", "reserve", "cache", "prediction_sets"}  # parameters that change nothing in what is learnt
+
+
+def given(names: Mapping[str, Any], preset: Mapping[str, Any] | None, known: Iterable[str]) -> dict[str, Any]:
+    """Of the known names those that a preset sets or a notebook's variables choose; a choice beats the preset.
+
+    names: for instance a notebook's ``globals()``; what is None there is not chosen
+
+    >>> given({"lr": None, "epochs": 3, "pd": 1}, {"lr": 0.1, "epochs": 5}, ["lr", "epochs", "batch"])
+    {'lr': 0.1, 'epochs': 3}
+    """
+    return {name: source[name] for source in (preset or {}, names) for name in known if source.get(name) is not None}
 
 
 def _epoch(key: int | str) -> int:

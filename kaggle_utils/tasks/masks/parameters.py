@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from kaggle_utils.evidence.diary import changed
 from kaggle_utils.files import plain
 from kaggle_utils.learning.augment import require_fit, split_sets
 from kaggle_utils.learning.losses import loss, masks_alone, masks_and_labels
 from kaggle_utils.learning.models import ModelParameters, side_multiple
-from kaggle_utils.learning.parameters import TrainingParameters
+from kaggle_utils.learning.parameters import TrainingParameters, given
 from kaggle_utils.learning.views import in_views
 
 
@@ -83,8 +84,7 @@ class MaskTraining:
             default = getattr(defaults, part.name)
             known = [one.name for one in fields(default) if one.name not in taken]  # `encoder` is the model's
             taken.update(known)
-            given = {n: source[n] for source in (preset or {}, names) for n in known if source.get(n) is not None}
-            parts[part.name] = type(default)(**(vars(default) | given))
+            parts[part.name] = type(default)(**(vars(default) | given(names, preset, known)))
         run = cls(**parts)
         width, height = run.masks.size
         model = replace(run.model, channels=1 if run.masks.grayscale else 3)
@@ -118,8 +118,7 @@ class MaskTraining:
 
     def changed(self) -> dict[str, Any]:
         """Names and values that differ from the defaults."""
-        defaults = self.default(self.model.classes).plain()
-        return {name: value for name, value in self.plain().items() if value != defaults[name]}
+        return changed(self.plain(), self.default(self.model.classes).plain())
 
 
 def _fitting(options: Mapping[str, Any], classes: int) -> Mapping[str, Any]:
