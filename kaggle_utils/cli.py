@@ -7,6 +7,7 @@ code``, imported only when it is the one that is wanted.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A mistake of the user's (ValueError, a missing file, a failed notebook) is one line on stderr and
     exit code 1; any other exception passes through.
     """
+    sys.path.append(os.getcwd())  # modules of one's own, as Python itself finds them
     arguments = list(single_settings(sys.argv[1:] if arguments is None else arguments))
     parser = argparse.ArgumentParser(prog="kaggle-utils", description="A kit for image competitions on Kaggle.")
     parser.add_argument("--version", action="version", version=kaggle_utils.__version__)

@@ -66,10 +66,13 @@ class Squares:
         return items.truth[items.truth.frame == row]
 
     def stream(self, items, folder, output):
-        return FileStream(self, items, output / "submission.csv")
+        if items is None:
+            return FileStream(self, self.test(folder), output / "submission.csv")
+        return FileStream(self, items, output / "validation.csv")
 
-    def lay_out(self, items, folder):
-        folder.mkdir(parents=True)
+    def lay_out(self, items, folder, test=True):
+        folder = folder if test else folder / "train"
+        folder.mkdir(parents=True, exist_ok=True)
         items.table[["name", "video_id", "video_frame"]].to_csv(folder / "frames.csv", index=False)
         for path in items.table["path"]:
             shutil.copy(path, folder)

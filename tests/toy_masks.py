@@ -74,10 +74,11 @@ class Discs:
         name = "submission.csv" if items is None else "validation.csv"
         return FileStream(self, self.test(folder) if items is None else items, output / name)
 
-    def lay_out(self, items: RunLengthItems, folder: Path) -> None:
-        (folder / "test").mkdir(parents=True)
+    def lay_out(self, items: RunLengthItems, folder: Path, test: bool = True) -> None:
+        place = folder / ("test" if test else "train")
+        place.mkdir(parents=True, exist_ok=True)
         for path in map(Path, items.table["path"]):
-            (folder / "test" / path.name).symlink_to(path)
+            (place / path.name).symlink_to(path)
 
     def rows(self, items: RunLengthItems, row: int, answer: np.ndarray) -> list[tuple]:
         return [(items.table["square"].iloc[row], rle_from_mask(answer[0]))]

@@ -24,7 +24,7 @@ def _all_options() -> str:
     """What the competitions of this package take besides."""
     known = map(competitions.find, competitions.known())
     lines = (f"{_flag(name)} ({c.NAME}): {what}" for c in known for name, what in c.SCORE_OPTIONS.items())
-    return "Besides: " + "; ".join(lines)
+    return "Besides, at the end: " + "; ".join(lines)
 
 
 def _flag(name: str) -> str:

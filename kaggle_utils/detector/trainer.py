@@ -104,11 +104,16 @@ class JudgedTrainer(DetectionTrainer):
             self.stopped = f"{self.stage.hours} hours are over"
         elif self.stage.trial and self.epoch + 1 >= self.stage.trial:
             self.stopped = f"a trial of {self.stage.trial} epochs"
-        elif self.epoch + 1 < self.epochs and left < 1.5 * self.longest:  # it is judged and written, too
-            self.stopped = f"the deadline: {max(left, 0):.0f} s to use, an epoch takes {self.longest:.0f} s"
+        elif self.epoch + 1 < self.epochs and left < (wanted := self._wanted()):
+            self.stopped = f"the deadline: {max(left, 0):.0f} s to use, another epoch and all predictions take {wanted:.0f} s"
         if self.stopped:
             print(f"{self.title}: {self.stopped}, epoch {self.epoch + 1} is the last")
             self.stop = True
+
+    def _wanted(self) -> float:
+        """Seconds that another epoch takes, this one's and its judging, and the predictions after the last."""
+        judged = max((seconds for _, seconds, _ in self.record.costs.get("judged", ())), default=0.0)
+        return 1.2 * (self.longest + (2 + self.judge.asked_again) * judged)
 
     def _open_bar(self) -> None:
         self.bar = tqdm(desc=f"train {self.title}", total=self.epochs, initial=self.start_epoch, unit="epoch")
@@ -151,7 +156,8 @@ class JudgedTrainer(DetectionTrainer):
 
     def validate(self) -> tuple[dict[str, float], float | None]:
         """The metric on the validation frames, every few epochs and at the end."""
-        last = self.epoch + 1 >= self.epochs or self.stop
+        goes_on = self.stopped.startswith("the deadline") and (self.place / "best.pth").is_file()  # to the same result
+        last = self.epoch + 1 >= self.epochs or (self.stop and not goes_on)
         if not self.team.leads or (self.epoch + 1) % self.stage.validate_every and not last:
             return {}, None
         detector = Detector(deepcopy(self.ema.ema).float(), self.stage.imgsz, str(self.device))

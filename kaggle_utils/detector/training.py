@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kaggle_utils.detector.parameters import DetectorParameters
-from kaggle_utils.detector.stages import data_stamp, is_done, stage_plan
+from kaggle_utils.detector.stages import begin, data_stamp, forget_others, is_done, stage_plan
 from kaggle_utils.detector.validation import Validation
 from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.learning.data_parallel import Team, together
@@ -46,9 +46,10 @@ def train_fold(
     plan = stage_plan(parameters, data, folder)
     finished = [is_done(place, stamp) for place, _, stamp in plan]
     first = len(plan) if finished[-1] else finished.index(False)
+    forget_others(folder, plan)
     stopped = "all stages"
     for place, stage, stamp in plan[first:]:
-        stopped = _train_stage(data_yaml, validation, place, stage, stamp, donors, devices, seconds_left)
+        stopped = _train_stage(data_yaml, validation, place, stage, stamp, donors, devices, seconds_left) or stopped
         if stopped.startswith(DEADLINE):
             break
     made = [place / "best.pth" for place, _, _ in plan if (place / "best.pth").is_file()]
@@ -71,8 +72,7 @@ def _train_stage(
         raise ValueError(f"batch is {stage.batch}, expected a multiple of {len(devices)}, as many devices share it")
     if seconds_left() <= stage.reserve:
         return f"{DEADLINE}, before {place.name} began"
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "done.json").unlink(missing_ok=True)
+    begin(place, stamp)
     seconds, stopped = together(devices, _train_as, data_yaml, validation, place, stage, stamp, donors, seconds_left)
     if stopped.startswith(DEADLINE):
         return stopped

@@ -22,12 +22,14 @@ class Validation:
     rows: (V,) frame numbers; paths: their V image files; truth: boxes by frame number
     metric: (truth, predictions) -> {name: figure}, of which the first decides, the higher the better; others are
         noted beside it. A function of a module or an object of such a class, since it is pickled
+    asked_again: how often they are predicted when the training is over, for which there must be time, too
     """
 
     rows: np.ndarray
     paths: Sequence[str]
     truth: Boxes
     metric: Metric
+    asked_again: int = 0
 
     def figures(self, predictions: Boxes) -> dict[str, float]:
         """What the metric says of predictions for these frames."""

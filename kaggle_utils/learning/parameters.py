@@ -120,7 +120,7 @@ class TrainingParameters:
 
 
 def _flat(values: Mapping[str, Any], within: str = "") -> dict[str, Any]:
-    """Nested mappings as one with dotted names, such as facts.clouds.loss, so that what differs can be named."""
+    """Nested mappings as one with dotted names, such as facts.masks.loss, so that what differs can be named."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         inside = isinstance(value, Mapping) and value

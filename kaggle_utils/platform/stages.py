@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -111,7 +112,13 @@ class Stage:
 
     def out_of_fold(self) -> Any:
         """What a decision is made of, see :meth:`kaggle_utils.tasks.competition.Kind.out_of_fold`."""
-        kind = self.competition.KIND
+        kind, noted = self.competition.KIND, self.runs.facts.get("data")
+        if noted not in (None, self.version):
+            warnings.warn(f"2_train had other tables (data {noted}, now {self.version})", stacklevel=2)
+        judged = self.runs.fold_of_item(self.items.table[self.competition.KEY].tolist()) >= 0
+        if self.name == "3_decide" and self.folds["part"][judged].nunique() < 2:
+            told = f"only the fold {self.runs.folds[0]} is trained, and its items are of one part"
+            raise ValueError(f"{told}: train another fold, or give folds.csv a finer column `part` to cross-fit over")
         return kind.out_of_fold(self.competition, self.items, self.runs, self.folds, self.cache, "truth")
 
     def decide(self, decision: Any, worth: Worth, run: str, table: pd.DataFrame) -> None:

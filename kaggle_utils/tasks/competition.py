@@ -76,7 +76,7 @@ class Stream(Protocol):
         """The answer to the oldest item that waits for one."""
 
     def close(self) -> Path:
-        """The submission, checked and written; ValueError with all its faults, and then none is left."""
+        """The submission, checked and written; ValueError with all its faults, and then none is written."""
 
 
 class Competition(Protocol):

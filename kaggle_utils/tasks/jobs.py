@@ -41,7 +41,7 @@ class Order:
 
 
 def chosen_folds(there: Iterable[int], fold: int | None = None, folds: Sequence[int] | None = None) -> list[int]:
-    """Which folds are trained: one, some, or all there are (-1, which is only ever trained on, is none).
+    """Which folds are trained, ascending: one, some, or all there are (-1, which is only ever trained on, is none).
 
     >>> chosen_folds([2, 0, -1]), chosen_folds([0, 1, 2], fold=1)
     ([0, 2], [1])
@@ -50,7 +50,7 @@ def chosen_folds(there: Iterable[int], fold: int | None = None, folds: Sequence[
     ValueError: folds to train are [1, 5], expected some of [0, 1]
     """
     known = sorted({int(one) for one in there} - {-1})
-    wanted = [fold] if fold is not None else known if folds is None else list(dict.fromkeys(folds))
+    wanted = [fold] if fold is not None else known if folds is None else sorted(set(folds))
     if not wanted or not set(wanted) <= set(known):
         raise ValueError(f"folds to train are {wanted}, expected some of {known}")
     return wanted

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -121,6 +122,9 @@ class Runs:
         whole = {name: jobs for name, jobs in each.items() if [job.fold for job in jobs] == self.folds}
         if not whole:
             raise ValueError(f"no prediction set has all of the folds {self.folds}, there are {sorted(each)}")
+        for name in each.keys() - whole.keys():
+            lacking = sorted(set(self.folds) - {job.fold for job in each[name]})
+            warnings.warn(f"the prediction set {name} is left out: it lacks the folds {lacking}", stacklevel=3)
         return {name: jobs[0].sets[name][0] for name, jobs in whole.items()}
 
     def files(self, name: str) -> dict[int, tuple[Path, ...]]:

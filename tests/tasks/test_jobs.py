@@ -44,7 +44,7 @@ class TestOrders:
 class TestFolds:
     @pytest.mark.parametrize(
         ("choice", "expected"),
-        [({}, [0, 1, 2]), ({"fold": 1}, [1]), ({"fold": 0}, [0]), ({"folds": [2, 0]}, [2, 0]), ({"folds": [1, 1]}, [1]),
+        [({}, [0, 1, 2]), ({"fold": 1}, [1]), ({"fold": 0}, [0]), ({"folds": [2, 0]}, [0, 2]), ({"folds": [1, 1]}, [1]),
          ({"fold": 1, "folds": [0, 2]}, [1])],
     )  # fmt: skip
     def test_one_some_or_all_are_trained(self, choice, expected):
@@ -110,3 +110,7 @@ class TestSideBySide:
 
 def test_an_order_and_what_came_of_it_are_called_alike():
     assert Order("ponds", "unet", 3).title == Job("unet", 3, (), 0, 0, "", {}, {}, {}).title == "unet fold 3"
+
+
+def test_folds_are_trained_in_ascending_order_however_they_are_named():
+    assert chosen_folds([0, 1, 2], folds=[2, 0]) == [0, 2]

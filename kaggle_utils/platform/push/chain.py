@@ -99,7 +99,7 @@ def _links(found: Stage, content: dict, chain: list[Stage]) -> Iterator[str]:
     if before and not sources & {other.name for other in before if other.number == before[-1].number}:
         yield f"kernel_sources lacks the stage before, {metadata.OWNER}/{before[-1].name}"
     for other in chain:
-        if other.number >= found.number and other.name in sources:
+        if (other.number > found.number or other.number == found.number and other != found) and other.name in sources:
             yield f"kernel_sources has {other.name}, which does not run before {found.name}"
     if len(content.get("competition_sources", [])) != 1:
         yield f"competition_sources is {content.get('competition_sources', [])}, expected exactly one competition"

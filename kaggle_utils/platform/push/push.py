@@ -30,6 +30,9 @@ def push(name: str, order: Order | None = None) -> list[Pushed]:
     root = chain.kernels_root(order.kernels)
     found = chain.stage(name, root)
     content = chain.check(found, root)
+    uploads = order.submit and submissions.takes_a_file(found.competition)
+    if uploads and not re.search(order.files or "", submissions.SUBMISSION):
+        raise ValueError(f"--files is {order.files!r}, expected it to take {submissions.SUBMISSION}, which is to be uploaded")
     order = replace(order, owner=owner_name(order.owner))
     before = receipts.recall(order.runs, order.owner, name)
     pushed, to_send = _begun(found, content, before, order)
@@ -94,7 +97,7 @@ def _announced(found: Stage, content: Mapping, to_send: list[Stamp]) -> Iterator
 def _see_submission(found: Stage, kernel: Pushed, order: Order) -> None:
     """Raises KaggleFailure when the kernel wrote nothing to submit, if what was fetched can tell."""
     folder = home_of(found, kernel, order.runs)
-    unseen = not re.search(order.files or "", submissions.SUBMISSION) and not submissions.takes_a_file(found.competition)
+    unseen = not re.search(order.files or "", submissions.SUBMISSION)
     if (folder / submissions.SUBMISSION).is_file() or unseen:
         return
     wrote = ", ".join(sorted(path.name for path in folder.rglob("*") if path.is_file())) or "nothing"

@@ -6,6 +6,7 @@ checked and uploaded.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from kaggle_utils import competitions
@@ -31,7 +32,10 @@ def takes_a_file(competition: str) -> bool:
     >>> takes_a_file("clouds"), takes_a_file("reef"), takes_a_file("of-somebody-else")
     (True, False, False)
     """
-    return competition in competitions.known() and not competitions.find(competition).CODE
+    try:
+        return not competitions.find(competition).CODE
+    except ValueError:  # nobody here knows it
+        return False
 
 
 def check(competition: str, table: Path) -> str:
@@ -42,11 +46,14 @@ def check(competition: str, table: Path) -> str:
     import pandas as pd
 
     found = competitions.find(competition)
-    folder = runtime.competition_dir(found.SLUG)
-    if folder is None:
+    folder, items = runtime.competition_dir(found.SLUG), None
+    if folder is not None:
+        with suppress(FileNotFoundError):  # a folder of something else
+            items = found.test(folder)
+    if items is None:
         return f"{table.name} was checked by the notebook; {found.SLUG} is not here (KAGGLE_UTILS_INPUT) to check it again"
     content = pd.read_csv(table, dtype=str, keep_default_na=False)
-    refuse(found.faults(content, found.test(folder)), table)
+    refuse(found.faults(content, items), table)
     return f"{table.name}: {len(content)} rows, nothing is wrong with them"
 
 

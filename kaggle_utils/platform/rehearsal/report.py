@@ -27,7 +27,8 @@ def projection_findings(report: SubmissionReport, contest: Competition, limits: 
     size = report.output.at(contest.HIDDEN_ITEMS)
     many = f"{contest.HIDDEN_ITEMS:,} {contest.UNIT}s"
     if hours > limits.hours:
-        slow = f"too slow: {many} would take {duration(3600 * hours)}, the rerun has {limits.hours:g} h"
+        who = "the rerun" if contest.CODE else "a session"
+        slow = f"too slow: {many} would take {duration(3600 * hours)}, {who} has {limits.hours:g} h"
         found.append(Finding(slow + ("" if like_kaggle else UNLIKE), like_kaggle))
     if size > limits.output:
         much = f"{many} would write {gigabytes(size)}, Kaggle keeps {gigabytes(limits.output)}"

@@ -56,7 +56,8 @@ def train_member(
     links = (scratch or folder) / "yolo" / order.member / f"fold{order.fold}"
     how = {"classes": classes, "empties": p.empties, "seed": p.seed}
     yaml = write_yolo_dataset(links, names.tolist(), paths, items.truth, train, valid, **how)
-    judge = Validation(valid, [paths[row] for row in valid], items.truth[np.isin(items.truth.frame, valid)], metric)
+    judge = Validation(valid, [paths[row] for row in valid], items.truth[np.isin(items.truth.frame, valid)], metric,
+                       len(p.prediction_sets))  # fmt: skip
     donors = donors_of(paths, items.truth, train, p.imgsz) if p.paste else ()
     weights, stopped = train_fold(yaml, judge, place, p.detector, donors, devices, seconds_left)
     if weights is None:

@@ -13,6 +13,8 @@ from kaggle_utils.platform.push import submissions
 from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.push.push import push
 
+pytest_plugins = ["kaggle_fixtures"]
+
 TABLE = b"name,answer\na,1\n"
 
 

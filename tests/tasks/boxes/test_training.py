@@ -9,7 +9,9 @@ from toy_boxes import TINY, Squares
 
 torch = pytest.importorskip("torch")
 
+from kaggle_utils.errors import KitError
 from kaggle_utils.learning.checkpoints import load_weights
+from kaggle_utils.learning.progress import endless
 from kaggle_utils.tasks import jobs
 from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.out_of_fold import out_of_fold
@@ -24,12 +26,12 @@ def squares(tmp_path_factory) -> VideoItems:
     return Squares().load(Squares().make_sample(tmp_path_factory.mktemp("squares") / "squares"))
 
 
-def trained(items, folder, chosen=(0,), folds=FOLDS, devices=("cpu",), **changes) -> list[Job]:
+def trained(items, folder, chosen=(0,), folds=FOLDS, devices=("cpu",), seconds_left=endless, **changes) -> list[Job]:
     """The member ``plain`` on the folds chosen."""
     kind = Squares.KIND
     parameters = kind.parameters(changes, TINY | {"epochs": 1, "prediction_sets": ["identity"]})
     wanted = jobs.orders("squares", {"plain": parameters.plain()}, chosen)
-    return kind.train(Squares(), items, folds, wanted, folder, cache=folder / "links", run=jobs.side_by_side(devices))
+    return kind.train(Squares(), items, folds, wanted, folder, cache=folder / "links", run=jobs.side_by_side(devices), seconds_left=seconds_left)
 
 
 def lines(folder) -> list[dict]:
@@ -168,3 +170,22 @@ def test_a_batch_that_devices_cannot_share_is_refused(squares, tmp_path):
 def test_a_view_that_is_none_is_refused_before_anything_is_trained(wrong):
     with pytest.raises(ValueError, match="prediction set is .*@ a factor"):
         Squares.KIND.parameters({"prediction_sets": ("identity", wrong)}, {})
+
+
+def test_weights_of_another_training_are_never_taken_for_this_ones(squares, tmp_path):
+    """Its session ends before the first epoch: nothing is what there is, however full the folder."""
+    trained(squares, tmp_path, epochs=1)
+    with pytest.raises(KitError, match="no time was left to train plain fold 0"):
+        trained(squares, tmp_path, epochs=1, lr=0.02, seconds_left=no_time)
+    assert not list((tmp_path / "plain" / "fold0").glob("stage*/best.pth"))
+
+
+def no_time() -> float:
+    return 10.0
+
+
+def test_what_changes_nothing_in_the_weights_does_not_begin_them_anew(squares, tmp_path):
+    trained(squares, tmp_path, epochs=1)
+    before = (tmp_path / "plain" / "fold0" / "stage0" / "best.pth").stat().st_mtime_ns
+    trained(squares, tmp_path, epochs=1, reserve=60.0, workers=1)
+    assert (tmp_path / "plain" / "fold0" / "stage0" / "best.pth").stat().st_mtime_ns == before

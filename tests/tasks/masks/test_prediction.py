@@ -32,7 +32,7 @@ def test_a_submission_is_made_of_all_folds_and_scored_by_the_summary(trained: Tr
     assert path.name == "submission.csv" and len(pd.read_csv(path)) == 4 * len(clouds.test(trained.input)) == 12
     hidden = clouds.hidden(hidden_folder(trained.input) / "test_images")
     lines = summary(clouds, tmp_path, hidden, ["4_submit"])
-    assert lines[0].startswith("hidden test:    Dice ") and "; all empty " in lines[0] and lines[-1].endswith("submission.csv")
+    assert lines[0].startswith("hidden-test Dice: ") and "; all empty " in lines[0] and lines[-1].endswith("submission.csv")
 
 
 def test_the_models_of_all_folds_are_asked_and_their_mean_is_decided(trained: Trained) -> None:
