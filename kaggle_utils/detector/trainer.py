@@ -199,8 +199,8 @@ class JudgedTrainer(DetectionTrainer):
             "rng": torch.get_rng_state(),
         }
         write_checkpoint(self.place / "resume.pth", state)
-        best = self.place / "best.pth"
-        self.record.note("written", 1, time.monotonic() - began, best.stat().st_size if best.is_file() else 0)
+        best = self.place / "best.pth"  # which the fold's folder gets a copy of
+        self.record.note("written", 1, time.monotonic() - began, 2 * best.stat().st_size if best.is_file() else 0)
         self.record.write()
         return True
 

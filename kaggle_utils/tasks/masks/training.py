@@ -65,7 +65,9 @@ def train_all(
     A warning names what the session's end left no time for. Raises KitError when that is everything, or when
     the predictions will not fit on the disk.
     """
-    _require_space(competition, output, wanted, fold_of_item)
+    room = _require_space(competition, output, wanted, fold_of_item)
+    if progress:
+        print(room)
     firsts: dict[str, Order] = {}
     for order in wanted:
         firsts.setdefault(order.member, order)
@@ -206,8 +208,11 @@ def _stores(given: _Given, asked: PredictionSet, weights: Path) -> list[Predicti
     return [PredictionStore.create(paths[name], given.left_out, shape, facts, anew=True) for name, shape in shapes.items()]
 
 
-def _require_space(competition: Competition, output: Path, wanted: Sequence[Order], fold_of_item: np.ndarray) -> None:
-    """The stores are sparse files: a disk that is full would be noticed hours later, by a signal."""
+def _require_space(competition: Competition, output: Path, wanted: Sequence[Order], fold_of_item: np.ndarray) -> str:
+    """What predictions will take of the disk, in words; KitError where it has less.
+
+    The stores are sparse files: a disk that is full would be noticed hours later, by a signal.
+    """
     output.mkdir(parents=True, exist_ok=True)
     kind, masks, sets = competition.KIND, 0, set()
     for order in wanted:
@@ -216,7 +221,9 @@ def _require_space(competition: Competition, output: Path, wanted: Sequence[Orde
         sets.update(product([order.member], asked.views, asked.checkpoints))
     needed = masks * kind.classes * math.prod(kind.shape)
     held = sum(512 * path.stat().st_blocks for path in output.glob("*_masks.npy"))
-    if needed - held > (free := shutil.disk_usage(output).free):
-        told = f"{len(sets)} prediction sets, {masks} {competition.UNIT}s in all, take {needed / 1e9:.1f} GB"
-        way_out = "take fewer members, views or checkpoints, or a kernel for each fold"
-        raise KitError(f"{told}, {output} has {free / 1e9:.1f} GB left: {way_out}")
+    free = shutil.disk_usage(output).free
+    told = f"{len(sets)} prediction sets, {masks} {competition.UNIT}s in all, take {needed / 1e9:.1f} GB"
+    told += f", {output} has {free / 1e9:.1f} GB left"
+    if needed - held > free:
+        raise KitError(f"{told}: take fewer members, views or checkpoints, or a kernel for each fold")
+    return told
