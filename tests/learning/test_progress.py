@@ -92,4 +92,4 @@ class TestTheOutlook:
         ],
     )
     def test_it_says_whether_the_session_is_long_enough(self, left, said):
-        assert outlook("unet fold 0", 600 / 9, 9, left) == f"unet fold 0: an epoch takes 1.1 min, {said}"
+        assert outlook("unet fold 0", 600 / 9, 9, left) == f"unet fold 0: an epoch takes 67 s, {said}"

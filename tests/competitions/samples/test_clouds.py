@@ -10,6 +10,7 @@ from kaggle_utils.competitions import clouds
 from kaggle_utils.competitions.samples import clouds as sample
 from kaggle_utils.competitions.samples.clouds_labels import annotated, draw_regions, mask_of_boxes
 from kaggle_utils.competitions.samples.clouds_sky import PAINTERS, noise
+from kaggle_utils.competitions.samples.folders import hidden_folder
 from kaggle_utils.images.decode import read_image
 from kaggle_utils.masks.rle import mask_from_rle
 
@@ -34,7 +35,7 @@ def test_it_loads_as_the_competition_does(folder: Path) -> None:
 
 
 def test_the_truth_of_the_test_lies_outside_at_the_size_of_submissions(folder: Path) -> None:
-    truth = sample.hidden_folder(folder) / "truth.csv"
+    truth = hidden_folder(folder) / "truth.csv"
     card = clouds.score_files(truth, truth, clouds.SUBMISSION_SHAPE)
     assert card.dice == 1.0 and card.pairs == 32 and 0.2 < card.all_empty < 0.8
     assert not list(folder.rglob("truth*"))
@@ -50,7 +51,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(tmp_path: Path)
     few = {"images": 6, "test_images": 2, "size": (105, 70)}
     one = sample.make_sample(tmp_path / "one", workers=1, **few)
     four = sample.make_sample(tmp_path / "four", workers=4, **few)
-    assert _bytes(one) == _bytes(four) and _bytes(sample.hidden_folder(one)) == _bytes(sample.hidden_folder(four))
+    assert _bytes(one) == _bytes(four) and _bytes(hidden_folder(one)) == _bytes(hidden_folder(four))
     other = sample.make_sample(tmp_path / "other", seed=1, **few)
     assert _bytes(one)["train.csv"] != _bytes(other)["train.csv"]
 

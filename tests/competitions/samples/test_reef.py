@@ -13,6 +13,7 @@ import pytest
 from kaggle_utils.boxes.formats import boxes_from_annotations
 from kaggle_utils.competitions.samples import reef as sample
 from kaggle_utils.competitions.samples import reef_bottom, reef_scene
+from kaggle_utils.competitions.samples.folders import hidden_folder
 from kaggle_utils.competitions.samples.reef_bottom import reef_texture
 from kaggle_utils.competitions.samples.reef_camera import swim
 from kaggle_utils.competitions.samples.reef_creatures import CANVAS, LOOK_ALIKES, PLATE, STARFISH, Sprite, draw
@@ -35,7 +36,7 @@ def train(folder: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def truth(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(sample.hidden_folder(folder) / "truth.csv")
+    return pd.read_csv(hidden_folder(folder) / "truth.csv")
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +62,12 @@ def test_the_shown_test_files_have_three_frames(folder: Path) -> None:
     assert submission["annotations"].tolist() == ["0.99 123 456 1 1"] * 3
     pixels = np.load(folder / "example_test.npy")
     assert pixels.shape == (3, SIZE[1], SIZE[0], 3) and pixels.dtype == np.uint8
-    second = cv2.imread(str(sample.hidden_folder(folder) / "test_images/video_3/1.jpg"), cv2.IMREAD_COLOR_RGB)
+    second = cv2.imread(str(hidden_folder(folder) / "test_images/video_3/1.jpg"), cv2.IMREAD_COLOR_RGB)
     assert (pixels[1] == second).all()
 
 
 def test_the_hidden_video_lies_outside_the_folder(folder: Path, truth: pd.DataFrame) -> None:
-    hidden = sample.hidden_folder(folder)
+    hidden = hidden_folder(folder)
     assert hidden.parent == folder.parent and hidden != folder
     assert not list(folder.rglob("truth*")) and not list(folder.rglob("video_3"))
     assert truth["video_id"].unique().tolist() == [3] and truth["sequence"].nunique() == 2
@@ -105,7 +106,7 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(
     few = {"frames_per_sequence": 2, "size": (160, 90)}
     one = sample.make_sample(tmp_path / "one", workers=1, **few)
     four = sample.make_sample(tmp_path / "four", workers=4, **few)
-    assert _bytes(one) == _bytes(four) and _bytes(sample.hidden_folder(one)) == _bytes(sample.hidden_folder(four))
+    assert _bytes(one) == _bytes(four) and _bytes(hidden_folder(one)) == _bytes(hidden_folder(four))
     assert {"train.csv", "example_test.npy", "sample.json", "train_images/video_0/0.jpg"} <= _bytes(one).keys()
 
 
