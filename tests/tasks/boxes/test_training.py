@@ -189,3 +189,23 @@ def test_what_changes_nothing_in_the_weights_does_not_begin_them_anew(squares, t
     before = (tmp_path / "plain" / "fold0" / "stage0" / "best.pth").stat().st_mtime_ns
     trained(squares, tmp_path, epochs=1, reserve=60.0, workers=1)
     assert (tmp_path / "plain" / "fold0" / "stage0" / "best.pth").stat().st_mtime_ns == before
+
+
+class Session:
+    """Hours are left, until it has been asked so many times; then there is only the reserve."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+
+    def __call__(self) -> float:
+        self.calls -= 1
+        return 36_000.0 if self.calls > 0 else 300.0
+
+
+def test_a_training_ends_in_time_for_the_session_and_the_next_one_goes_on(squares, tmp_path):
+    (job,) = trained(squares, tmp_path, epochs=4, seconds_left=Session(calls=4))
+    place = tmp_path / "plain" / "fold0" / "stage0"
+    assert job.stopped.startswith("the deadline") and (place / "resume.pth").is_file() and not (place / "done.json").exists()
+    assert 1 <= job.history[-1]["epoch"] < 4 and all(path.is_file() for _, paths in job.sets.values() for path in paths)
+    (job,) = trained(squares, tmp_path, epochs=4)
+    assert [line["epoch"] for line in job.history] == [1, 2, 3, 4] and (place / "done.json").is_file()
