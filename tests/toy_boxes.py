@@ -66,9 +66,7 @@ class Squares:
         return items.truth[items.truth.frame == row]
 
     def stream(self, items, folder, output):
-        if items is None:
-            return FileStream(self, self.test(folder), output / "submission.csv")
-        return FileStream(self, items, output / "validation.csv")
+        return FileStream.opened(self, items, folder, output)
 
     def lay_out(self, items, folder, test=True):
         folder = folder if test else folder / "train"

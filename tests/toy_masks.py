@@ -71,8 +71,7 @@ class Discs:
         return items.masks(row, shape)
 
     def stream(self, items: RunLengthItems | None, folder: Path, output: Path) -> FileStream:
-        name = "submission.csv" if items is None else "validation.csv"
-        return FileStream(self, self.test(folder) if items is None else items, output / name)
+        return FileStream.opened(self, items, folder, output)
 
     def lay_out(self, items: RunLengthItems, folder: Path, test: bool = True) -> None:
         place = folder / ("test" if test else "train")

@@ -33,13 +33,12 @@ def boxes_from_annotations(annotations: Sequence[str]) -> Boxes:
     >>> boxes_from_annotations(["[]", "[{'x': 1, 'y': 2, 'width': 30, 'height': 40}]"]).xyxy
     array([[ 1.,  2., 31., 42.]])
     """
-    try:
-        return _annotated(annotations)
-    except _UNREADABLE:
-        number = _first_unreadable(_annotated, annotations)
+
+    def wrong(number: int) -> str:
         expected = "a list of {'x': .., 'y': .., 'width': .., 'height': ..}"
-        message = f"annotations of frame {number} are {annotations[number]!r}, expected {expected}"
-        raise UnreadableText(message, number) from None
+        return f"annotations of frame {number} are {annotations[number]!r}, expected {expected}"
+
+    return _parsed(_annotated, annotations, wrong)
 
 
 def _annotated(annotations: Sequence[str]) -> Boxes:
@@ -50,14 +49,17 @@ def _annotated(annotations: Sequence[str]) -> Boxes:
     return Boxes(np.array([i for i, _ in found], dtype=np.int64), xyxy_from_xywh(xywh))
 
 
-def _first_unreadable(parse: Callable[[list], Boxes], texts: Sequence) -> int:
-    """The number of the first text that cannot be parsed alone; called where they could not be together."""
-    for number, text in enumerate(texts):
-        try:
-            parse([text])
-        except _UNREADABLE:
-            return number
-    raise
+def _parsed(parse: Callable[[Sequence], Boxes], texts: Sequence, wrong: Callable[[int], str]) -> Boxes:
+    """What parse makes of all texts; where it cannot, UnreadableText with what is wrong with the first that it cannot alone."""
+    try:
+        return parse(texts)
+    except _UNREADABLE:
+        for number, text in enumerate(texts):
+            try:
+                parse([text])
+            except _UNREADABLE:
+                raise UnreadableText(wrong(number), number) from None
+        raise
 
 
 def annotations_from_boxes(boxes: Boxes, n_frames: int) -> list[str]:
@@ -83,13 +85,12 @@ def boxes_from_texts(texts: Sequence[str]) -> Boxes:
     Boxes(2 boxes in 1 frames, scores 0.2 to 0.9)
     """
     words = [text.split() if isinstance(text, str) else [] for text in texts]
-    try:
-        return _worded(words)
-    except _UNREADABLE:
-        number = _first_unreadable(_worded, words)
+
+    def wrong(number: int) -> str:
         expected = "groups of five finite numbers 'conf x y width height' with width and height of 0 or more, or an empty text"
-        message = f"prediction of frame {number} is {' '.join(words[number])!r}, expected {expected}"
-        raise UnreadableText(message, number) from None
+        return f"prediction of frame {number} is {' '.join(words[number])!r}, expected {expected}"
+
+    return _parsed(_worded, words, wrong)
 
 
 def _worded(words: list[list[str]]) -> Boxes:

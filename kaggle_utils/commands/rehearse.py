@@ -27,7 +27,7 @@ from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal, rehearse_submission
 from kaggle_utils.platform.rehearsal.training import rehearse_training, training_findings
 from kaggle_utils.platform.signals import signals_as_exits
-from kaggle_utils.tasks.competition import Competition
+from kaggle_utils.tasks.competition import SUBMISSION, Competition
 from kaggle_utils.tasks.hidden import HiddenTest, hidden_truth
 from kaggle_utils.tasks.runs import read_runs
 from kaggle_utils.tasks.submission import held_out
@@ -165,7 +165,7 @@ def _overrides(texts: Sequence[str]) -> dict[str, object]:
 
 def _kept(folder: Path, submission: str | None, log: str) -> str:
     """Keeps the submission and the log of the (first) run, to look at."""
-    for name, text in (("submission.csv", submission), ("log.txt", log)):
+    for name, text in ((SUBMISSION, submission), ("log.txt", log)):
         if text is not None:
             with replacing(folder / name) as partial:
                 partial.write_text(text, encoding="utf-8")

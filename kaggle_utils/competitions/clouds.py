@@ -22,11 +22,11 @@ from kaggle_utils.images.decode import read_image
 from kaggle_utils.masks.rle import rle_from_mask, runs_from_rle
 from kaggle_utils.masks.scorecard import MaskScorecard, mask_scorecard
 from kaggle_utils.tasks.competition import FoldSize
-from kaggle_utils.tasks.faults import column_faults, name_faults, refuse
+from kaggle_utils.tasks.faults import column_faults, name_faults, read_texts, refuse
 from kaggle_utils.tasks.hidden import hidden_truth
 from kaggle_utils.tasks.masks.items import RunLengthItems
 from kaggle_utils.tasks.masks.kind import Masks
-from kaggle_utils.tasks.submission import FileStream
+from kaggle_utils.tasks.submission import FileStream, read_answers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,8 +133,7 @@ def truth(items: RunLengthItems, row: int, shape: tuple[int, int] = SUBMISSION_S
 
 def stream(items: RunLengthItems | None, folder: Path, output: Path) -> FileStream:
     """The test, into ``submission.csv`` of the folder output; or other items, into ``validation.csv``."""
-    name = "submission.csv" if items is None else "validation.csv"
-    return FileStream(sys.modules[__name__], test(folder) if items is None else items, Path(output) / name)
+    return FileStream.opened(sys.modules[__name__], items, folder, output)
 
 
 def lay_out(items: RunLengthItems, folder: Path, test: bool = True) -> None:
@@ -155,9 +154,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
     Raises ValueError naming missing columns, a label that is not ``<image>_<class>``, missing and doubled ones.
     """
-    import pandas as pd
-
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = read_texts(path)
     refuse(column_faults(table, COLUMNS), path)
     names, kinds = table[COLUMNS[0]].str.rpartition("_")[[0, 2]].to_numpy().T
     odd = table[COLUMNS[0]][~np.isin(kinds, CLASSES) | (names == "")]
@@ -262,9 +259,7 @@ def score_files(truth: Path, predictions: Path, truth_shape: tuple[int, int] | N
     wide = read_table(truth)
     texts = wide.to_numpy(dtype=object)
     items = RunLengthItems(pd.DataFrame({KEY: wide.index}), CLASSES, truth_shape or _guessed_shape(texts), texts)
-    table = pd.read_csv(predictions, dtype=str, keep_default_na=False)
-    refuse(faults(table, items), predictions)
-    return score(items, table)
+    return score(items, read_answers(sys.modules[__name__], items, predictions))
 
 
 def _guessed_shape(texts: np.ndarray) -> tuple[int, int]:

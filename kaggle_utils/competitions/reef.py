@@ -26,7 +26,7 @@ from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.kind import BoxesInVideo
 from kaggle_utils.tasks.boxes.tables import read_boxes
 from kaggle_utils.tasks.competition import FoldSize
-from kaggle_utils.tasks.faults import column_faults, name_faults, order_faults, refuse
+from kaggle_utils.tasks.faults import column_faults, doubled_faults, name_faults, order_faults, refuse
 from kaggle_utils.tasks.hidden import hidden_truth
 from kaggle_utils.tasks.submission import FileStream
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 NAME = "reef"
 SLUG = "tensorflow-great-barrier-reef"
-API = "greatbarrierreef"  # the time-series module that hands out the test; CPython 3.7 only
 UNIT = "frame"
 KEY = "image_id"
 CLASSES = ("starfish",)
@@ -137,8 +136,7 @@ def read_frames(path: str | os.PathLike, columns: Sequence[str] = FRAME_COLUMNS)
 
     frames = pd.read_csv(path)
     refuse([f"the table lacks the column {name!r}" for name in columns if name not in frames], path)
-    twice = frames["image_id"][frames["image_id"].duplicated()]
-    refuse([f"image_id {name!r} stands more than once" for name in twice[:1]], path)
+    refuse(doubled_faults(frames[KEY]), path)
     return frames.sort_values(["video_id", "video_frame"], kind="stable", ignore_index=True)
 
 
@@ -167,8 +165,7 @@ def truth(items: VideoItems, row: int, shape: tuple[int, int] | None = None) -> 
 
 def stream(items: VideoItems | None, folder: Path, output: Path) -> FileStream:
     """Frames from files into ``validation.csv``; the test comes from the API, see kaggle_utils.platform.reef_api.stream."""
-    name = "submission.csv" if items is None else "validation.csv"
-    return FileStream(sys.modules[__name__], test(folder) if items is None else items, Path(output) / name)
+    return FileStream.opened(sys.modules[__name__], items, folder, output)
 
 
 def lay_out(items: VideoItems, folder: Path, test: bool = True) -> None:

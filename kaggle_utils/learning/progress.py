@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,8 @@ class Progress:
         self.costs.setdefault(kind, []).append([items, round(seconds, 4), size])
 
     @contextmanager
-    def timed(self, kind: str, items: int) -> Iterator[None]:
-        """Notes how long the block took, if it ends well.
+    def timed(self, kind: str, items: int, size: Callable[[], int] = lambda: 0) -> Iterator[None]:
+        """Notes how long the block took, if it ends well, and then the bytes that it left, as ``size`` tells them.
 
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +59,7 @@ class Progress:
         """
         began = time.monotonic()
         yield
-        self.note(kind, items, time.monotonic() - began)
+        self.note(kind, items, time.monotonic() - began, size())
 
     def write(self, history: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Keeps the record on disk; history: in place of what it holds."""
@@ -67,6 +67,23 @@ class Progress:
         content = {"epochs": self.epochs, "judgings": self.judgings, "history": self.history, "costs": self.costs}
         with replacing(self.path) as partial:
             partial.write_text(json_text(content, indent=1) + "\n")
+
+
+@contextmanager
+def noted(folder: Path, kind: str, items: int, size: Callable[[], int] = lambda: 0) -> Iterator[None]:
+    """:meth:`Progress.timed` in the record of a folder that nobody else holds open; it is on disk when the block ends well.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with noted(Path(folder), "predicted unet_hflip", items=12, size=lambda: 600):
+    ...         pass
+    ...     Progress(Path(folder)).costs["predicted unet_hflip"][0][::2]
+    [12, 600]
+    """
+    record = Progress(folder)
+    with record.timed(kind, items, size):
+        yield
+    record.write()
 
 
 def each(notes: Sequence[Sequence[float]]) -> tuple[float, float]:

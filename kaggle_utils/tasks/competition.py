@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kaggle_utils.tasks.jobs import Order
     from kaggle_utils.tasks.runs import Job, Runs
 
+SUBMISSION = "submission.csv"  # the table that the last stage writes, in its folder of output
 Look = Callable[..., np.ndarray]  # (width, height), None: as it is; choices of the training by name -> (H, W, C) uint8
 
 

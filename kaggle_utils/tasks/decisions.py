@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_utils.files import figure, json_text, plain, replacing
+from kaggle_utils.tasks.competition import SUBMISSION
+from kaggle_utils.tasks.faults import read_texts
 from kaggle_utils.tasks.runs import require_same_source
 
 if TYPE_CHECKING:
@@ -99,8 +101,6 @@ def summary(competition: Competition, runs: Path, hidden: Items | None, stages: 
     runs: the competition's folder of runs, a folder for each stage; hidden: the hidden test with its truth, None where
     that is not known; stages: those that have just run: figures that others left earlier are not told
     """
-    import pandas as pd
-
     lines, unit, metric = [], competition.UNIT, competition.KIND.METRIC
     decision, answer = runs / "3_decide" / "decision.json", runs / "4_submit"
     if "3_decide" in stages and decision.is_file():
@@ -108,13 +108,13 @@ def summary(competition: Competition, runs: Path, hidden: Items | None, stages: 
         lines += [f"out-of-fold {worth.line(metric, unit)}", *worth.remarks]
     if "4_submit" not in stages:
         return lines
-    validation, submission = answer / "validation.json", answer / "submission.csv"
+    validation, submission = answer / "validation.json", answer / SUBMISSION
     if validation.is_file():
         v = json.loads(validation.read_text())
         lines.append(f"validation {v['metric']}:  {figure(v['score']):.4f} of the submission notebook on {v['items']} {unit}s")
     if submission.is_file():
         if hidden is not None:
-            card = competition.score(hidden, pd.read_csv(submission, dtype=str, keep_default_na=False))
+            card = competition.score(hidden, read_texts(submission))
             lines.append(f"hidden-test {metric}: {card.short}")
         lines.append(f"submission:     {submission}")
     return lines

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def read_texts(path: str | os.PathLike) -> pd.DataFrame:
+    """A CSV with every cell as the text that stands there, an empty one as the empty text: what faults are looked for in."""
+    import pandas as pd
+
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
 def column_faults(table: pd.DataFrame, expected: Sequence[str], exactly: bool = False) -> list[str]:
     """Columns that are missing; with ``exactly`` the columns must be these, in this order.
 
@@ -48,6 +55,16 @@ def name_faults(what: str, names: Iterable, expected: Iterable) -> list[str]:
 
 def _first(names: pd.Index) -> str:
     return ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
+
+
+def doubled_faults(names: pd.Series) -> list[str]:
+    """The first name that stands twice in a column; the series is called as the column is.
+
+    >>> import pandas as pd
+    >>> doubled_faults(pd.Series(["a", "b", "b"], name="image"))
+    ["image 'b' stands more than once"]
+    """
+    return [f"{names.name} {name!r} stands more than once" for name in names[names.duplicated()][:1]]
 
 
 def order_faults(what: str, names: Iterable, expected: Iterable) -> list[str]:

@@ -76,15 +76,15 @@ def side_by_side(devices: Sequence[str]) -> Callable[[Sequence[Order], Callable]
 
 
 def run_orders(
-    wanted: Sequence[Order], train: Callable, run: Callable[[Sequence[Order], Callable], list], **shared: Any
+    wanted: Sequence[Order], train: Callable, run: Callable[[Sequence[Order], Callable], list] | None = None, **shared: Any
 ) -> list[Any]:
     """The results of all orders for which there was time.
 
     train: (order, devices, **shared) -> result, None when the session's end left no time; a function of a module
-    run: such as :func:`side_by_side` makes
+    run: such as :func:`side_by_side` makes; None: this CPU, one after another
     A warning names what no time was left for; KitError when that is everything.
     """
-    results = run(wanted, partial(train, **shared))
+    results = (run or side_by_side(["cpu"]))(wanted, partial(train, **shared))
     if untrained := [order.title for order, found in zip(wanted, results, strict=True) if found is None]:
         message = f"no time was left to train {', '.join(untrained)}: push the missing folds as kernels of their own"
         if len(untrained) == len(wanted):

@@ -24,7 +24,7 @@ import numpy as np
 
 from kaggle_utils.files import figure, fingerprint, json_text, replacing
 from kaggle_utils.learning.parameters import UNLEARNT
-from kaggle_utils.tasks.faults import column_faults, refuse
+from kaggle_utils.tasks.faults import column_faults, doubled_faults, read_texts, refuse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +115,16 @@ class Runs:
         """Numbers of the folds that some member was trained without."""
         return sorted({job.fold for job in self.jobs})
 
+    def folds_of(self, models: str) -> list[int]:
+        """Those whose models answer: the "first" fold, or "all"; ValueError for another word.
+
+        >>> Runs(tuple(Job("unet", fold, (), 0.5, 1.0, "", {}, {}, {}) for fold in (1, 2))).folds_of("first")
+        [1]
+        """
+        if models not in ("first", "all"):
+            raise ValueError(f"models is {models!r}, expected 'first' or 'all'")
+        return self.folds if models == "all" else self.folds[:1]
+
     @cached_property
     def sets(self) -> dict[str, PredictionSet]:
         """name -> set, of those that all of the folds have; ValueError where there is none."""
@@ -196,8 +206,7 @@ def write_folds(path: Path, table: pd.DataFrame) -> None:
     Without a column ``part`` the parts are the folds. Raises ValueError for an item that is there twice.
     """
     table = table if "part" in table else table.assign(part=table["fold"])
-    key = table.columns[0]
-    refuse([f"{key} {name!r} stands more than once" for name in table[key][table[key].duplicated()][:1]], path)
+    refuse(doubled_faults(table.iloc[:, 0]), path)
     with replacing(path) as partial:
         table.to_csv(partial, index=False)
 
@@ -214,12 +223,8 @@ def read_folds(path: Path, names: pd.Series) -> pd.DataFrame:
     ...     read_folds(Path(folder, "folds.csv"), pd.Series(["b.jpg", "a.jpg"], name="image"))["fold"].tolist()
     [0, 1]
     """
-    import pandas as pd
-
-    key = names.name
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    refuse(column_faults(table, (key, "fold", "part")), path)
-    refuse([f"{key} {name!r} stands more than once" for name in table[key][table[key].duplicated()][:1]], path)
+    key, table = names.name, read_texts(path)
+    refuse(column_faults(table, (key, "fold", "part")) or doubled_faults(table[key]), path)
     found = table.set_index(key).reindex(names.astype(str))
     for column in ("fold", "part"):
         without = found.index[found[column].fillna("") == ""]

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_utils.files import replacing
+from kaggle_utils.tasks.competition import SUBMISSION
 from kaggle_utils.tasks.decisions import write_validation
-from kaggle_utils.tasks.faults import refuse
+from kaggle_utils.tasks.faults import read_texts, refuse
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from kaggle_utils.tasks.competition import Card, Competition, Items, Look, Stream
     from kaggle_utils.tasks.runs import Runs
 
@@ -37,6 +40,13 @@ class FileStream:
             told = f"{len(missing)} of {len(items)} test {competition.UNIT}s are not there, the first is {missing.iloc[0]}"
             way_out = f"with validate=True training {competition.UNIT}s that the first fold left out are predicted instead"
             raise ValueError(f"{told}; {way_out}")
+
+    @classmethod
+    def opened(cls, competition: Competition, items: Items | None, folder: Path, output: Path) -> FileStream:
+        """The test of a competition's folder, into ``submission.csv`` of output; or items, into ``validation.csv`` there."""
+        if items is None:
+            return cls(competition, competition.test(folder), Path(output) / SUBMISSION)
+        return cls(competition, items, Path(output) / "validation.csv")
 
     def __iter__(self) -> Iterator[tuple[int, Look]]:
         for row in range(len(self.items)):
@@ -85,12 +95,15 @@ def held_out(competition: Competition, items: Items, runs: Runs, at_most: int | 
     return items.take(items.table[competition.KEY].isin(set(runs.judged_on())).to_numpy().nonzero()[0][:at_most])
 
 
+def read_answers(competition: Competition, items: Items, path: Path) -> pd.DataFrame:
+    """A table of answers to these items, all cells as text; ValueError with all that is wrong with it."""
+    table = read_texts(path)
+    refuse(competition.faults(table, items), path)
+    return table
+
+
 def score_validation(competition: Competition, items: Items, path: Path) -> Card:
     """The score of a table of answers to items whose truth is known, also written to ``validation.json`` beside it."""
-    import pandas as pd
-
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    refuse(competition.faults(table, items), path)
-    card = competition.score(items, table)
+    card = competition.score(items, read_answers(competition, items, path))
     write_validation(Path(path).parent, competition.KIND.METRIC, card.score, len(items))
     return card

@@ -13,26 +13,6 @@ from kaggle_utils.platform import runtime
 from kaggle_utils.platform.gpu import Gpu
 
 REEF = "tensorflow-great-barrier-reef"
-OURS = ("INPUT", "RUNS", "DEADLINE", "KAGGLE_ROOT")
-
-
-@pytest.fixture
-def home(monkeypatch, tmp_path) -> Path:
-    """An empty working directory away from Kaggle; whatever a test sets in the environment is undone."""
-    for name in ["KAGGLE_KERNEL_RUN_TYPE", "KAGGLE_IS_COMPETITION_RERUN", *(f"KAGGLE_UTILS_{n}" for n in OURS)]:
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def kaggle(home, monkeypatch) -> Path:
-    """A batch session with an empty ``/kaggle`` below the temporary folder."""
-    (home / "kaggle" / "input").mkdir(parents=True)
-    monkeypatch.setenv("KAGGLE_UTILS_KAGGLE_ROOT", str(home / "kaggle"))
-    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
-    return home / "kaggle"
 
 
 def folder(path: Path) -> Path:

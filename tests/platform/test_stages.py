@@ -1,6 +1,5 @@
 """A stage is opened and closed the same way everywhere; its own earlier output, attached, is taken over."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,25 +60,13 @@ DECISION = SimpleNamespace(sets=["calm_identity"], plain=lambda: {"cut": 0.5, "s
 
 
 @pytest.fixture
-def home(monkeypatch, tmp_path) -> Path:
-    """An empty working folder away from Kaggle; what a session notes in the environment is undone."""
-    for name in [name for name in os.environ if name.startswith("KAGGLE_")] + ["KAGGLE_UTILS_DEADLINE"]:
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def kaggle(home, monkeypatch) -> Path:
+def kaggle(kaggle) -> Path:
     """A batch session with the competition attached, and the outputs of its first stage."""
-    monkeypatch.setenv("KAGGLE_UTILS_KAGGLE_ROOT", str(home / "kaggle"))
-    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
-    folder = Tides().make_sample(home / "kaggle/input/competitions/of-tides")
-    first = home / "kaggle/input/notebooks/me/tides-1-eda"
+    folder = Tides().make_sample(kaggle / "input/competitions/of-tides")
+    first = kaggle / "input/notebooks/me/tides-1-eda"
     first.mkdir(parents=True)
     folded(Tides().load(folder), first)
-    return home / "kaggle"
+    return kaggle
 
 
 def folded(items, folder: Path) -> None:

@@ -12,9 +12,8 @@ from pathlib import Path
 from kaggle_utils import competitions
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.push.client import KaggleFailure, ask
-from kaggle_utils.tasks.faults import refuse
-
-SUBMISSION = "submission.csv"  # what every code competition of the kit scores
+from kaggle_utils.tasks.competition import SUBMISSION
+from kaggle_utils.tasks.submission import read_answers
 
 
 def submit(competition: str, kernel: str, version: int, message: str = "") -> str:
@@ -43,8 +42,6 @@ def check(competition: str, table: Path) -> str:
 
     competition: the name of its kernels. Without its data here nothing can be said of rows that are missing.
     """
-    import pandas as pd
-
     found = competitions.find(competition)
     folder, items = runtime.competition_dir(found.SLUG), None
     if folder is not None:
@@ -52,8 +49,7 @@ def check(competition: str, table: Path) -> str:
             items = found.test(folder)
     if items is None:
         return f"{table.name} was checked by the notebook; {found.SLUG} is not here (KAGGLE_UTILS_INPUT) to check it again"
-    content = pd.read_csv(table, dtype=str, keep_default_na=False)
-    refuse(found.faults(content, items), table)
+    content = read_answers(found, items, table)
     return f"{table.name}: {len(content)} rows, nothing is wrong with them"
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from kaggle_utils.images.listing import frame_paths
 from kaggle_utils.platform.reef_api.timeseries import ReefEnvironment, reef_environment
-from kaggle_utils.tasks.faults import refuse
+from kaggle_utils.tasks.competition import SUBMISSION
+from kaggle_utils.tasks.faults import read_texts, refuse
 
 if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition, Look
@@ -25,7 +26,7 @@ class ApiStream:
     ahead = 1
 
     def __init__(self, competition: Competition, environment: Any, output: Path) -> None:
-        self.competition, self.environment, self.path = competition, environment, Path(output) / "submission.csv"
+        self.competition, self.environment, self.path = competition, environment, Path(output) / SUBMISSION
         self.total = environment.progress.frames if isinstance(environment, ReefEnvironment) else None
         self._answered, self._sample = 0, None
 
@@ -43,10 +44,7 @@ class ApiStream:
 
     def close(self) -> Path:
         """The submission, read back; one with faults is taken away, and ValueError names them all."""
-        import pandas as pd
-
-        table = pd.read_csv(self.path, dtype=str, keep_default_na=False)
-        if faults := self.competition.faults(table, range(self._answered)):
+        if faults := self.competition.faults(read_texts(self.path), range(self._answered)):
             self.path.unlink()
             refuse(faults, self.path)
         return self.path

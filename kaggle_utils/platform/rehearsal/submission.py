@@ -20,13 +20,13 @@ from kaggle_utils.platform.rehearsal.projection import Line, line_through
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.runtime import Limits
-from kaggle_utils.tasks.competition import Competition
+from kaggle_utils.tasks.competition import SUBMISSION, Competition
+from kaggle_utils.tasks.faults import read_texts
 from kaggle_utils.tasks.hidden import HiddenTest
 
 _ORDER_ITEMS = 24  # of the run in another order
 _SHOWN = 40  # characters of an answer
 _ONE_ITEM = "one {} only: what starts and what each costs cannot be told apart, so nothing is projected"
-SUBMISSION = "submission.csv"
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _table(path: Path) -> tuple[Any, list[str]]:
     import pandas as pd
 
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False), []
+        return read_texts(path), []
     except (ValueError, pd.errors.ParserError) as error:
         return None, [f"it is no table: {error}".strip()]
 

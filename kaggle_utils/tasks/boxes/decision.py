@@ -45,7 +45,6 @@ class Decision:
         """The same decision with another cut."""
         return replace(self, cut=float(cut))
 
-
     def plain(self) -> dict[str, Any]:
         """For decision.json."""
         return asdict(self)

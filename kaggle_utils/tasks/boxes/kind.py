@@ -80,11 +80,10 @@ class BoxesInVideo:
         cache: where links to the frames go, which nobody needs later; bars are always shown
         """
         from kaggle_utils.tasks.boxes.training import train_member
-        from kaggle_utils.tasks.jobs import run_orders, side_by_side
+        from kaggle_utils.tasks.jobs import run_orders
 
         facts = {"key": competition.KEY, "classes": competition.CLASSES, "metric": self.metric}
         places = {"folder": output, "scratch": cache, "seconds_left": seconds_left}
-        run = run or side_by_side(["cpu"])
         return run_orders(wanted, train_member, run, items=items, fold_of_item=fold_of_item, **facts, **places)
 
     def fold_size(self, items: VideoItems, fold_of_item: np.ndarray, fold: int, parameters: BoxParameters) -> FoldSize:

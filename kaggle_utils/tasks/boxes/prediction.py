@@ -31,9 +31,7 @@ class Predictor:
     ) -> None:
         from kaggle_utils.detector.inference import Detector
 
-        if models not in ("first", "all"):
-            raise ValueError(f"models is {models!r}, expected 'first' or 'all'")
-        self.folds = runs.folds if models == "all" else runs.folds[:1]
+        self.folds = runs.folds_of(models)
         sets = [runs.sets[name] for name in decision.sets]
         weights = {one.member: runs.weights(one.member, one.checkpoint) for one in sets}
         self.detectors = {

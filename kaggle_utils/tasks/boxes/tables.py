@@ -14,7 +14,7 @@ from kaggle_utils.boxes.formats import boxes_from_texts, texts_from_boxes
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.files import replacing
 from kaggle_utils.tasks.boxes.faults import text_faults
-from kaggle_utils.tasks.faults import column_faults, name_faults, refuse
+from kaggle_utils.tasks.faults import column_faults, name_faults, read_texts, refuse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,9 +41,7 @@ def table_faults(table: pd.DataFrame, names: pd.Series) -> list[str]:
 
 def read_boxes(path: str | os.PathLike, names: pd.Series) -> Boxes:
     """A table of boxes, rows in any order, numbered as in ``names``; ValueError with all that :func:`table_faults` finds."""
-    import pandas as pd
-
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = read_texts(path)
     refuse(table_faults(table, names), path)
     return boxes_from_texts(table.set_index(names.name)[_TEXTS].reindex(names.astype(str)).tolist())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from kaggle_utils.detector.stages import history_of, minutes_of
 from kaggle_utils.detector.training import train_fold
 from kaggle_utils.detector.validation import Metric, Validation, predict_paths
 from kaggle_utils.files import fingerprint, replacing
-from kaggle_utils.learning.progress import Progress, endless
+from kaggle_utils.learning.progress import endless, noted
 from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.parameters import BoxParameters, asked_at
 from kaggle_utils.tasks.boxes.tables import read_boxes, write_boxes
@@ -85,11 +84,9 @@ def _predicted(
     if not (path.is_file() and note.is_file() and note.read_text() == marker):
         view, imgsz = asked_at(asked.view, detector.imgsz)
         rows = np.arange(len(names))
-        began, record = time.monotonic(), Progress(place)
-        found = predict_paths(detector, rows, paths, progress=f"predict {asked.name}", imgsz=imgsz, view_name=view)
-        write_boxes(path, names, found)
-        record.note(f"predicted {asked.name}", len(rows), time.monotonic() - began, path.stat().st_size)
-        record.write()
+        with noted(place, f"predicted {asked.name}", len(rows), lambda: path.stat().st_size):
+            found = predict_paths(detector, rows, paths, progress=f"predict {asked.name}", imgsz=imgsz, view_name=view)
+            write_boxes(path, names, found)
         with replacing(note) as partial:
             partial.write_text(marker)
     return path

@@ -58,10 +58,8 @@ class MaskPredictor:
     def __init__(
         self, competition: Competition, runs: Runs, decision: Decision, device: str = "cpu", models: str = "all"
     ) -> None:
-        if models not in ("first", "all"):
-            raise ValueError(f"models is {models!r}, expected 'first' or 'all'")
         self.runs, self.decision, self.device, self.kind = runs, decision, device, competition.KIND
-        self.folds = runs.folds if models == "all" else runs.folds[:1]
+        self.folds = runs.folds_of(models)
         self.sets = [runs.sets[name] for name in decision.merge.sets]
         classes = competition.KIND.classes
         self.trained = {s.member: MaskTraining.chosen(runs.parameters(s.member), classes=classes) for s in self.sets}

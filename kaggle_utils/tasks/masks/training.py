@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -29,10 +28,10 @@ from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.data_parallel import Team, together
 from kaggle_utils.learning.mixing import mixing
 from kaggle_utils.learning.models import build
-from kaggle_utils.learning.progress import Progress, endless
+from kaggle_utils.learning.progress import endless, noted
 from kaggle_utils.learning.store import PredictionStore
 from kaggle_utils.learning.trainer import Outcome, train
-from kaggle_utils.tasks.jobs import Order, run_orders, side_by_side
+from kaggle_utils.tasks.jobs import Order, run_orders
 from kaggle_utils.tasks.masks.cache import cached_pixels, cached_truths
 from kaggle_utils.tasks.masks.examples import DiceMetric, MaskExamples
 from kaggle_utils.tasks.masks.parameters import MaskTraining
@@ -40,6 +39,8 @@ from kaggle_utils.tasks.masks.prediction import predictions
 from kaggle_utils.tasks.runs import Job, PredictionSet
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from kaggle_utils.tasks.competition import Competition, Items
 
 _NOT_LEARNT = {"size", "views", "checkpoints"}  # that a model's weights do not depend on, or that are noted elsewhere
@@ -74,14 +75,10 @@ def train_all(
     for order in firsts.values():
         one = _training(competition, order)
         build(one.model)  # what cannot be made, or started from, is told before hours of decoding
-        record = Progress(_place(output, order))
-        with record.timed("cached", len(items)):  # before processes part: once
+        with noted(_place(output, order), "cached", len(items)):  # before processes part: once
             _resized(competition, items, cache, one, order.member if progress else None)
-        record.write()
     shared = {"competition": competition, "items": items, "fold_of_item": fold_of_item, "output": output, "cache": cache}
-    return run_orders(
-        wanted, train_one, run or side_by_side(["cpu"]), **shared, seconds_left=seconds_left, progress=progress
-    )
+    return run_orders(wanted, train_one, run, **shared, seconds_left=seconds_left, progress=progress)
 
 
 def train_one(
@@ -180,23 +177,26 @@ def _predicted(
     pixels, _ = _resized(given.competition, given.items, given.cache, one, None)
     model = build(one.model).to(device)
     for checkpoint, view in product(one.masks.checkpoints, one.masks.views):
-        model.load_state_dict(load_weights(weights[checkpoint])["state"])
         asked = PredictionSet(given.order.member, view, checkpoint)
         stores = _stores(given, asked, weights[checkpoint])
-        missing = np.union1d(*(store.missing() for store in stores))
-        if len(missing):
-            how = {"batch": one.training.batch, "device": device, "mixed": one.training.mixed}
-            title = progress and f"{progress}, {view}"
-            shape = given.competition.KIND.shape
-            began, record = time.monotonic(), Progress(given.folder)
-            for rows, answers in predictions(model, pixels, missing, view, shape, **how, progress=title):
-                for store, answer in zip(stores, answers, strict=True):
-                    store.write(rows, answer)
-            size = len(missing) * sum(math.prod(store.shape) for store in stores)
-            record.note(f"predicted {asked.name}", len(missing), time.monotonic() - began, size)
-            record.write()
+        if len(missing := np.union1d(*(store.missing() for store in stores))):
+            model.load_state_dict(load_weights(weights[checkpoint])["state"])
+            _fill(stores, missing, given, asked, model, pixels, device, progress and f"{progress}, {view}")
         sets[asked.name] = asked, tuple(store.path for store in stores)
     return sets
+
+
+def _fill(
+    stores: Sequence[PredictionStore], rows: np.ndarray, given: _Given, asked: PredictionSet,
+    model: nn.Module, pixels: np.ndarray, device: str, progress: str | None,
+) -> None:  # fmt: skip
+    """What the model says of these rows in one view, into the stores of masks and labels."""
+    how = {"batch": given.training.training.batch, "device": device, "mixed": given.training.training.mixed}
+    shape, size = given.competition.KIND.shape, len(rows) * sum(math.prod(store.shape) for store in stores)
+    with noted(given.folder, f"predicted {asked.name}", len(rows), lambda: size):
+        for numbers, answers in predictions(model, pixels, rows, asked.view, shape, **how, progress=progress):
+            for store, answer in zip(stores, answers, strict=True):
+                store.write(numbers, answer)
 
 
 def _stores(given: _Given, asked: PredictionSet, weights: Path) -> list[PredictionStore]:

@@ -9,6 +9,8 @@ from toy_boxes import TINY, Squares
 
 torch = pytest.importorskip("torch")
 
+from training_fixtures import Session
+
 from kaggle_utils.errors import KitError
 from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.progress import endless
@@ -191,19 +193,8 @@ def test_what_changes_nothing_in_the_weights_does_not_begin_them_anew(squares, t
     assert (tmp_path / "plain" / "fold0" / "stage0" / "best.pth").stat().st_mtime_ns == before
 
 
-class Session:
-    """Hours are left, until it has been asked so many times; then there is only the reserve."""
-
-    def __init__(self, calls: int) -> None:
-        self.calls = calls
-
-    def __call__(self) -> float:
-        self.calls -= 1
-        return 36_000.0 if self.calls > 0 else 300.0
-
-
 def test_a_training_ends_in_time_for_the_session_and_the_next_one_goes_on(squares, tmp_path):
-    (job,) = trained(squares, tmp_path, epochs=4, seconds_left=Session(calls=4))
+    (job,) = trained(squares, tmp_path, epochs=4, seconds_left=Session(calls=4, at_last=300.0))
     place = tmp_path / "plain" / "fold0" / "stage0"
     assert job.stopped.startswith("the deadline") and (place / "resume.pth").is_file() and not (place / "done.json").exists()
     assert 1 <= job.history[-1]["epoch"] < 4 and all(path.is_file() for _, paths in job.sets.values() for path in paths)
