@@ -157,11 +157,12 @@ def test_an_error_with_another_cause_than_the_connection_is_told_beside_it(play)
 
 
 STOPPED = """
-import sys, tempfile
+import signal, sys, tempfile
 from pathlib import Path
 from kaggle_utils.platform.rehearsal.session import Session, run_notebook
 from kaggle_utils.platform.signals import signals_as_exits
 cell = {"cell_type": "code", "source": "import os, time; open('pid', 'w').write(f'{os.getpid()} '); time.sleep(600)"}
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it, and that is left so
 with signals_as_exits(), tempfile.TemporaryDirectory(dir=sys.argv[1]) as folder:
     run_notebook(Session(Path(folder, "session"), {}, sys.argv[2] or None), {"cells": [cell]})
 """
