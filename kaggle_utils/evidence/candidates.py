@@ -1,70 +1,214 @@
-"""Which of several candidate decisions to take, and what taking the best of them is worth.
+"""Which of several candidate decisions to take, step upon step, and what taking the best of them is worth.
 
-The highest of many cross-fitted scores is partly lucky: on the built-in sample of reef the winner's own
-figure is .67, and the hidden test's .46. So the choice itself is judged like a threshold: made anew on all
-folds but one, by figures that have not seen that one either, and scored on it.
+The highest of many cross-fitted scores is partly lucky: on a small sample the best of twenty had .67 by its own
+figure, and the hidden test's was .46. So the choice itself is judged like a threshold: made anew on all parts but one,
+by figures that have not seen that one either, and scored on it. A step is taken only where this whole choice gains on
+what stands with its interval above 0; candidates that were tested one by one would let one of twenty pass by luck.
+That a step is taken or not is decided once, on all parts: the one thing that a part has a say in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kaggle_utils.evidence.crossfit import first_of_best
-from kaggle_utils.evidence.intervals import gains
+from kaggle_utils.evidence.intervals import Interval, bootstrap_interval, gains, paired_difference
 
 if TYPE_CHECKING:
     import pandas as pd
 
+ANEW = "chosen anew without each part"  # the row of a table that is nobody's own figure
 
-def choose(table: pd.DataFrame, names: Sequence[str], baseline: str, by: str, certain: bool = False) -> str:
-    """The name with the highest score among those that may be chosen; of equals the first, of NaN none.
 
-    table: as of :func:`kaggle_utils.evidence.intervals.gains`; by: the column of the score
-    certain: only candidates whose gain is above 0 over its whole interval count; none: the baseline
+@dataclass(frozen=True)
+class Candidate:
+    """A decision with its counts, of U units (items, or groups of them).
 
-    >>> import pandas as pd
-    >>> table = pd.DataFrame({"name": ["plain", "wbf"], "f2": [0.6, 0.7], "gain_low": [0.0, -0.1]})
-    >>> choose(table, ["plain", "wbf"], "plain", "f2"), choose(table, ["plain", "wbf"], "plain", "f2", certain=True)
-    ('wbf', 'plain')
+    decision: fitted on all units; fitted: its score there
+    counts: (U, C) cross-fitted, each unit's by the rule that has not seen its part
+    without: {part: (U, C)} the same where a part is not looked at by any rule; whatever in that part
     """
-    rows = table[table["name"].isin(names)]
-    rows = rows[(rows["gain_low"] > 0) | (rows["name"] == baseline)] if certain else rows
-    return str(rows["name"].iloc[first_of_best(rows[by].fillna(-np.inf))])
+
+    decision: Any
+    fitted: float
+    counts: np.ndarray
+    without: Mapping[int, np.ndarray]
 
 
-def chosen_anew(
-    counts: Mapping[str, Mapping[Any, np.ndarray]],
-    score: Callable[[np.ndarray], np.ndarray],
-    baseline: str,
-    certain: bool = False,
-) -> dict[Any, str]:
-    """{fold: the name that :func:`choose` takes without it}.
+@dataclass(frozen=True)
+class Ground:
+    """What candidates are judged on.
 
-    counts: name -> {fold: (G, K) counts of the other folds' groups, by rules that have not seen the fold either};
-        where three folds and more are, each of the others judged by a rule of the rest
-    score: as for :func:`kaggle_utils.evidence.intervals.bootstrap_interval`
-
-    >>> a, b = np.array([[9, 10]]), np.array([[8, 10]])  # right, of ten
-    >>> chosen_anew({"a": {0: b, 1: a}, "b": {0: a, 1: b}}, lambda sums: sums[:, 0] / sums[:, 1], baseline="a")
-    {0: 'b', 1: 'a'}
+    part: (U,) what is left out together; group: (U,) ids of what is resampled together
+    score: (R, C) counts summed over units -> (R,) scores, NaN where there is none; metric: what tables call it
     """
-    found = {}
-    for fold in counts[baseline]:
-        others = {name: one[fold] for name, one in counts.items()}
-        found[fold] = choose(_table(others, score, baseline, certain), list(counts), baseline, "score", certain)
+
+    part: np.ndarray
+    group: np.ndarray
+    score: Callable[[np.ndarray], np.ndarray]
+    metric: str = "score"
+
+    @property
+    def parts(self) -> list[int]:
+        """Ascending."""
+        return np.unique(self.part).tolist()
+
+    def of(self, units: np.ndarray) -> Ground:
+        """Some units alone, by number or as a mask."""
+        return replace(self, part=self.part[units], group=self.group[units])
+
+    def total(self, counts: np.ndarray) -> float:
+        """The score of (n, C) counts together."""
+        return float(self.score(counts.sum(0, keepdims=True))[0])
+
+    def by_group(self, counts: np.ndarray) -> np.ndarray:
+        """(G, C): sums over each group."""
+        number = np.unique(self.group, return_inverse=True)[1]
+        return np.column_stack([np.bincount(number, column) for column in counts.T])
+
+    def table(self, counts: Mapping[str, np.ndarray], baseline: str) -> pd.DataFrame:
+        """One row a name: name, <metric>, low, high, and what it gains on the baseline: gain, gain_low, gain_high.
+
+        counts: name -> (U, C); the intervals, 95 %, are of the same resampled groups, see
+        :func:`kaggle_utils.evidence.intervals.gains`
+        """
+        return gains({name: self.by_group(one) for name, one in counts.items()}, self.score, baseline, self.metric)
+
+    def interval(self, counts: np.ndarray) -> Interval:
+        """The score of (U, C) counts together."""
+        return bootstrap_interval(self.by_group(counts), self.score)
+
+    def gain(self, counts: np.ndarray, over: np.ndarray) -> Interval:
+        """What (U, C) counts are worth more than others of the same units."""
+        return paired_difference(self.by_group(counts), self.by_group(over), self.score)
+
+
+class Choice:
+    """What stands, at first a baseline, and what stands for each part that was not looked at.
+
+    name: of the candidate that stands; anew: {part: name}; known: {name: candidate} of all that were seen
+    certain: a step is taken only where its whole choice gains with an interval above 0; else wherever it scores more
+
+    >>> right = np.array([[9, 10], [7, 10], [8, 10], [8, 10]])  # of ten, in four units of two parts
+    >>> ground = Ground(np.array([0, 0, 1, 1]), np.arange(4), lambda sums: sums[:, 0] / sums[:, 1], "hits")
+    >>> plain, better = (Candidate(name, 0.0, one, {0: one, 1: one}) for name, one in (("p", right - [1, 0]), ("b", right)))
+    >>> choice = Choice(ground, "plain", plain)
+    >>> choice.step("fusion", {"better": better})[["name", "hits", "gain_low"]].round(2).values.tolist()
+    [['plain', 0.7, 0.0], ['better', 0.8, 0.1], ['chosen anew without each part', 0.8, 0.1]]
+    >>> print(choice)
+    fusion: better, +0.1000 [+0.1000, +0.1000] chosen anew without each part: taken
+    """
+
+    def __init__(self, ground: Ground, name: str, baseline: Candidate, certain: bool = True) -> None:
+        self.ground, self.certain, self.baseline = ground, certain, name
+        self.known, self.name, self.anew = {name: baseline}, name, dict.fromkeys(ground.parts, name)
+        self.told: list[str] = []
+
+    def __str__(self) -> str:
+        return "\n".join(self.told)
+
+    @property
+    def candidate(self) -> Candidate:
+        """The one that stands."""
+        return self.known[self.name]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(U, C): of each part by what stands where that part was not looked at, cross-fitted: what the choice is worth."""
+        return self._counts(self.anew)
+
+    @property
+    def worth(self) -> Interval:
+        """The score of :attr:`counts`, with its interval over groups."""
+        return self.ground.interval(self.counts)
+
+    def table(self) -> pd.DataFrame:
+        """All that was seen, against the baseline, see :meth:`Ground.table`."""
+        return self.ground.table({name: one.counts for name, one in self.known.items()}, self.baseline)
+
+    def by_part(self) -> dict[int, float]:
+        """The score of :attr:`counts`, part by part."""
+        counts = self.counts
+        return {part: self.ground.total(counts[self.ground.part == part]) for part in self.ground.parts}
+
+    def step(
+        self, title: str, candidates: Mapping[str, Candidate] | Callable[[Candidate], Mapping[str, Candidate]]
+    ) -> pd.DataFrame:
+        """Looks at candidates beside what stands, and takes the best of them or leaves it.
+
+        candidates: by name; or a function that makes them of the candidate that stands, which each part asks about what
+            stands without it: a part has no say in what is tried on it
+        Returns a table as of :meth:`Ground.table` against what stood before; its last row is the choice made anew.
+        """
+        menus = {base: self._menu(base, candidates) for base in dict.fromkeys([self.name, *self.anew.values()])}
+        before, stood = self.counts, self.name
+        anew = {part: self._best(menus[name], part) for part, name in self.anew.items()}
+        best = self._best(menus[stood])
+        made = self._counts(anew)
+        table = self.ground.table({name: self.known[name].counts for name in menus[stood]}, stood)
+        gain = self.ground.gain(made, before)
+        taken = gain.low > 0 or not self.certain
+        self.told.append(f"{title}: {_said(best, stood, gain, taken, table)}")
+        if taken:
+            self.name, self.anew = best, anew
+        return _with_row(table, self.ground, made, gain)
+
+    def _menu(self, base: str, candidates: Mapping | Callable) -> list[str]:
+        """Names of what may be taken where the base stands, itself first: of equals it stays."""
+        if callable(candidates):
+            found = {f"{base}, {name}": one for name, one in candidates(self.known[base]).items()}
+        else:
+            found = dict(candidates)
+        self.known |= {name: one for name, one in found.items() if name not in self.known}
+        return list(dict.fromkeys([base, *found]))
+
+    def _best(self, names: Sequence[str], part: int | None = None) -> str:
+        """The highest score, of equals the first, of NaN none; where a part is left out, by figures that have not seen it."""
+        if part is None:
+            scores = [self.ground.total(self.known[name].counts) for name in names]
+        else:
+            others = self.ground.part != part
+            scores = [self.ground.total(self.known[name].without[part][others]) for name in names]
+        return names[first_of_best(np.nan_to_num(scores, nan=-np.inf))]
+
+    def _counts(self, names: Mapping[int, str]) -> np.ndarray:
+        return of_parts({part: self.known[name].counts for part, name in names.items()}, self.ground.part)
+
+
+def _said(best: str, stood: str, gain: Interval, taken: bool, table: pd.DataFrame) -> str:
+    told = f"{best}, {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] {ANEW}"
+    if best == stood:
+        return f"{stood} stays, nothing scores more; {_least(gain, table)}"
+    return f"{told}: taken" if taken else f"{told}: not certain, {stood} stays; {_least(gain, table)}"
+
+
+def _least(gain: Interval, table: pd.DataFrame) -> str:
+    """How large a gain would have been certain: as far as the interval reaches below the gain, of the choice or the best."""
+    reach = gain.value - gain.low
+    if not reach > 0:  # the choice is what stood, and differs from it by nothing
+        rows = table[table["gain"] > table["gain_low"]]
+        reach = (rows["gain"] - rows["gain_low"]).min() if len(rows) else np.nan
+    return f"certain would be a gain above {reach:.4f}" if np.isfinite(reach) else "no gain could be certain on these data"
+
+
+def _with_row(table: pd.DataFrame, ground: Ground, counts: np.ndarray, gain: Interval) -> pd.DataFrame:
+    """The table and below it the choice made anew."""
+    own = ground.interval(counts)
+    table.loc[len(table)] = [ANEW, own.value, own.low, own.high, gain.value, gain.low, gain.high]
+    return table
+
+
+def of_parts(values: Mapping[int, np.ndarray], part: np.ndarray) -> np.ndarray:
+    """(U, ...): of each part its own of (U, ...) values.
+
+    >>> of_parts({0: np.zeros(3), 1: np.ones(3)}, np.array([0, 1, 0])).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    found = np.empty_like(next(iter(values.values())))
+    for one, own in values.items():
+        found[part == one] = own[part == one]
     return found
-
-
-def _table(
-    counts: Mapping[str, np.ndarray], score: Callable[[np.ndarray], np.ndarray], baseline: str, certain: bool
-) -> pd.DataFrame:
-    """Intervals take seconds where groups are many, and are looked at only to be certain."""
-    import pandas as pd
-
-    if certain:
-        return gains(counts, score, baseline)
-    sums = {name: score(np.asarray(one, np.float64).sum(0, keepdims=True))[0] for name, one in counts.items()}
-    return pd.DataFrame({"name": list(sums), "score": list(sums.values()), "gain_low": np.nan})

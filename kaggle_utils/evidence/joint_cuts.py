@@ -16,9 +16,7 @@ import numpy as np
 from kaggle_utils.evidence.crossfit import TIE
 
 
-def best_cuts(
-    values: np.ndarray, scores: np.ndarray | None, gains: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def best_cuts(values: np.ndarray, scores: np.ndarray | None, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """totals, cuts and gates, (D,) each: the gains of rows with value >= cut and score >= gate sum to the highest total.
 
     values: (n,) 0 or more; scores: (n,) 0 or more, None: every gate is 0

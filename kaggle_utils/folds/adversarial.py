@@ -132,3 +132,13 @@ def _auc_interval(score: np.ndarray, positive: np.ndarray, rng: np.random.Genera
     draws = [np.concatenate([rng.choice(side, len(side)) for side in sides]) for _ in range(n)]
     low, high = np.quantile([auc(score[rows], positive[rows]) for rows in draws], [0.025, 0.975])
     return float(low), float(high)
+
+
+def most_alike(test_like: np.ndarray, share: float) -> np.ndarray:
+    """Rows, ascending, of the share that looks most like the test's, one at least; test_like: (N,), higher is more alike.
+
+    >>> most_alike(np.array([0.1, 0.9, 0.2, 0.8]), share=0.5)
+    array([1, 3])
+    """
+    likest = np.argsort(-np.asarray(test_like), kind="stable")
+    return np.sort(likest[: max(1, round(share * len(likest)))])

@@ -19,6 +19,9 @@ from kaggle_utils.tasks.faults import read_texts
 from kaggle_utils.tasks.runs import require_same_source
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from kaggle_utils.evidence.candidates import Choice
     from kaggle_utils.tasks.competition import Competition, Items
 
 
@@ -26,11 +29,11 @@ if TYPE_CHECKING:
 class Worth:
     """What a decision is worth, out of fold.
 
-    name: of the candidate that was chosen
-    score, low, high: of the choice made and fitted anew without each fold, with its 95 % interval
-    candidate: the chosen one's own figure, fitted without each fold, but chosen with all
+    name: of the candidate that stands
+    score, low, high: of the whole decision made and fitted anew without each part, with its 95 % interval
+    candidate: the standing one's own figure, fitted without each part, but chosen with all
     fitted: its figure on the items it was fitted on
-    beside: what else every figure is compared with, such as {"all empty": .4665}
+    over: what the first figure is compared with, such as {"all empty": (.4665, gain over it, low, high)}
     remarks: further lines for the summary
     """
 
@@ -40,20 +43,44 @@ class Worth:
     high: float
     candidate: float
     fitted: float
-    beside: Mapping[str, float] = field(default_factory=dict)
+    over: Mapping[str, tuple[float, float, float, float]] = field(default_factory=dict)
     remarks: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "over", {name: tuple(map(figure, four)) for name, four in self.over.items()})
         object.__setattr__(self, "remarks", tuple(self.remarks))
 
-    def line(self, metric: str, unit: str) -> str:
+    @classmethod
+    def of(cls, choice: Choice, beside: Mapping[str, np.ndarray] | None = None, remarks: Sequence[str] = ()) -> Worth:
+        """Of what stands after some steps; beside: name -> counts that it is compared with, besides the baseline's."""
+        ground, counts, value = choice.ground, choice.counts, choice.worth
+        compared = {} if choice.name == choice.baseline else {choice.baseline: choice.known[choice.baseline].counts}
+        gains = {name: (ground.total(one), ground.gain(counts, one)) for name, one in (compared | dict(beside or {})).items()}
+        over = {name: (score, gain.value, gain.low, gain.high) for name, (score, gain) in gains.items()}
+        own = ground.total(choice.candidate.counts)
+        return cls(choice.name, value.value, value.low, value.high, own, choice.candidate.fitted, over, remarks)
+
+    def lines(self, metric: str, unit: str) -> list[str]:
+        """The honest figure, what it is compared with, and those that flatter, each called so.
+
+        >>> worth = Worth("wbf", 0.48, 0.12, 0.72, 0.6677, 0.6738, {"nms": (0.47, 0.01, -0.1, 0.2)})
+        >>> print(*worth.lines("F2", "frame"), sep="\\n")
+        F2 0.4800 [0.1200, 0.7200] of wbf, chosen and fitted without the frames it is judged on
+        gain on nms (0.4700): +0.0100 [-0.1000, +0.2000]
+        flattering: 0.6677 of wbf, chosen with all frames; 0.6738 where its rule is fitted on them, too
+        (of one model a frame: a submission that averages the folds' models usually does better)
         """
-        >>> Worth("wbf", 0.48, 0.12, 0.72, 0.6677, 0.6738).line("F2", "frame")
-        'F2: 0.4800 [0.1200, 0.7200] chosen and fitted without each fold; 0.6677 of the chosen (wbf), 0.6738 on the frames it was fitted on'
-        """  # noqa: E501
-        honest = f"{metric}: {self.score:.4f} [{self.low:.4f}, {self.high:.4f}] chosen and fitted without each fold"
-        flattering = f"{self.candidate:.4f} of the chosen ({self.name}), {self.fitted:.4f} on the {unit}s it was fitted on"
-        return "; ".join([honest, flattering, *(f"{name} {value:.4f}" for name, value in self.beside.items())])
+        honest = f"{metric} {self.score:.4f} [{self.low:.4f}, {self.high:.4f}] of {self.name}"
+        lines = [f"{honest}, chosen and fitted without the {unit}s it is judged on"]
+        for name, (score, gain, low, high) in self.over.items():
+            warning = f": WARNING, the honest figure does not lie above that of {name}" if gain <= 0 else ""
+            lines.append(f"gain on {name} ({score:.4f}): {gain:+.4f} [{low:+.4f}, {high:+.4f}]{warning}")
+        chosen = f"{self.candidate:.4f} of {self.name}, chosen with all {unit}s; "
+        lines += [
+            f"flattering: {chosen}{self.fitted:.4f} where its rule is fitted on them, too",
+            f"(of one model a {unit}: a submission that averages the folds' models usually does better)",
+        ]
+        return [*lines, *self.remarks]
 
 
 def write_decision(path: Path, decision: Mapping[str, Any], worth: Worth, weights: Mapping[str, Any], **facts: Any) -> None:
@@ -85,7 +112,6 @@ def read_decision(path: Path, sample: bool | None = None) -> tuple[dict[str, Any
         raise ValueError(f"{path} holds {sorted(facts)}, expected a decision as 3_decide writes it")
     require_same_source(facts, sample, path)
     worth = facts.pop("worth")
-    worth["beside"] = {name: figure(value) for name, value in worth["beside"].items()}
     return facts.pop("decision"), Worth(**{name: figure(value) for name, value in worth.items()}), facts
 
 
@@ -104,14 +130,15 @@ def summary(competition: Competition, runs: Path, hidden: Items | None, stages: 
     lines, unit, metric = [], competition.UNIT, competition.KIND.METRIC
     decision, answer = runs / "3_decide" / "decision.json", runs / "4_submit"
     if "3_decide" in stages and decision.is_file():
-        worth = read_decision(decision)[1]
-        lines += [f"out-of-fold {worth.line(metric, unit)}", *worth.remarks]
+        first, *others = read_decision(decision)[1].lines(metric, unit)
+        lines += [f"out-of-fold {first}", *others]
     if "4_submit" not in stages:
         return lines
     validation, submission = answer / "validation.json", answer / SUBMISSION
     if validation.is_file():
         v = json.loads(validation.read_text())
-        lines.append(f"validation {v['metric']}:  {figure(v['score']):.4f} of the submission notebook on {v['items']} {unit}s")
+        lines.append(f"validation {v['metric']}:  {figure(v['score']):.4f} of the submission notebook on {v['items']} {unit}s; "
+                     "flattering: the decision was fitted on them, too")
     if submission.is_file():
         if hidden is not None:
             card = competition.score(hidden, read_texts(submission))

@@ -15,7 +15,7 @@ from kaggle_utils.platform.stages import open_stage, restore
 from kaggle_utils.tasks.decisions import Worth
 from kaggle_utils.tasks.runs import Job, PredictionSet, write_folds
 
-WORTH = Worth("one half", 0.6, 0.5, 0.7, 0.61, 0.62, {"nothing": 0.0}, ("a remark",))
+WORTH = Worth("one half", 0.6, 0.5, 0.7, 0.61, 0.62, {"nothing": (0.0, 0.6, 0.5, 0.7)}, ("a remark",))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from kaggle_utils.tasks.decisions import Worth, read_decision, summary, write_de
 
 REEF = Worth("wbf, tracked", 0.4772, 0.119, 0.7198, 0.66774, 0.67376)
 CLOUDS = Worth(
-    "gate", 0.81309, 0.785, 0.8405, 0.8305, 0.8468, {"all empty": 0.4979}, ("on the 3 most test-like: 0.8000; one half 0.7000",)
+    "gate", 0.81309, 0.785, 0.8405, 0.8305, 0.8468, {"all empty": (0.4979, 0.3152, 0.28, 0.35)}, ("on the 3 most test-like: 0.8000; one half 0.7000",)
 )
 BOTH = ("1_eda", "2_train", "3_decide", "4_submit")
 
@@ -30,11 +30,11 @@ class TestADecision:
         assert Worth("a", 1, 1, 1, 1, 1, remarks=["b"]) == Worth("a", 1, 1, 1, 1, 1, remarks=("b",))
 
     def test_figures_that_are_none_come_back_as_none(self, tmp_path):
-        given = Worth("a", np.float64(0.5), nan, nan, 0.5, 0.6, {"all empty": nan})
+        given = Worth("a", np.float64(0.5), nan, nan, 0.5, 0.6, {"all empty": (nan, nan, nan, nan)})
         write_decision(tmp_path / "decision.json", {}, given, {})
         found = read_decision(tmp_path / "decision.json")[1]
-        assert found.score == 0.5 and isnan(found.low) and isnan(found.high) and isnan(found.beside["all empty"])
-        assert found.line("F2", "frame").startswith("F2: 0.5000 [nan, nan] chosen")
+        assert found.score == 0.5 and isnan(found.low) and isnan(found.high) and all(map(isnan, found.over["all empty"]))
+        assert found.lines("F2", "frame")[0].startswith("F2 0.5000 [nan, nan] of a, chosen")
 
     @pytest.mark.parametrize("content", [{}, {"f2": 0.5}, {"decision": {}, "worth": {}}, {"worth": {}, "weights": {}}])
     def test_a_file_that_is_no_decision_is_refused(self, tmp_path, content):
@@ -78,24 +78,27 @@ def competition(metric: str, unit: str, card) -> SimpleNamespace:
 
 FRAMES = competition("F2", "frame", SimpleNamespace(short="0.4565"))
 PICTURES = competition("Dice", "picture", MaskScorecard(0.80432, {}, 0.45833, 64, 30, 30))
-DECIDED = (
-    "out-of-fold F2: 0.4772 [0.1190, 0.7198] chosen and fitted without each fold; "
-    "0.6677 of the chosen (wbf, tracked), 0.6738 on the frames it was fitted on"
-)
+DECIDED = [
+    "out-of-fold F2 0.4772 [0.1190, 0.7198] of wbf, tracked, chosen and fitted without the frames it is judged on",
+    "flattering: 0.6677 of wbf, tracked, chosen with all frames; 0.6738 where its rule is fitted on them, too",
+    "(of one model a frame: a submission that averages the folds' models usually does better)",
+]
 
 
 class TestWhatARunSays:
     def test_boxes_are_told_by_their_f2(self, runs):
         place = runs(REEF)
         assert summary(FRAMES, place, "hidden", BOTH) == [
-            DECIDED, "hidden-test F2: 0.4565", f"submission:     {place / '4_submit' / 'submission.csv'}",
+            *DECIDED, "hidden-test F2: 0.4565", f"submission:     {place / '4_submit' / 'submission.csv'}",
         ]  # fmt: skip
 
     def test_masks_are_told_by_their_dice_beside_all_empty_and_with_remarks(self, runs):
         place = runs(CLOUDS)
         assert summary(PICTURES, place, "hidden", BOTH) == [
-            "out-of-fold Dice: 0.8131 [0.7850, 0.8405] chosen and fitted without each fold; "
-            "0.8305 of the chosen (gate), 0.8468 on the pictures it was fitted on; all empty 0.4979",
+            "out-of-fold Dice 0.8131 [0.7850, 0.8405] of gate, chosen and fitted without the pictures it is judged on",
+            "gain on all empty (0.4979): +0.3152 [+0.2800, +0.3500]",
+            "flattering: 0.8305 of gate, chosen with all pictures; 0.8468 where its rule is fitted on them, too",
+            "(of one model a picture: a submission that averages the folds' models usually does better)",
             "on the 3 most test-like: 0.8000; one half 0.7000",
             "hidden-test Dice: 0.8043; all empty 0.4583",
             f"submission:     {place / '4_submit' / 'submission.csv'}",
@@ -103,7 +106,8 @@ class TestWhatARunSays:
 
     def test_a_validation_is_told_as_such(self, runs):
         lines = summary(FRAMES, runs(REEF, validated=0.51239, submitted=False), "hidden", BOTH)
-        assert lines == [DECIDED, "validation F2:  0.5124 of the submission notebook on 240 frames"]
+        told = "validation F2:  0.5124 of the submission notebook on 240 frames"
+        assert lines == [*DECIDED, f"{told}; flattering: the decision was fitted on them, too"]
 
     def test_a_validation_stands_before_the_test(self, runs):
         lines = summary(FRAMES, runs(REEF, validated=0.5), "hidden", ["4_submit"])
@@ -111,24 +115,28 @@ class TestWhatARunSays:
 
     def test_a_validation_without_any_truth_to_find_has_no_figure(self, runs):
         [line] = summary(FRAMES, runs(REEF, validated=nan, submitted=False), None, ["4_submit"])
-        assert line == "validation F2:  nan of the submission notebook on 240 frames"
+        assert line.startswith("validation F2:  nan of the submission notebook on 240 frames")
 
     def test_an_unknown_truth_is_no_line(self, runs):
         place = runs(REEF)
-        assert summary(FRAMES, place, None, BOTH) == [DECIDED, f"submission:     {place / '4_submit' / 'submission.csv'}"]
+        assert summary(FRAMES, place, None, BOTH) == [*DECIDED, f"submission:     {place / '4_submit' / 'submission.csv'}"]
 
     @pytest.mark.parametrize(
         ("stages", "told"),
         [
             ((), []),
             (["1_eda", "2_train"], []),
-            (["3_decide"], ["out-of-fold F2"]),
+            (["3_decide"], ["out-of-fold F2", "flattering: 0.", "(of one model "]),
             (["4_submit"], ["hidden-test F2", "submission:   "]),
-            (["4_submit", "3_decide"], ["out-of-fold F2", "hidden-test F2", "submission:   "]),
+            (["4_submit", "3_decide"], ["out-of-fold F2", "flattering: 0.", "(of one model ", "hidden-test F2", "submission:   "]),
         ],
     )
     def test_what_an_earlier_run_left_is_not_told(self, runs, stages, told):
         assert [line[:14] for line in summary(FRAMES, runs(REEF), "hidden", stages)] == told
+
+    def test_a_decision_that_is_not_better_than_nothing_is_told_in_so_many_words(self):
+        worse = Worth("gate", 0.4403, 0.4, 0.48, 0.45, 0.46, {"all empty": (0.4792, -0.0389, -0.06, -0.01)})
+        assert "WARNING, the honest figure does not lie above that of all empty" in worse.lines("Dice", "picture")[1]
 
     def test_what_a_stage_did_not_write_is_not_told(self, tmp_path):
         assert summary(FRAMES, tmp_path, "hidden", BOTH) == []

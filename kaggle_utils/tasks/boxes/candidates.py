@@ -1,103 +1,82 @@
-"""Which technique is worth what: candidate decisions side by side on out-of-fold predictions.
+"""Which technique is worth what: candidate decisions on out-of-fold predictions, each cut without seeing its frames.
 
-Each candidate is cut where the *other* parts have their best cut, so no figure here was fitted on the
-frames it is measured on, and each is compared with the baseline on the same resampled sequences.
-"They all looked the same" becomes a number with an interval.
+A candidate's boxes are cut in each part where the *other* parts have their best cut, so no figure here was fitted on
+the frames it is measured on. Matched with the truth once, its cuts and counts are sums: what is chosen where a part is
+not looked at costs no second matching. Units are sequences; :class:`kaggle_utils.evidence.candidates.Choice` compares.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from kaggle_utils.boxes.cuts import cross_fitted_f2, f2_counts_of_groups, f2_of_counts, f2_table
-from kaggle_utils.boxes.f2 import f2_curve
+from kaggle_utils.boxes.cuts import Matched, f2_of_counts
 from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.evidence.candidates import chosen_anew
+from kaggle_utils.evidence.candidates import Candidate, of_parts
+from kaggle_utils.tasks.boxes.decision import Decision, uncut
+from kaggle_utils.tasks.boxes.out_of_fold import OutOfFold
+from kaggle_utils.tasks.merges import groups_of_sets
 
-if TYPE_CHECKING:
-    import pandas as pd
+Settings = Mapping[str, Any]
 
 
-def cut_by_the_others(truth: Boxes, boxes: Boxes, part_of_frame: np.ndarray, **how: Any) -> Boxes:
-    """The boxes that survive where each part is cut at the best cut of all the other parts.
+def candidate(judged: OutOfFold, decision: Decision) -> Candidate:
+    """A decision, its cut fitted on all frames, with what it is worth."""
+    return candidate_of(judged, uncut(decision, judged.sets, judged.clips, judged.size), decision)
 
-    part_of_frame: (n_frames,) part (as a rule the fold) of each frame, two parts at least
-    how: thresholds and plus_one, as for :func:`kaggle_utils.boxes.matching.match`
+
+def candidate_of(judged: OutOfFold, boxes: Boxes, decision: Decision | None = None) -> Candidate:
+    """What boxes are worth that are not cut yet, by whatever rule they came about: its own, or one that looks ahead.
+
+    A part that is left out, and the one that it judges then, have no say in a cut; of two parts each is cut by its own.
     """
-    cuts = cross_fitted_f2(truth, boxes, part_of_frame, **how).decisions
-    cut_of_box = np.array([cuts[part] for part in part_of_frame[boxes.frame].tolist()], dtype=np.float64)
-    return boxes[boxes.score >= cut_of_box]
+    matched, part, of_unit = Matched.of(judged.truth, boxes, thresholds=judged.thresholds), judged.part, judged.ground.part
+    unit, units, parts = judged.unit, len(of_unit), judged.ground.parts
+    cuts: dict[frozenset[int], float] = {}
 
+    def counts(left_out: frozenset[int]) -> np.ndarray:
+        """(units, T + 2) with the cut that is best where these parts are not looked at."""
+        if left_out not in cuts:
+            cuts[left_out] = matched.best_cut(~np.isin(part, list(left_out)))[0]
+        return matched.counts(boxes.score >= cuts[left_out], unit, units)
 
-def compare(
-    truth: Boxes,
-    candidates: Mapping[str, Boxes],
-    part_of_frame: np.ndarray,
-    group_of_frame: np.ndarray,
-    baseline: str,
-    **how: Any,
-) -> pd.DataFrame:
-    """One row a candidate in the given order.
-
-    candidates: name -> boxes before any cut; group_of_frame: (n_frames,) sequence of each frame
-    how: thresholds and plus_one, as for :func:`kaggle_utils.boxes.matching.match`
-    Columns: name, cut (fitted on all), fitted (F2 on the frames it was fitted on), f2 (cross-fitted)
-    with low and high, gain over the baseline with gain_low and gain_high (paired, 95 %).
-    """
-    survivors = {
-        name: (cut_by_the_others(truth, boxes, part_of_frame, **how), -np.inf) for name, boxes in candidates.items()
+    everything = counts(frozenset())
+    own = of_parts({one: counts(frozenset({one})) for one in parts}, of_unit)
+    without = {
+        one: of_parts({other: counts(frozenset({one, other} if len(parts) > 2 else {one})) for other in parts}, of_unit)
+        for one in parts
     }
-    table = f2_table(truth, survivors, group_of_frame, baseline, **how)
-    fits = [f2_curve(truth, boxes, **how).best for boxes in candidates.values()]
-    table.insert(1, "cut", [cut for cut, _ in fits])
-    table.insert(2, "fitted", [value for _, value in fits])
-    return table
+    fitted = float(f2_of_counts(everything.sum(0, keepdims=True))[0])
+    return Candidate(decision and decision.with_cut(cuts[frozenset()]), fitted, own, without)
 
 
-def chosen_without(
-    truth: Boxes,
-    candidates: Mapping[str, Boxes],
-    part_of_frame: np.ndarray,
-    group_of_frame: np.ndarray,
-    baseline: str,
-    certain: bool = False,
-    **how: Any,
-) -> dict[int, str]:
-    """{part: the candidate that is taken where that part is not looked at}.
+def alone(judged: OutOfFold, fusion: Settings) -> dict[str, Candidate]:
+    """Each prediction set by itself; fusion: what makes one box of those that overlap in it."""
+    return {name: candidate(judged, Decision((name,), fusion)) for name in judged.sets}
 
-    See :func:`kaggle_utils.evidence.candidates.chosen_anew`.
 
-    candidates: name -> boxes before any cut; group_of_frame: (n_frames,) sequence of each frame
-    how: thresholds and plus_one, as for :func:`kaggle_utils.boxes.matching.match`
+def fused(judged: OutOfFold, methods: Sequence[str], iou: float, engine: str | None = None) -> dict[str, Candidate]:
+    """Sets fused by each method: each member's, each view's, all, and all but one member's.
+
+    methods, iou, engine: as for :func:`kaggle_utils.boxes.fusion.fuse`
     """
-    counts: dict[str, dict[int, np.ndarray]] = {name: {} for name in candidates}
-    for part in np.unique(part_of_frame).tolist():
-        others = part_of_frame != part
-        stand_in = np.flatnonzero(others)[0]  # the part's own frames are left without boxes and count for nothing
-        parts, groups = (np.where(others, ids, ids[stand_in]) for ids in (part_of_frame, group_of_frame))
-        truth_left = truth[others[truth.frame]]
-        for name, boxes in candidates.items():
-            kept = _cut(truth_left, boxes[others[boxes.frame]], parts, how)
-            counts[name][part] = f2_counts_of_groups(truth_left, kept, groups, **how)
-    return chosen_anew(counts, f2_of_counts, baseline, certain)
+    how = {"iou": iou, "engine": engine}
+    return {
+        f"{method} of {title}": candidate(judged, Decision(sets, {"method": method, **how}))
+        for title, sets in groups_of_sets(list(judged.sets)).items()
+        for method in methods
+    }
 
 
-def _cut(truth: Boxes, boxes: Boxes, part_of_frame: np.ndarray, how: Mapping[str, Any]) -> Boxes:
-    """Each part cut by the others; a part alone by itself."""
-    if len(np.unique(part_of_frame)) > 1:
-        return cut_by_the_others(truth, boxes, part_of_frame, **how)
-    return boxes[boxes.score >= f2_curve(truth, boxes, **how).best[0]]
-
-
-def boxes_of_choices(
-    truth: Boxes, candidates: Mapping[str, Boxes], choices: Mapping[int, str], part_of_frame: np.ndarray, **how: Any
-) -> Boxes:
-    """Of each part the boxes of the candidate chosen without it, cut without it: what the decision is worth.
-
-    choices: of :func:`chosen_without`
-    """
-    kept = {name: cut_by_the_others(truth, candidates[name], part_of_frame, **how) for name in set(choices.values())}
-    return Boxes.concat(kept[name][part_of_frame[kept[name].frame] == part] for part, name in choices.items())
+def over_time(
+    judged: OutOfFold, base: Candidate, attention: Settings | None, tracking: Settings | None
+) -> dict[str, Candidate]:
+    """Rules over frames put on a decision, those that are not None and both: of a frame only earlier ones are known."""
+    ways = {"attention": {"attention": attention}, "tracking": {"tracking": tracking}}
+    ways = {name: way for name, way in ways.items() if next(iter(way.values())) is not None}
+    if len(ways) == 2:
+        ways["attention, then tracking"] = {"attention": attention, "tracking": tracking}
+    return {name: candidate(judged, replace(base.decision, **way)) for name, way in ways.items()}

@@ -101,7 +101,7 @@ class BoxesInVideo:
         """What a decision is made of, see :func:`kaggle_utils.tasks.boxes.out_of_fold.out_of_fold`; nothing is cached."""
         from kaggle_utils.tasks.boxes.out_of_fold import out_of_fold
 
-        return out_of_fold(items, competition.KEY, runs, folds["part"].to_numpy())
+        return out_of_fold(items, competition.KEY, runs, folds["part"].to_numpy(), self.size, self.thresholds)
 
     def predictor(
         self, competition: Competition, runs: Runs, decision: Mapping[str, Any], device: str = "cpu", models: str = "first"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from kaggle_utils.boxes.cuts import f2_of_counts
+from kaggle_utils.boxes.matching import IOU_THRESHOLDS
 from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.evidence.candidates import Ground
 from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.tables import read_boxes
 from kaggle_utils.tasks.runs import Runs
@@ -18,12 +22,15 @@ class OutOfFold:
 
     sets: name of a prediction set -> boxes; fold: (n_frames,) int64, whose models have not seen the frame
     part: (n_frames,) int64, what decisions are cross-fitted over
+    size: (width, height) of the frames; thresholds: of IoU, that F2 is the mean over
     """
 
     items: VideoItems
     sets: dict[str, Boxes]
     fold: np.ndarray
     part: np.ndarray
+    size: tuple[int, int]
+    thresholds: tuple[float, ...] = IOU_THRESHOLDS
 
     @property
     def truth(self) -> Boxes:
@@ -40,11 +47,30 @@ class OutOfFold:
         """(n_frames,) what is resampled together."""
         return self.items.table["group"].to_numpy()
 
+    @cached_property
+    def unit(self) -> np.ndarray:
+        """(n_frames,) int64, the number of the unit that each is counted in: a group, as far as it lies in one part."""
+        return self._units[1]
 
-def out_of_fold(items: VideoItems, key: str, runs: Runs, part_of_item: np.ndarray) -> OutOfFold:
+    @cached_property
+    def ground(self) -> Ground:
+        """What candidates are judged on: units, as counts of :func:`kaggle_utils.boxes.cuts.f2_of_counts`."""
+        first = self._units[0]
+        return Ground(self.part[first], self.groups[first], f2_of_counts, "f2")
+
+    @cached_property
+    def _units(self) -> tuple[np.ndarray, np.ndarray]:
+        """(a frame of each unit, the unit of each frame)."""
+        groups, group = np.unique(self.groups, return_inverse=True)
+        return np.unique(self.part * len(groups) + group, return_index=True, return_inverse=True)[1:]
+
+
+def out_of_fold(
+    items: VideoItems, key: str, runs: Runs, part_of_item: np.ndarray, size: tuple[int, int], thresholds: tuple[float, ...]
+) -> OutOfFold:
     """The predictions of every set that all folds have; items: those that were trained on; key: the column that names them.
 
-    part_of_item: (n_frames,), what decisions are cross-fitted over
+    part_of_item: (n_frames,), what decisions are cross-fitted over; size, thresholds: see :class:`OutOfFold`
     Raises ValueError when outputs share no prediction set, or name a frame that is not there.
     """
     fold = runs.fold_of_item(items.table[key].tolist())
@@ -53,7 +79,7 @@ def out_of_fold(items: VideoItems, key: str, runs: Runs, part_of_item: np.ndarra
     names, fold = own.table[key], fold[judged]
     sets = {name: Boxes.concat(_own(paths, names, fold == k) for k, paths in runs.files(name).items()) for name in runs.sets}
     sets = {name: boxes[np.argsort(boxes.frame, kind="stable")] for name, boxes in sets.items()}
-    return OutOfFold(own, sets, fold, np.asarray(part_of_item)[judged])
+    return OutOfFold(own, sets, fold, np.asarray(part_of_item)[judged], size, thresholds)
 
 
 def _own(paths: tuple, names, rows: np.ndarray) -> Boxes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kaggle_utils.evidence.candidates import Ground
 from kaggle_utils.evidence.eight_bits import as_bytes
 from kaggle_utils.evidence.merging import merged
 from kaggle_utils.learning.store import Joined, PredictionStore, ensemble
@@ -48,6 +49,11 @@ class OutOfFold:
     def sets(self) -> list[str]:
         """Names of the prediction sets, in order of training."""
         return list(self.masks)
+
+    @property
+    def ground(self) -> Ground:
+        """What candidates are judged on: items, as counts whose ratio is a score."""
+        return Ground(self.part, self.group, lambda sums: sums[:, 0] / sums[:, 1], "dice")
 
     @property
     def classes(self) -> int:

@@ -13,10 +13,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from kaggle_utils.evidence.candidates import Candidate, of_parts
 from kaggle_utils.evidence.crossfit import CrossFit
 from kaggle_utils.evidence.weights import select_weights
 from kaggle_utils.masks.thinned import best_dice, dice_by_fold, thin
-from kaggle_utils.tasks.masks.candidates import Candidate, fitted, look, of_parts
+from kaggle_utils.tasks.masks.candidates import fitted, look
 from kaggle_utils.tasks.masks.decision import Merge
 from kaggle_utils.tasks.masks.out_of_fold import OutOfFold
 

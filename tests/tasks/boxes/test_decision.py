@@ -5,10 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from kaggle_utils.boxes.f2 import f2, f2_counts
 from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.evidence.candidates import choose
-from kaggle_utils.tasks.boxes.candidates import boxes_of_choices, chosen_without, compare, cut_by_the_others
 from kaggle_utils.tasks.boxes.decision import Decision, FrameByFrame, answered, uncut
 from kaggle_utils.tasks.decisions import Worth, read_decision, write_decision
 
@@ -89,41 +86,3 @@ def test_a_file_that_is_no_decision_is_refused(tmp_path):
 def test_a_missing_prediction_set_is_named():
     with pytest.raises(KeyError, match="hflip@640"):
         uncut(Decision(("hflip@640",)), {"identity@640": Boxes.empty()}, CLIPS, SIZE)
-
-
-def test_choosing_anew_gives_each_fold_what_is_best_on_the_others():
-    """Frames 0 and 1 are fold 0, 2 and 3 fold 1; "left" finds fold 0's boxes alone, "right" fold 1's."""
-    truth, folds = Boxes([0, 1, 2, 3], [[0, 0, 9, 9]] * 4), np.array([0, 0, 1, 1])
-    wrong = Boxes([0, 1, 2, 3], [[50, 50, 59, 59]] * 4)
-    mixed = {
-        "left": Boxes.concat([truth[:2], wrong[2:]]),
-        "right": Boxes.concat([wrong[:2], truth[2:]]),
-    }
-    choices = chosen_without(truth, mixed, folds, np.arange(4), baseline="left")
-    assert choices == {0: "right", 1: "left"}  # each is the better one where it is not judged
-    assert f2(f2_counts(truth, boxes_of_choices(truth, mixed, choices, folds))) == 0.0
-
-
-def test_a_fold_has_no_say_in_what_is_chosen_without_it():
-    """Whatever is true in a fold, its own choice stays; somewhere another fold's choice changes."""
-    candidates = {"one": moving_boxes(7), "other": moving_boxes(8), "third": moving_boxes(9)}
-    folds, truth = CLIPS % 3, candidates["one"][candidates["one"].score > 0.3]
-    truth = truth.replace(score=np.ones(len(truth)))
-    before = chosen_without(truth, candidates, folds, CLIPS, "one")
-    for fold in range(3):
-        emptied = truth[folds[truth.frame] != fold]
-        shifted = Boxes.concat([emptied, candidates["other"][folds[candidates["other"].frame] == fold].replace()])
-        for changed in (emptied, shifted.replace(score=np.ones(len(shifted)))):
-            assert chosen_without(changed, candidates, folds, CLIPS, "one")[fold] == before[fold]
-
-
-def test_the_comparison_shows_the_honest_figure_beside_the_fitted_one():
-    truth = moving_boxes(7)
-    truth = truth[truth.score > 0.3].replace(score=np.ones((truth.score > 0.3).sum()))
-    good, worse = moving_boxes(7), moving_boxes(8)
-    table = compare(truth, {"worse": worse, "good": good}, CLIPS % 3, CLIPS, baseline="worse").set_index("name")
-    survivors = cut_by_the_others(truth, good, CLIPS % 3)
-    assert table.loc["good", "f2"] == pytest.approx(f2(f2_counts(truth, survivors)))
-    assert table.loc["good", "fitted"] >= table.loc["good", "f2"] > table.loc["worse", "f2"]
-    assert table.loc["good", "gain"] > 0 == table.loc["worse", "gain"]
-    assert choose(table.reset_index(), ["good", "worse"], "worse", "f2") == "good"

@@ -10,7 +10,7 @@ from clouds_fixtures import Trained, trained  # noqa: E402, F401
 from kaggle_utils.competitions import clouds  # noqa: E402
 from kaggle_utils.masks.rules import ClassDecision, MaskDecision  # noqa: E402
 from kaggle_utils.tasks.decisions import Worth, read_decision, write_decision  # noqa: E402
-from kaggle_utils.tasks.masks.candidates import fitted, look, rules  # noqa: E402
+from kaggle_utils.tasks.masks.candidates import baseline, fitted, look, with_rules  # noqa: E402
 from kaggle_utils.tasks.masks.decision import Decision, Merge, decided  # noqa: E402
 
 SETS = ("96x64_identity", "96x64_hflip")
@@ -24,7 +24,7 @@ def test_what_the_search_promises_is_what_the_decision_gives(trained: Trained) -
     """The fitted Dice of the search against masks drawn and scored one by one."""
     judged = trained.judged
     measured = look(judged, Merge(SETS, how="sharpened"), (60, 128, 190), ("drawn", "rectangle"))
-    candidate = fitted(measured, judged.part)
+    candidate = fitted(measured, judged.part, gate=True, best_class=(False, True))
     masks = [decided(candidate.decision, *answers(judged, row)) for row in judged.rows]
     texts = np.array([[clouds.rle_from_mask(mask) for mask in four] for four in masks], dtype=object)
     card = clouds.mask_scorecard(trained.data.texts, texts, clouds.CLASSES, clouds.SUBMISSION_SHAPE, trained.data.shape)
@@ -33,12 +33,15 @@ def test_what_the_search_promises_is_what_the_decision_gives(trained: Trained) -
 
 def test_rules_come_with_cross_fitted_counts_for_every_item(trained: Trained) -> None:
     judged = trained.judged
-    steps = rules(look(judged, Merge(SETS[:1]), (60, 128, 190)), judged.part)
-    assert list(steps) == ["all empty", "one half", "levels and sizes", "gate", "best class kept"]
+    first, plain, beside = baseline(judged, (60, 190))
+    assert first == SETS[0] and plain.decision.merge == Merge(SETS[:1]) and not plain.decision.labels
+    assert plain.fitted >= max(judged.ground.total(counts) for counts in beside.values())
+    assert np.array_equal(beside["all empty"][:, 0], 4 - trained.data.labels.sum(1))
+    steps = with_rules(judged, plain, (60, 128, 190), ("hull",))
+    assert list(steps) == ["gate", "best class kept", "outlines", "outlines and gate"]
     assert all(step.counts.shape == (10, 2) and (step.counts[:, 1] == 4).all() for step in steps.values())
-    assert steps["levels and sizes"].fitted >= max(steps["one half"].fitted, steps["all empty"].fitted)
-    assert not decided(steps["all empty"].decision, [np.ones((4, *clouds.SUBMISSION_SHAPE))], [np.ones(4)]).any()
-    assert steps["gate"].fitted >= steps["levels and sizes"].fitted - 1e-9
+    assert min(steps["gate"].fitted, steps["outlines"].fitted) >= plain.fitted - 1e-9
+    assert steps["outlines and gate"].fitted >= max(steps["gate"].fitted, steps["outlines"].fitted) - 1e-9
 
 
 def test_a_decision_comes_back_from_its_file(tmp_path) -> None:

@@ -11,11 +11,11 @@ pytest.importorskip("segmentation_models_pytorch")
 from toy_masks import Discs
 
 from kaggle_utils.competitions import find
+from kaggle_utils.evidence.candidates import Choice
 from kaggle_utils.tasks.decisions import Worth, read_decision, summary, write_decision
 from kaggle_utils.tasks.hidden import HiddenTest
 from kaggle_utils.tasks.jobs import orders
-from kaggle_utils.tasks.masks.candidates import dice_gains, look, rules
-from kaggle_utils.tasks.masks.decision import Merge
+from kaggle_utils.tasks.masks.candidates import baseline, with_rules
 from kaggle_utils.tasks.runs import data_version, read_folds, read_runs, write_folds, write_run
 from kaggle_utils.tasks.submission import answer_all, held_out, score_validation
 
@@ -38,10 +38,11 @@ def test_a_competition_of_ones_own_goes_through_all_stages(tmp_path: Path) -> No
 
     runs = read_runs([output])
     judged = toy.KIND.out_of_fold(toy, data, runs, folds, tmp_path / "cache")
-    steps = rules(look(judged, Merge(("64x64_identity",)), (60, 128, 190)), judged.part)
-    figures = dice_gains({name: step.counts for name, step in steps.items()}, judged.group, "one half").set_index("name")
-    chosen = steps["levels and sizes"]
-    worth = Worth("levels and sizes", *figures.loc["levels and sizes", ["dice", "low", "high"]], chosen.score, chosen.fitted)
+    first, plain, beside = baseline(judged, (60, 128, 190))
+    choice = Choice(judged.ground, first, plain)
+    choice.step("rules", lambda base: with_rules(judged, base, (60, 128, 190), ("hull",)))
+    worth, chosen = Worth.of(choice, {"all empty": beside["all empty"]}), choice.candidate
+    assert first == "64x64_identity" and worth.over["all empty"][0] == judged.ground.total(beside["all empty"])
     (tmp_path / "3_decide").mkdir()
     write_decision(tmp_path / "3_decide/decision.json", chosen.decision.plain(), worth, runs.fingerprints())
     decision, _, facts = read_decision(tmp_path / "3_decide/decision.json")
