@@ -147,9 +147,8 @@ class Choice:
         menus = {base: self._menu(base, candidates) for base in dict.fromkeys([self.name, *self.anew.values()])}
         before, stood = self.counts, self.name
         anew = {part: self._best(menus[name], part) for part, name in self.anew.items()}
-        best = self._best(menus[stood])
-        made = self._counts(anew)
-        table = self.ground.table({name: self.known[name].counts for name in menus[stood]}, stood)
+        best, made = self._best(menus[stood]), self._counts(anew)
+        table = self.ground.table({name: self.known[name].counts for name in dict.fromkeys([stood, *menus[stood]])}, stood)
         gain = self.ground.gain(made, before)
         taken = gain.low > 0 or not self.certain
         self.told.append(f"{title}: {_said(best, stood, gain, taken, table)}")
@@ -158,13 +157,18 @@ class Choice:
         return _with_row(table, self.ground, made, gain)
 
     def _menu(self, base: str, candidates: Mapping | Callable) -> list[str]:
-        """Names of what may be taken where the base stands, itself first: of equals it stays."""
+        """Names of what may be taken where the base stands.
+
+        To be certain the best of the others is held against it: choosing between the two, too, would only weaken the
+        test. Else the base is one of them, and the first, for of equals it stays.
+        """
         if callable(candidates):
             found = {f"{base}, {name}": one for name, one in candidates(self.known[base]).items()}
         else:
             found = dict(candidates)
         self.known |= {name: one for name, one in found.items() if name not in self.known}
-        return list(dict.fromkeys([base, *found]))
+        others = [name for name in found if name != base]
+        return others if self.certain and others else [base, *others]
 
     def _best(self, names: Sequence[str], part: int | None = None) -> str:
         """The highest score, of equals the first, of NaN none; where a part is left out, by figures that have not seen it."""
