@@ -66,9 +66,7 @@ class Linker:
         self._detection, self._tracker = Detection, Tracker(**self._settings)
         self._first = self._next
 
-    def step(
-        self, xyxy: np.ndarray, score: np.ndarray, label: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, list[Guess]]:
+    def step(self, xyxy: np.ndarray, score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Guess]]:
         """Takes the next frame's boxes: xyxy (n, 4) pixels, score (n,), label (n,).
 
         Returns the track of each, (n,) int64, -1 for a score below ``min_score``; whether that track is

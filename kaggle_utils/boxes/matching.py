@@ -53,9 +53,7 @@ def _powers(n: int) -> np.ndarray:
     return np.left_shift(np.uint64(1), np.arange(n, dtype=np.uint64))
 
 
-def match(
-    truth: Boxes, predictions: Boxes, thresholds: Sequence[float] = IOU_THRESHOLDS, plus_one: bool = False
-) -> Matches:
+def match(truth: Boxes, predictions: Boxes, thresholds: Sequence[float] = IOU_THRESHOLDS, plus_one: bool = False) -> Matches:
     """Greedy matching within each frame.
 
     thresholds: (T,) ascending, 0 <= t < 1, T at most 64; a hit lies strictly above

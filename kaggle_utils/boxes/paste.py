@@ -149,9 +149,7 @@ def _place(image: np.ndarray, donor: Donor, taken: np.ndarray, rng: np.random.Ge
     return free[np.argmax(rough)] if len(free) else None
 
 
-def _free_places(
-    frame: tuple[int, ...], patch: tuple[int, ...], taken: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _free_places(frame: tuple[int, ...], patch: tuple[int, ...], taken: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(n, 4) int xyxy of random places inside the frame that touch none of the boxes taken (M, 4)."""
     room = np.array([frame[1] - patch[1], frame[0] - patch[0]])
     if room.min() < 0:

@@ -50,9 +50,7 @@ def without_small(mask: np.ndarray, size: int, reach: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _components(
-    values: np.ndarray, level: int, reach: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _components(values: np.ndarray, level: int, reach: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """row, first, stop (exclusive) of each run and the number of the first run of its component."""
     row, first, stop, start = _runs(values, level)
     root = np.arange(len(row)).astype(np.int32)

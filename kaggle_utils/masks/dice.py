@@ -87,9 +87,7 @@ def dice_table(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
     probability, truth = np.asarray(probability), np.asarray(truth)
     _refuse_shapes(probability, truth)
     if probability.dtype != np.uint8 or np.prod(probability.shape[-2:]) >= _EXACT:
-        raise ValueError(
-            f"probability is {probability.dtype} {probability.shape}, expected uint8 maps below {_EXACT} pixels"
-        )
+        raise ValueError(f"probability is {probability.dtype} {probability.shape}, expected uint8 maps below {_EXACT} pixels")
     maps = zip(probability.reshape(-1, *probability.shape[-2:]), truth.reshape(-1, *truth.shape[-2:]), strict=True)
     tables = [_table(one, other) for one, other in maps]
     return np.array(tables, np.int64).reshape(*probability.shape[:-2], LEVELS, 3)
