@@ -7,17 +7,15 @@ that one, and candidates are compared on the same resampled sequences.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from kaggle_utils.boxes.f2 import F2Counts, f2, f2_counts, f2_counts_by_group, f2_curve
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.evidence.crossfit import CrossFit, cross_fit
 from kaggle_utils.evidence.intervals import gains
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def cross_fitted_f2(truth: Boxes, predictions: Boxes, fold_of_frame: np.ndarray, **how: Any) -> CrossFit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import cv2
 import numpy as np
 
 from kaggle_utils.boxes.paste import donors_from_frames
@@ -26,8 +27,6 @@ def donors_of(paths: Sequence[str], truth: Boxes, rows: Iterable[int], imgsz: in
 
 
 def _at_size(image: np.ndarray, imgsz: int) -> tuple[np.ndarray, float]:
-    import cv2
-
     scale = imgsz / max(image.shape[:2])
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), scale

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
 
 _SIDE, _LOW = 32, 8  # of the grey copy, and of its low frequencies, in pixels
@@ -24,8 +25,6 @@ def image_hash(image: np.ndarray) -> np.uint64:
     >>> image_hash(ramp) == image_hash(ramp + 9)
     np.True_
     """
-    import cv2
-
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
     small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = cv2.dct(small)[:_LOW, :_LOW].ravel()

@@ -11,6 +11,7 @@ pixels, where a mask for each threshold takes as many passes.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 LEVELS = 256  # of an 8-bit probability: level v stands for the probability v / 255
@@ -111,7 +112,5 @@ def pixels_at_levels(probability: np.ndarray, inside: np.ndarray | None = None) 
     >>> pixels_at_levels(np.array([[255, 128, 3]], np.uint8))[[0, 3, 4, 255]]
     array([3, 3, 2, 1])
     """
-    import cv2
-
     histogram = cv2.calcHist([np.ascontiguousarray(probability)], [0], inside, [LEVELS], [0, LEVELS])
     return histogram.ravel()[::-1].astype(np.int64).cumsum()[::-1]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import cv2
 import numpy as np
 
 _PLAIN = b"0123456789 "
@@ -45,8 +46,6 @@ def rle_from_mask(mask: np.ndarray, empty: str = "") -> str:
 
 def _edges(mask: np.ndarray) -> np.ndarray:
     """(2R,) int64: the first pixel of each run and the one after its last, from 0, column by column."""
-    import cv2
-
     n = mask.size
     columns = np.zeros(n + 9, np.uint8)  # an empty pixel before the first, empty ones after the last
     if n:
@@ -129,8 +128,6 @@ def mask_from_rle(text: str | float | None, shape: tuple[int, int], empty: str =
     array([[0, 1],
            [1, 1]], dtype=uint8)
     """
-    import cv2
-
     runs = runs_from_rle(text, shape, empty)
     edges = np.zeros(2 * len(runs) + 2, np.int64)
     edges[1:-1:2], edges[2:-1:2] = runs[:, 0] - 1, runs.sum(1) - 1

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
 from kaggle_utils.competitions.clouds import CLASSES, COLUMNS, SUBMISSION_SHAPE
 from kaggle_utils.competitions.samples.clouds_labels import (
@@ -87,8 +89,6 @@ def _jobs(shown: Path, seed: int, images: int, test_images: int) -> list[_Job]:
 
 
 def _write(shown: Path, hidden: Path, jobs: list[_Job], shape: tuple[int, int], workers: int) -> None:
-    from tqdm import tqdm
-
     for folder in (hidden, shown / "train_images", shown / "test_images"):
         folder.mkdir(parents=True)
     with ThreadPoolExecutor(workers) as pool:
@@ -141,6 +141,4 @@ def _rows(images: list[tuple[str, dict]], shape: tuple[int, int]) -> Iterator[tu
 
 
 def _write_table(path: Path, rows: Iterator[tuple[str, str]]) -> None:
-    import pandas as pd
-
     pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(path, index=False)

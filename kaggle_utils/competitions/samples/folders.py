@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 MARKER = "sample.json"  # a folder with it is finished, one without it is not ours
@@ -70,6 +71,4 @@ def _move(made: Path, folder: Path) -> None:
 
 def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:
     """(H, W, 3) uint8 RGB as a JPEG of that quality, 0 to 100."""
-    import cv2
-
     path.write_bytes(cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())

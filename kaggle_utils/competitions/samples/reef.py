@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
 from kaggle_utils.competitions.samples.folders import make_once, write_jpeg
 from kaggle_utils.competitions.samples.reef_bottom import reef_texture
@@ -87,8 +90,6 @@ def make_sample(
 
 
 def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple[int, int], workers: int) -> None:
-    from tqdm import tqdm
-
     jobs = _jobs(shown / "train_images", hidden / "test_images", frames)
     with tqdm(total=sum(j.frames for j in jobs), desc="reef sample", unit="frame", disable=None) as bar:
         with ThreadPoolExecutor(workers) as pool:
@@ -146,9 +147,6 @@ def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:
 
 
 def _write_tables(shown: Path, hidden: Path, rows: list[dict]) -> None:
-    import cv2
-    import pandas as pd
-
     table = pd.DataFrame(rows)
     truth = table[table["video_id"] == HIDDEN]
     seen = truth.drop(columns="annotations")

@@ -8,6 +8,7 @@ Nothing here comes from a photograph.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 STAMPS = 64  # different stamps in a heap; fewer and the eye finds repeats
@@ -139,6 +140,4 @@ def _lit(rng: np.random.Generator, height: np.ndarray, albedo: np.ndarray, unit:
 
 
 def _smooth(image: np.ndarray, sigma: float) -> np.ndarray:
-    import cv2
-
     return cv2.GaussianBlur(image, (0, 0), max(sigma, 0.5))

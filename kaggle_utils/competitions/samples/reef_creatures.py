@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from kaggle_utils.competitions.samples.reef_bottom import fractal_noise
@@ -45,8 +46,6 @@ class Sprite:
 
     def halved(self) -> Sprite:
         """The same at half the size."""
-        import cv2
-
         size = (len(self.shade) // 2,) * 2
         return Sprite(self.kind, *(cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (self.rgba, self.shade)))
 
@@ -57,8 +56,6 @@ def draw(kind: str, rng: np.random.Generator) -> Sprite:
     >>> draw(STARFISH, np.random.default_rng(0)).rgba.shape
     (224, 224, 4)
     """
-    import cv2
-
     rgb = np.zeros((CANVAS, CANVAS, 3), np.uint8)
     alpha = np.zeros((CANVAS, CANVAS), np.uint8)
     _PAINTERS[kind](_Brush(rgb, alpha), rng)
@@ -75,15 +72,11 @@ class _Brush:
     alpha: np.ndarray
 
     def line(self, points: np.ndarray, colour: tuple, width: float, opacity: int = 255) -> None:
-        import cv2
-
         fixed = np.round((np.asarray(points) + CANVAS / 2) * 16).astype(np.int32).reshape(-1, 1, 2)
         for image, value in ((self.rgb, colour), (self.alpha, opacity)):
             cv2.polylines(image, [fixed], False, value, max(1, round(width)), cv2.LINE_AA, shift=4)
 
     def disc(self, centre: np.ndarray, radius: float, colour: tuple, opacity: int = 255) -> None:
-        import cv2
-
         fixed = tuple(int(v) for v in np.round((np.asarray(centre) + CANVAS / 2) * 16))
         for image, value in ((self.rgb, colour), (self.alpha, opacity)):
             cv2.circle(image, fixed, max(8, round(radius * 16)), value, -1, cv2.LINE_AA, shift=4)

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.reef_api.link import Ended, WorkerLink
@@ -76,8 +77,6 @@ class BridgedEnvironment:
         What is wrong with it the API says, by an Exception. TypeError when an entry is neither a number
         nor a text, bool or None: the bridge carries nothing else.
         """
-        import pandas as pd
-
         from kaggle_utils.platform.reef_api.worker import plain_table
 
         table = plain_table(prediction) if isinstance(prediction, pd.DataFrame) else None

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from kaggle_utils.errors import KitError
 from kaggle_utils.files import replacing
@@ -99,8 +100,6 @@ class ReefEnvironment:
         Raises Exception when no frame is waiting for an answer, when all have been answered, or when
         it is no DataFrame. Like the real API it checks nothing else; a rehearsal is told what is odd.
         """
-        import pandas as pd
-
         if self._state == "done":
             raise Exception("You have already made predictions for the full test set.")
         if self._state != "asked":
@@ -113,8 +112,6 @@ class ReefEnvironment:
         self._state = "answered"
 
     def _write(self) -> None:
-        import pandas as pd
-
         table = pd.concat(self._answers) if self._answers else pd.DataFrame(columns=_COLUMNS)
         if not set(_COLUMNS) <= set(table):
             raise WrongColumns(f"the answers have the columns {list(table)}, expected {_COLUMNS}")
@@ -177,6 +174,4 @@ def _faults(answer) -> Iterator[str]:
 
 
 def _sample(number: int):
-    import pandas as pd
-
     return pd.DataFrame({"index": [number], "annotations": [SAMPLE_TEXT]})

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from kaggle_utils.platform.rehearsal.attachments import competition_mounts
 from kaggle_utils.platform.rehearsal.projection import Line, line_through
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
@@ -160,8 +162,6 @@ class _Stage:
 
 def _table(path: Path) -> tuple[Any, list[str]]:
     """The submission with every cell as its text, or why it is no table."""
-    import pandas as pd
-
     try:
         return read_texts(path), []
     except (ValueError, pd.errors.ParserError) as error:
