@@ -72,10 +72,8 @@ def match(truth: Boxes, predictions: Boxes, thresholds: Sequence[float] = IOU_TH
     levels = _levels(thresholds)
     n_frames = 1 + max(boxes.frame.max(initial=-1) for boxes in (truth, predictions))
     hit, found = np.zeros(len(predictions), np.uint64), np.zeros(len(truth), np.uint64)
-    true = (*rows_by_frame(truth.frame, n_frames), truth.xyxy, truth.label)
-    start, rows = rows_by_frame(predictions.frame, n_frames)
-    predicted = (start, rows, predictions.xyxy, predictions.label, predictions.score)
-    side_by_side(partial(match_frames, *true, *predicted, levels, float(plus_one), hit, found), start)
+    true, predicted = ((*rows_by_frame(b.frame, n_frames), b.xyxy, b.label) for b in (truth, predictions))
+    side_by_side(partial(match_frames, true, predicted, predictions.score, levels, float(plus_one), hit, found), predicted[0])
     return Matches(hit, found, levels)
 
 
