@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +69,8 @@ def make_sample(
     parameters is replaced; files that are no sample raise ValueError and stay.
     """
     parameters = {"version": VERSION, "seed": seed, "images": images, "test_images": test_images, "size": list(size)}
-
-    def write(shown: Path, hidden: Path) -> None:
-        _write(shown, hidden, _jobs(shown, seed, images, test_images), size[::-1], workers)
-
-    return make_once(folder, parameters, write)
+    jobs = partial(_jobs, seed=seed, images=images, test_images=test_images)
+    return make_once(folder, parameters, lambda shown, hidden: _write(shown, hidden, jobs(shown), size[::-1], workers))
 
 
 def _jobs(shown: Path, seed: int, images: int, test_images: int) -> list[_Job]:

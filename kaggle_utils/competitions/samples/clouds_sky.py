@@ -10,8 +10,6 @@ picture's height, so a larger picture shows the same sky in more detail.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
@@ -134,12 +132,7 @@ def _crumpled(rng: np.random.Generator, picture: np.ndarray, length: float, by: 
     return cv2.remap(picture, columns + dx, rows + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
-PAINTERS: dict[str, Callable[[np.random.Generator, Shape], np.ndarray]] = {
-    "Fish": fish,
-    "Flower": flower,
-    "Gravel": gravel,
-    "Sugar": sugar,
-}
+PAINTERS = {"Fish": fish, "Flower": flower, "Gravel": gravel, "Sugar": sugar}
 
 
 def haze(rng: np.random.Generator, shape: Shape) -> np.ndarray:

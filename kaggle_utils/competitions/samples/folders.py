@@ -44,10 +44,10 @@ def make_once(folder: Path, parameters: Mapping[str, Any], write: Callable[[Path
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
         shown, hidden = Path(work) / "shown", Path(work) / "hidden"
         write(shown, hidden)
-        for made in (hidden, shown):
+        for made, place in ((hidden, hidden_folder(folder)), (shown, folder)):
             (made / MARKER).write_text(json.dumps(parameters, indent=1) + "\n")
-        _move(hidden, hidden_folder(folder))
-        _move(shown, folder)
+            shutil.rmtree(place, ignore_errors=True)
+            os.replace(made, place)
     return folder
 
 
@@ -61,12 +61,6 @@ def _refuse_strangers(folder: Path) -> None:
         taken = place.is_file() or (place.is_dir() and any(place.iterdir()))
         if taken and _finished(place) is None and _finished(folder) is None:
             raise ValueError(f"{place} exists and holds no {MARKER}, expected a new folder or an earlier sample")
-
-
-def _move(made: Path, folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(made, folder)
 
 
 def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:

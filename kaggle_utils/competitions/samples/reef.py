@@ -29,6 +29,7 @@ from kaggle_utils.competitions.samples.reef_scene import make_scene
 VERSION = 4  # raised when the same parameters paint other frames
 JPEG_QUALITY = 90
 EXAMPLE_FRAMES = 3  # of the test video that Kaggle shows in test.csv and example_test.npy
+COLUMNS = ["video_id", "sequence", "video_frame", "sequence_frame", "image_id", "annotations"]
 SAMPLE_TEXT = "0.99 123 456 1 1"
 
 
@@ -82,11 +83,8 @@ def make_sample(
     with other parameters is replaced; files that are no sample raise ValueError and stay.
     """
     parameters = {"version": VERSION, "seed": seed, "frames_per_sequence": frames_per_sequence, "size": list(size)}
-
-    def write(shown: Path, hidden: Path) -> None:
-        _write(shown, hidden, seed, frames_per_sequence, size, workers)
-
-    return make_once(folder, parameters, write)
+    made_of = seed, frames_per_sequence, size, workers
+    return make_once(folder, parameters, lambda shown, hidden: _write(shown, hidden, *made_of))
 
 
 def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple[int, int], workers: int) -> None:
@@ -98,8 +96,7 @@ def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple[int, i
             textures = list(pool.map(reef_texture, rngs, [side] * len(rngs)))
             films = [pool.submit(job.film, textures[job.sequence.video], seed, size, bar.update) for job in jobs]
             rows = [row for film in films for row in film.result()]
-    rows.sort(key=lambda row: (row["video_id"], row["video_frame"]))
-    _write_tables(shown, hidden, rows)
+    _write_tables(shown, hidden, pd.DataFrame(rows, columns=COLUMNS).sort_values(["video_id", "video_frame"]))
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ class _Job:
     frames: int
     images: Path
 
-    def film(self, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[dict]:
+    def film(self, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[tuple]:
         """Paint and write the frames one by one, calling done after each; returns their rows of train.csv."""
         video, number, _, _, visit = self.sequence
         scene = make_scene(texture, LOOKS[video], (seed, video, number), self.frames, visit, size)
@@ -119,19 +116,10 @@ class _Job:
         for t in range(self.frames):
             image, boxes = scene.frame(t)
             write_jpeg(self.images / f"{self.first + t}.jpg", image, JPEG_QUALITY)
-            rows.append(self._row(t, boxes))
+            annotations = [dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]
+            rows.append((video, number, self.first + t, t, f"{video}-{self.first + t}", str(annotations)))
             done()
         return rows
-
-    def _row(self, t: int, boxes: list[tuple[int, int, int, int]]) -> dict:
-        return {
-            "video_id": self.sequence.video,
-            "sequence": self.sequence.number,
-            "video_frame": self.first + t,
-            "sequence_frame": t,
-            "image_id": f"{self.sequence.video}-{self.first + t}",
-            "annotations": str([dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]),
-        }
 
 
 def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:
@@ -146,8 +134,7 @@ def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:
     return sorted(jobs, key=lambda job: -job.frames)
 
 
-def _write_tables(shown: Path, hidden: Path, rows: list[dict]) -> None:
-    table = pd.DataFrame(rows)
+def _write_tables(shown: Path, hidden: Path, table: pd.DataFrame) -> None:
     truth = table[table["video_id"] == HIDDEN]
     seen = truth.drop(columns="annotations")
     example = seen[:EXAMPLE_FRAMES]
