@@ -13,6 +13,8 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 _SIDE, _LOW = 32, 8  # of the grey copy, and of its low frequencies, in pixels
 _AT_ONCE = 512  # rows compared with all others at a time
@@ -60,10 +62,6 @@ def groups_of_pairs(n: int, pairs: np.ndarray) -> np.ndarray:
     >>> groups_of_pairs(5, np.array([[3, 4], [1, 3]]))
     array([0, 1, 2, 1, 1])
     """
-    group = np.arange(n)
-    before = None
-    while before is None or (before != group).any():
-        before = group.copy()
-        for one, other in np.asarray(pairs, dtype=np.int64).reshape(-1, np.shape(pairs)[-1])[:, :2]:
-            group[[one, other]] = min(group[one], group[other])
-    return group
+    one, other = np.asarray(pairs, dtype=np.int64)[:, :2].T
+    group = connected_components(coo_array((np.ones(len(one)), (one, other)), (n, n)), directed=False)[1]
+    return np.unique(group, return_index=True)[1][group]
