@@ -99,19 +99,14 @@ def _flag(path: str | os.PathLike, size: tuple[int, int] | None, grayscale: bool
     kind = "GRAYSCALE" if grayscale else "COLOR"
     if size is None:
         return getattr(cv2, f"IMREAD_{kind}")
-    width, height = _size(path)
+    try:
+        with Image.open(path) as image:  # reads the header alone
+            width, height = image.size
+    except UnidentifiedImageError:
+        return getattr(cv2, f"IMREAD_{kind}")
     factor = min(width / size[0], height / size[1])
     reduced = next((f"REDUCED_{kind}_{times}" for times in (8, 4, 2) if factor >= times), kind)
     return getattr(cv2, f"IMREAD_{reduced}")
-
-
-def _size(path: str | os.PathLike) -> tuple[int, int]:
-    """(width, height) from the file's header; (0, 0) where there is none to read."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except UnidentifiedImageError:
-        return 0, 0
 
 
 def image_statistics(image: np.ndarray) -> dict[str, float]:
