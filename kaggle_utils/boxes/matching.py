@@ -41,16 +41,13 @@ class Matches:
         >>> Matches(np.array([3], np.uint64), np.array([1, 2], np.uint64), np.array([0.3, 0.4])).hits
         array([[ True,  True]])
         """
-        return (bits[:, None] & _powers(len(self.thresholds))) > 0
+        powers = np.left_shift(np.uint64(1), np.arange(len(self.thresholds), dtype=np.uint64))
+        return (bits[:, None] & powers) > 0
 
     @property
     def hits(self) -> np.ndarray:
         """(N, T) bool, the predictions' bits as columns."""
         return self.unpack(self.hit)
-
-
-def _powers(n: int) -> np.ndarray:
-    return np.left_shift(np.uint64(1), np.arange(n, dtype=np.uint64))
 
 
 def match(truth: Boxes, predictions: Boxes, thresholds: Sequence[float] = IOU_THRESHOLDS, plus_one: bool = False) -> Matches:

@@ -67,15 +67,10 @@ def _sort_by_score(rows: np.ndarray, first: int, stop: int, score: np.ndarray) -
             continue
         for i in range(first + gap, stop):
             row, j = rows[i], i - gap
-            while j >= first and _after(score, rows[j], row):
+            while j >= first and (score[rows[j]] < score[row] or (score[rows[j]] == score[row] and rows[j] > row)):
                 rows[j + gap] = rows[j]
                 j -= gap
             rows[j + gap] = row
-
-
-@njit(cache=True, nogil=True)
-def _after(score: np.ndarray, one: int, other: int) -> bool:
-    return score[one] < score[other] or (score[one] == score[other] and one > other)
 
 
 @njit(cache=True, nogil=True)

@@ -53,7 +53,7 @@ def clusters(
             c = _most_overlapped(box, (x1[:n], y1[:n], x2[:n], y2[:n], area[:n]), overlap, iou)
             is_new = c == n
             if is_new:
-                _open(sums, there, c, score[own])
+                sums[c, :], there[c, :], sums[c, _FIRST] = 0.0, False, score[own]
                 surest[total + c], overlap[c] = own, 1.0
                 n += 1
             share = _share(score[own], sums[c, _FIRST]) * (overlap[c] if confidence == SUREST else 1.0)
@@ -72,15 +72,6 @@ def clusters(
             fused_score[total + c] = _confidence(sums, there, c, weights, confidence, allows_overflow)
         total += n
     return surest[:total], fused[:total], fused_score[:total]
-
-
-@njit(cache=True)
-def _open(sums: np.ndarray, there: np.ndarray, c: int, score: float) -> None:
-    for column in range(sums.shape[1]):
-        sums[c, column] = 0.0
-    for table in range(there.shape[1]):
-        there[c, table] = False
-    sums[c, _FIRST] = score
 
 
 @njit(cache=True)

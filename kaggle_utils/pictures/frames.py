@@ -110,15 +110,10 @@ def strip(
     """
     cells = []
     for image, frame in zip(images, frames, strict=True):
-        part = window or (0, 0, image.shape[1], image.shape[0])
-        seen = [_seen(table, frame, part, width) for table in (truth, predictions)]
-        cells.append(draw_boxes(_part(image, part, width), *seen))
+        left, top, right, bottom = part = window or (0, 0, image.shape[1], image.shape[0])
+        cell = _resized(image[top:bottom, left:right], (width, round(width * (bottom - top) / (right - left))))
+        cells.append(draw_boxes(cell, *(_seen(table, frame, part, width) for table in (truth, predictions))))
     return contact_sheet(cells, columns, width, captions)
-
-
-def _part(image: np.ndarray, window: Window, width: int) -> np.ndarray:
-    left, top, right, bottom = window
-    return _resized(image[top:bottom, left:right], (width, round(width * (bottom - top) / (right - left))))
 
 
 def _seen(boxes: Boxes | None, frame: int, window: Window, width: int) -> Boxes | None:

@@ -14,9 +14,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,8 +41,7 @@ TWICE = 0.04  # of the training images are a second look at the one before
 BLACK = 0.7  # of the images are crossed by the black stripe between two orbits
 
 
-@dataclass(frozen=True)
-class _Job:
+class _Job(NamedTuple):
     """One picture: its file's name, the numbers its sky is drawn from, and whether it is a second look at it."""
 
     name: str

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,13 +93,12 @@ def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple[int, i
             side = round(2048 * size[0] / 1280)
             rngs = [np.random.default_rng([seed, video]) for video in range(len(LOOKS))]
             textures = list(pool.map(reef_texture, rngs, [side] * len(rngs)))
-            films = [pool.submit(job.film, textures[job.sequence.video], seed, size, bar.update) for job in jobs]
+            films = [pool.submit(_film, job, textures[job.sequence.video], seed, size, bar.update) for job in jobs]
             rows = [row for film in films for row in film.result()]
     _write_tables(shown, hidden, pd.DataFrame(rows, columns=COLUMNS).sort_values(["video_id", "video_frame"]))
 
 
-@dataclass(frozen=True)
-class _Job:
+class _Job(NamedTuple):
     """One sequence to film: its first frame's number in the video, how many frames, and where they go."""
 
     sequence: Sequence
@@ -108,18 +106,19 @@ class _Job:
     frames: int
     images: Path
 
-    def film(self, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[tuple]:
-        """Paint and write the frames one by one, calling done after each; returns their rows of train.csv."""
-        video, number, _, _, visit = self.sequence
-        scene = make_scene(texture, LOOKS[video], (seed, video, number), self.frames, visit, size)
-        rows = []
-        for t in range(self.frames):
-            image, boxes = scene.frame(t)
-            write_jpeg(self.images / f"{self.first + t}.jpg", image, JPEG_QUALITY)
-            annotations = [dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]
-            rows.append((video, number, self.first + t, t, f"{video}-{self.first + t}", str(annotations)))
-            done()
-        return rows
+
+def _film(job: _Job, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[tuple]:
+    """Paint and write the frames one by one, calling done after each; returns their rows of train.csv."""
+    video, number, _, _, visit = job.sequence
+    scene = make_scene(texture, LOOKS[video], (seed, video, number), job.frames, visit, size)
+    rows = []
+    for t in range(job.frames):
+        image, boxes = scene.frame(t)
+        write_jpeg(job.images / f"{job.first + t}.jpg", image, JPEG_QUALITY)
+        annotations = [dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]
+        rows.append((video, number, job.first + t, t, f"{video}-{job.first + t}", str(annotations)))
+        done()
+    return rows
 
 
 def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:

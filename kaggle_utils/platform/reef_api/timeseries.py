@@ -86,7 +86,7 @@ class ReefEnvironment:
             raise Exception("You can only iterate over `iter_test()` once.")
         for number, frame in enumerate(self._frames):
             self._state = "asked"
-            yield _pixels(frame), _sample(number)
+            yield _pixels(frame), pd.DataFrame({"index": [number], "annotations": [SAMPLE_TEXT]})
             while self._state != "answered":
                 print("You must call `predict()` successfully before you can continue with `iter_test()`", flush=True)
                 sys.audit("kaggle_utils.unanswered", number)
@@ -171,7 +171,3 @@ def _faults(answer) -> Iterator[str]:
     for column in _COLUMNS:
         if column in answer and answer[[column]].isna().to_numpy().any():
             yield f"NaN as {column}, which is written as nothing"
-
-
-def _sample(number: int):
-    return pd.DataFrame({"index": [number], "annotations": [SAMPLE_TEXT]})
