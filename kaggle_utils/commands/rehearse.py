@@ -69,9 +69,8 @@ def run_rehearse(args: argparse.Namespace) -> int:
     notebook = json.loads((stage.folder / content["code_file"]).read_text(encoding="utf-8"))
     folder, how = _competition(args, contest), sandbox.mechanism()
     print(f"rehearsal of {stage.name} in {report_lines.surroundings(how)}", flush=True)
-    rehearsal = Rehearsal(
-        notebook, contest, folder, attached.mounts, how, runtime.Limits(), lambda line: print(f"  ... {line}", flush=True)
-    )
+    say = partial(print, "  ...", flush=True)
+    rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, runtime.Limits(), say)
     like_kaggle = not content.get("enable_gpu") or bool(runtime.gpus())
     play = {"submit": _submission, "train": _training}.get(stage.title, _once)
     with signals_as_exits():
