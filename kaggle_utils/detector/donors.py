@@ -21,12 +21,8 @@ def donors_of(paths: Sequence[str], truth: Boxes, rows: Iterable[int], imgsz: in
     donors: list = []
     images = decode(np.asarray(paths)[filled].tolist())
     for row, image in zip(filled.tolist(), images, strict=True):
-        small, scale = _at_size(image, imgsz)
+        scale = imgsz / max(image.shape[:2])
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         donors += donors_from_frames([small], [truth[truth.frame == row].xyxy * scale])
     return tuple(donors)
-
-
-def _at_size(image: np.ndarray, imgsz: int) -> tuple[np.ndarray, float]:
-    scale = imgsz / max(image.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), scale

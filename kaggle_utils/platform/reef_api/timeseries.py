@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -137,11 +139,8 @@ def reef_environment(frames: str | os.PathLike | Frames, folder: str | os.PathLi
 
 
 def _imported() -> object | None:
-    try:
-        import greatbarrierreef
-    except ImportError:
-        return None
-    return greatbarrierreef
+    with suppress(ImportError):
+        return import_module("greatbarrierreef")
 
 
 def _bridged(folder: Path) -> object | None:
