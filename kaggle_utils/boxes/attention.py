@@ -10,6 +10,7 @@ rule may look ahead, too.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
 import numpy as np
 
@@ -42,7 +43,12 @@ def attend(
     >>> attend(boxes, np.zeros(3, int)).score.round(3)  # .3 + .3 / 3;  .2 + .2 / 3 + .2
     array([0.6  , 0.4  , 0.467])
     """
-    _check(behind, ahead, gain, by)
+    if behind < 0 or ahead < 0:
+        raise ValueError(f"behind is {behind} and ahead {ahead}, expected 0 frames or more")
+    if gain < 0:
+        raise ValueError(f"gain is {gain}, expected 0 or more")
+    if by not in ("own", "neighbour"):
+        raise ValueError(f"by is {by!r}, expected 'own' or 'neighbour'")
     score = boxes.score.copy()
     for step in [*range(-1, -behind - 1, -1), *range(1, ahead + 1)]:
         rows, others = frame_pairs(boxes.frame, clip_of_frame, step)
@@ -58,8 +64,8 @@ def attend(
 class CausalAttention:
     """The attention area as frames arrive: :meth:`update` takes one frame's boxes and returns them surer.
 
-    The settings are those of :func:`attend`, and so are the answers. Call :meth:`reset` at a cut
-    between videos, before the new frame.
+    The settings are those of :func:`attend`, all but ``ahead``, and so are the answers. Call :meth:`reset` at a
+    cut between videos, before the new frame.
 
     >>> attention = CausalAttention(behind=2)
     >>> attention.update(Boxes([0], [[0, 0, 10, 10]], [0.6])).score
@@ -70,17 +76,9 @@ class CausalAttention:
     array([0.6])
     """
 
-    def __init__(
-        self,
-        *,
-        behind: int = 3,
-        gain: float = 1.0,
-        min_iou: float = 0.0,
-        min_score: float = 0.1,
-        by: str = "own",
-    ) -> None:
-        _check(behind, 0, gain, by)
-        self._settings = {"behind": behind, "gain": gain, "min_iou": min_iou, "min_score": min_score, "by": by}
+    def __init__(self, *, behind: int = 3, **settings: float | str) -> None:
+        self._attend = partial(attend, behind=behind, ahead=0, **settings)
+        self._attend(Boxes.empty(), np.zeros(1, np.int64))  # refuses settings out of range
         self._past: deque[Boxes] = deque(maxlen=behind)
 
     def reset(self) -> None:
@@ -93,15 +91,6 @@ class CausalAttention:
             raise ValueError(f"the boxes are of frames {np.unique(boxes.frame).tolist()}, expected one frame")
         window = [*self._past, boxes]
         numbered = [table.replace(frame=np.full(len(table), n)) for n, table in enumerate(window)]
-        surer = attend(Boxes.concat(numbered), np.zeros(len(window), dtype=np.int64), **self._settings)
+        surer = self._attend(Boxes.concat(numbered), np.zeros(len(window), dtype=np.int64))
         self._past.append(boxes)
         return boxes.replace(score=surer.score[len(surer) - len(boxes) :])
-
-
-def _check(behind: int, ahead: int, gain: float, by: str) -> None:
-    if behind < 0 or ahead < 0:
-        raise ValueError(f"behind is {behind} and ahead {ahead}, expected 0 frames or more")
-    if gain < 0:
-        raise ValueError(f"gain is {gain}, expected 0 or more")
-    if by not in ("own", "neighbour"):
-        raise ValueError(f"by is {by!r}, expected 'own' or 'neighbour'")

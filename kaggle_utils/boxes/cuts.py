@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from kaggle_utils.boxes.f2 import F2Counts, f2, f2_counts_by_group, f2_from_counts
 from kaggle_utils.boxes.matching import Matches, match
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.evidence.crossfit import CrossFit, cross_fit
 from kaggle_utils.evidence.intervals import gains
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,9 +148,7 @@ def f2_by_iou(truth: Boxes, predictions: Boxes, **how: Any) -> dict[float, float
     return dict(zip(how.get("thresholds", IOU_THRESHOLDS), values.tolist(), strict=True))
 
 
-def f2_counts_by_group(
-    truth: Boxes, predictions: Boxes, group_of_frame: np.ndarray, **how: Any
-) -> tuple[np.ndarray, F2Counts]:
+def f2_counts_by_group(truth: Boxes, predictions: Boxes, group_of_frame: np.ndarray, **how: Any) -> tuple[np.ndarray, F2Counts]:
     """Counts for each group of frames (video, sequence, fold): they sum up to those of the whole.
 
     group_of_frame: (n_frames,) numbers or texts, the group of each frame

@@ -31,7 +31,7 @@ class Guess(NamedTuple):
 class Linker:
     """Links boxes frame after frame; the settings are those of :func:`kaggle_utils.boxes.tracking.track`.
 
-    >>> linker = Linker(min_score=0.1, distance="iou", threshold=None, hit_counter_max=6, initialization_delay=0)
+    >>> linker = Linker(initialization_delay=0)
     >>> linker.step(np.array([[0, 0, 9, 9]]), np.array([0.9]), np.array([0]))
     (array([0]), array([ True]), [])
     >>> linker.step(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))[2][0].xyxy
@@ -39,7 +39,12 @@ class Linker:
     """
 
     def __init__(
-        self, min_score: float, distance: str, threshold: float | None, hit_counter_max: int, initialization_delay: int
+        self,
+        min_score: float = 0.1,
+        distance: str = "iou",
+        threshold: float | None = None,
+        hit_counter_max: int = 6,
+        initialization_delay: int = 1,
     ) -> None:
         if distance not in DISTANCES:
             raise ValueError(f"distance is {distance!r}, expected one of {', '.join(DISTANCES)}")
@@ -66,9 +71,7 @@ class Linker:
         self._detection, self._tracker = Detection, Tracker(**self._settings)
         self._first = self._next
 
-    def step(
-        self, xyxy: np.ndarray, score: np.ndarray, label: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, list[Guess]]:
+    def step(self, xyxy: np.ndarray, score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Guess]]:
         """Takes the next frame's boxes: xyxy (n, 4) pixels, score (n,), label (n,).
 
         Returns the track of each, (n,) int64, -1 for a score below ``min_score``; whether that track is

@@ -41,7 +41,8 @@ class Matches:
         >>> Matches(np.array([3], np.uint64), np.array([1, 2], np.uint64), np.array([0.3, 0.4])).hits
         array([[ True,  True]])
         """
-        return (bits[:, None] & _powers(len(self.thresholds))) > 0
+        powers = np.left_shift(np.uint64(1), np.arange(len(self.thresholds), dtype=np.uint64))
+        return (bits[:, None] & powers) > 0
 
     @property
     def hits(self) -> np.ndarray:
@@ -49,13 +50,7 @@ class Matches:
         return self.unpack(self.hit)
 
 
-def _powers(n: int) -> np.ndarray:
-    return np.left_shift(np.uint64(1), np.arange(n, dtype=np.uint64))
-
-
-def match(
-    truth: Boxes, predictions: Boxes, thresholds: Sequence[float] = IOU_THRESHOLDS, plus_one: bool = False
-) -> Matches:
+def match(truth: Boxes, predictions: Boxes, thresholds: Sequence[float] = IOU_THRESHOLDS, plus_one: bool = False) -> Matches:
     """Greedy matching within each frame.
 
     thresholds: (T,) ascending, 0 <= t < 1, T at most 64; a hit lies strictly above
@@ -74,10 +69,8 @@ def match(
     levels = _levels(thresholds)
     n_frames = 1 + max(boxes.frame.max(initial=-1) for boxes in (truth, predictions))
     hit, found = np.zeros(len(predictions), np.uint64), np.zeros(len(truth), np.uint64)
-    true = (*rows_by_frame(truth.frame, n_frames), truth.xyxy, truth.label)
-    start, rows = rows_by_frame(predictions.frame, n_frames)
-    predicted = (start, rows, predictions.xyxy, predictions.label, predictions.score)
-    side_by_side(partial(match_frames, *true, *predicted, levels, float(plus_one), hit, found), start)
+    true, predicted = ((*rows_by_frame(b.frame, n_frames), b.xyxy, b.label) for b in (truth, predictions))
+    side_by_side(partial(match_frames, true, predicted, predictions.score, levels, float(plus_one), hit, found), predicted[0])
     return Matches(hit, found, levels)
 
 

@@ -9,15 +9,12 @@ for the reef competition, where a starfish keeps an IoU of .20 / .56 / .87 with 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from kaggle_utils.boxes.clips import frame_pairs
 from kaggle_utils.boxes.table import Boxes, iou
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)

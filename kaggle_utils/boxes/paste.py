@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from kaggle_utils.images.views import VIEWS, view, view_boxes
@@ -127,8 +128,6 @@ def _ellipse(shape: tuple[int, int], box: np.ndarray) -> np.ndarray:
 
 
 def _varied(donor: Donor, rng: np.random.Generator, scale: tuple[float, float]) -> Donor:
-    import cv2
-
     name = list(VIEWS)[rng.integers(len(VIEWS))]
     height, width = donor.alpha.shape
     patch, alpha = (np.ascontiguousarray(view(array, name)) for array in (donor.patch, donor.alpha))
@@ -149,9 +148,7 @@ def _place(image: np.ndarray, donor: Donor, taken: np.ndarray, rng: np.random.Ge
     return free[np.argmax(rough)] if len(free) else None
 
 
-def _free_places(
-    frame: tuple[int, ...], patch: tuple[int, ...], taken: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _free_places(frame: tuple[int, ...], patch: tuple[int, ...], taken: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(n, 4) int xyxy of random places inside the frame that touch none of the boxes taken (M, 4)."""
     room = np.array([frame[1] - patch[1], frame[0] - patch[0]])
     if room.min() < 0:
@@ -173,8 +170,6 @@ def _mixed(ground: np.ndarray, donor: Donor) -> np.ndarray:
 
 def _cloned(ground: np.ndarray, donor: Donor) -> np.ndarray:
     """(h, w, 3) uint8: the donor's gradients within its mask, the ground's colours at its rim."""
-    import cv2
-
     inside = donor.alpha > 0
     inside[[0, -1]] = inside[:, [0, -1]] = False  # the rim of the equation must lie on the ground
     if not inside.any():

@@ -151,21 +151,10 @@ class CausalTracker:
     Boxes(1 boxes in 1 frames, scores 0.25 to 0.25)
     """
 
-    def __init__(
-        self,
-        *,
-        min_score: float = 0.1,
-        distance: str = "iou",
-        threshold: float | None = None,
-        hit_counter_max: int = 6,
-        initialization_delay: int = 1,
-        lift: float = 1.0,
-        decay: float = 0.7,
-        longest: int = 2,
-    ) -> None:
+    def __init__(self, *, lift: float = 1.0, decay: float = 0.7, longest: int = 2, **links: float | str | None) -> None:
         _check_rules(lift, decay, longest)
         self._lift, self._decay, self._longest = lift, decay, longest
-        self._linker = Linker(min_score, distance, threshold, hit_counter_max, initialization_delay)
+        self._linker = Linker(**links)
         self._peak: dict[int, float] = defaultdict(lambda: -np.inf)
         self._frame = -1
 

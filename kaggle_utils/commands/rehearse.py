@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from kaggle_utils import competitions
@@ -68,17 +69,14 @@ def run_rehearse(args: argparse.Namespace) -> int:
     notebook = json.loads((stage.folder / content["code_file"]).read_text(encoding="utf-8"))
     folder, how = _competition(args, contest), sandbox.mechanism()
     print(f"rehearsal of {stage.name} in {report_lines.surroundings(how)}", flush=True)
-    rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, runtime.Limits(), _say)
+    say = partial(print, "  ...", flush=True)
+    rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, runtime.Limits(), say)
     like_kaggle = not content.get("enable_gpu") or bool(runtime.gpus())
     play = {"submit": _submission, "train": _training}.get(stage.title, _once)
     with signals_as_exits():
         lines, found, run, submission = play(args, rehearsal, attached, like_kaggle)
     lines.append(_kept(args.runs / "rehearsals" / stage.name, submission, run.log))
     return _verdict(lines, [*attached.findings, *found])
-
-
-def _say(line: str) -> None:
-    print(f"  ... {line}", flush=True)
 
 
 def _verdict(lines: Sequence[str], found: Sequence[Finding]) -> int:

@@ -50,9 +50,7 @@ def without_small(mask: np.ndarray, size: int, reach: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _components(
-    values: np.ndarray, level: int, reach: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _components(values: np.ndarray, level: int, reach: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """row, first, stop (exclusive) of each run and the number of the first run of its component."""
     row, first, stop, start = _runs(values, level)
     root = np.arange(len(row)).astype(np.int32)
@@ -60,7 +58,8 @@ def _components(
         above, i = start[y - 1], start[y]
         while above < start[y] and i < start[y + 1]:
             if first[i] < stop[above] + reach and first[above] < stop[i] + reach:
-                _join(root, above, i)
+                one, other = _root(root, above), _root(root, i)
+                root[max(one, other)] = min(one, other)  # so that roots never lie after their runs
             if stop[above] < stop[i]:
                 above += 1
             else:
@@ -92,13 +91,6 @@ def _runs(values: np.ndarray, level: int) -> tuple[np.ndarray, np.ndarray, np.nd
             n += 1
         start[y + 1] = n
     return row[:n], first[:n], stop[:n], start
-
-
-@njit(cache=True, nogil=True)
-def _join(root: np.ndarray, one: int, other: int) -> None:
-    """Makes the smaller root that of both; roots never lie after their runs."""
-    one, other = _root(root, one), _root(root, other)
-    root[max(one, other)] = min(one, other)
 
 
 @njit(cache=True, nogil=True)

@@ -18,9 +18,7 @@ _ONE = np.uint64(1)
 np.empty(24 << 20, np.uint8)
 
 
-def in_order(
-    frame: np.ndarray, label: np.ndarray, score: np.ndarray, stays: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def in_order(frame: np.ndarray, label: np.ndarray, score: np.ndarray, stays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """row (K,) and start (S + 1,), int64: the rows that stay in their sets.
 
     frame, label: (N,) int64, 0 or more; score: (N,) float64, 0 or more; stays: (N,) bool

@@ -16,6 +16,8 @@ from numba import njit
 
 from kaggle_utils.compiled.matching import iou_of_rows, rows_by_frame
 
+Links = tuple[np.ndarray, np.ndarray]  # start (N + 1,) and partners: those of row r are partners[start[r]:start[r + 1]]
+
 
 def best_paths(
     frame: np.ndarray,
@@ -38,18 +40,12 @@ def best_paths(
     n, start = len(frame), np.searchsorted(frame, np.arange(len(clip_of_frame) + 1))
     earlier, later = _overlapping(frame, xyxy, label, start, clip_of_frame, 1, float(link_iou))
     rivals = _by_row(*_overlapping(frame, xyxy, label, start, clip_of_frame, 0, float(nms_iou)), n)
-    return _best_paths(score, *_by_row(later, earlier, n), *_by_row(earlier, later, n), *rivals)
+    return _best_paths(score, _by_row(later, earlier, n), _by_row(earlier, later, n), rivals)
 
 
 @njit(cache=True)
 def _overlapping(
-    frame: np.ndarray,
-    xyxy: np.ndarray,
-    label: np.ndarray,
-    start: np.ndarray,
-    clip: np.ndarray,
-    step: int,
-    limit: float,
+    frame: np.ndarray, xyxy: np.ndarray, label: np.ndarray, start: np.ndarray, clip: np.ndarray, step: int, limit: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of rows, the second step (0 or 1) frames later in the clip, of one label and an IoU above limit.
 
@@ -69,27 +65,19 @@ def _overlapping(
     return pairs[0][:n], pairs[1][:n]
 
 
-def _by_row(row: np.ndarray, partner: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """start (n + 1,) and partners: those of row r are partners[start[r]:start[r + 1]], in their order."""
+def _by_row(row: np.ndarray, partner: np.ndarray, n: int) -> Links:
+    """The partners of n rows, each row's in their order."""
     start, order = rows_by_frame(row, n)
     return start, partner[order]
 
 
 @njit(cache=True)
-def _best_paths(
-    score: np.ndarray,
-    before_start: np.ndarray,
-    before: np.ndarray,
-    after_start: np.ndarray,
-    after: np.ndarray,
-    rival_start: np.ndarray,
-    rival: np.ndarray,
-) -> np.ndarray:
+def _best_paths(score: np.ndarray, before: Links, after: Links, rivals: Links) -> np.ndarray:
     n, number = len(score), 0
-    path, came_from, left = np.full(n, -1), np.empty(n, np.int64), np.ones(n, np.bool_)
-    total, waiting = np.zeros(n), np.zeros(n, np.bool_)
+    path, came_from, left, total = np.full(n, -1), np.empty(n, np.int64), np.ones(n, np.bool_), np.zeros(n)
+    start, rival = rivals
     for row in range(n):
-        _reckon(row, score, before_start, before, left, total, came_from)
+        _reckon(row, score, before, left, total, came_from)
     best, anew = [(-total[row], row) for row in range(n)], list(range(0))  # heaps
     heapify(best)
     while best:
@@ -101,35 +89,27 @@ def _best_paths(
             continue
         while row >= 0:
             path[row], left[row] = number, False
-            _spread(row, after_start, after, left, came_from, waiting, anew)
-            for i in range(rival_start[row], rival_start[row + 1]):
+            _spread(row, after, left, came_from, anew)
+            for i in range(start[row], start[row + 1]):
                 if left[rival[i]]:
                     left[rival[i]] = False
-                    _spread(rival[i], after_start, after, left, came_from, waiting, anew)
+                    _spread(rival[i], after, left, came_from, anew)
             row = came_from[row]
         number += 1
         while anew:
-            row = heappop(anew)
-            waiting[row] = False
-            if left[row] and _reckon(row, score, before_start, before, left, total, came_from):
-                _spread(row, after_start, after, left, came_from, waiting, anew)
+            row = heappop(anew)  # perhaps not for the first time, and then nothing is new
+            if left[row] and _reckon(row, score, before, left, total, came_from):
+                _spread(row, after, left, came_from, anew)
     return path
 
 
 @njit(cache=True)
-def _reckon(
-    row: int,
-    score: np.ndarray,
-    start: np.ndarray,
-    before: np.ndarray,
-    left: np.ndarray,
-    total: np.ndarray,
-    came_from: np.ndarray,
-) -> bool:
+def _reckon(row: int, score: np.ndarray, before: Links, left: np.ndarray, total: np.ndarray, came_from: np.ndarray) -> bool:
     """Works out a box's best sum and where it comes from; returns whether the sum is another one."""
+    start, earlier = before
     old, best, came_from[row] = total[row], -1.0, -1
     for i in range(start[row], start[row + 1]):
-        other = before[i]
+        other = earlier[i]
         if left[other] and total[other] > best:
             best, came_from[row] = total[other], other
     total[row] = score[row] + max(best, 0.0)
@@ -137,18 +117,9 @@ def _reckon(
 
 
 @njit(cache=True)
-def _spread(
-    row: int,
-    start: np.ndarray,
-    after: np.ndarray,
-    left: np.ndarray,
-    came_from: np.ndarray,
-    waiting: np.ndarray,
-    anew: list[int],
-) -> None:
+def _spread(row: int, after: Links, left: np.ndarray, came_from: np.ndarray, anew: list[int]) -> None:
     """Queues the boxes that have their sum from this one."""
+    start, later = after
     for i in range(start[row], start[row + 1]):
-        other = after[i]
-        if left[other] and came_from[other] == row and not waiting[other]:
-            waiting[other] = True
-            heappush(anew, other)
+        if left[later[i]] and came_from[later[i]] == row:
+            heappush(anew, later[i])

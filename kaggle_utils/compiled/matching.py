@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+Table = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 _GAPS = (701, 301, 132, 57, 23, 10, 4, 1)  # Ciura's, for Shell sort
 
 
@@ -30,31 +31,19 @@ def rows_by_frame(frame: np.ndarray, n_frames: int) -> tuple[np.ndarray, np.ndar
 
 @njit(cache=True, nogil=True)
 def match_frames(
-    true_start: np.ndarray,
-    true_rows: np.ndarray,
-    true_xyxy: np.ndarray,
-    true_label: np.ndarray,
-    start: np.ndarray,
-    rows: np.ndarray,
-    xyxy: np.ndarray,
-    label: np.ndarray,
-    score: np.ndarray,
-    thresholds: np.ndarray,
-    extra: float,
-    hit: np.ndarray,
-    found: np.ndarray,
-    first: int,
-    stop: int,
-) -> None:
+    true: Table, predicted: Table, score: np.ndarray, thresholds: np.ndarray, extra: float, hit: np.ndarray, found: np.ndarray,
+    first: int, stop: int,
+) -> None:  # fmt: skip
     """Matches the frames first to stop - 1; other threads may match other frames at the same time.
 
-    true_start, true_rows, start, rows: from :func:`rows_by_frame`, of the M true boxes and the N
-        predictions; rows are sorted by score, in place
-    true_xyxy (M, 4), true_label (M,), xyxy (N, 4), label (N,), score (N,): the boxes, in any order
+    true, predicted: start and rows, from :func:`rows_by_frame`, xyxy (M, 4) and label (M,) of the M true boxes, and of
+        the N predictions, in any order; the predictions' rows are sorted by score (N,), in place
     thresholds: (T,) float64, ascending, T at most 64
     extra: 1.0 for the IoU with +1 pixel, else 0.0
     hit (N,), found (M,): uint64, zeros that are filled; bit t stands for thresholds[t]
     """
+    true_start, true_rows, true_xyxy, true_label = true
+    start, rows, xyxy, label = predicted
     best, overlap = np.empty(len(found), np.int64), np.empty(len(found), np.float64)
     for f in range(first, stop):
         if true_start[f] == true_start[f + 1]:
@@ -78,15 +67,10 @@ def _sort_by_score(rows: np.ndarray, first: int, stop: int, score: np.ndarray) -
             continue
         for i in range(first + gap, stop):
             row, j = rows[i], i - gap
-            while j >= first and _after(score, rows[j], row):
+            while j >= first and (score[rows[j]] < score[row] or (score[rows[j]] == score[row] and rows[j] > row)):
                 rows[j + gap] = rows[j]
                 j -= gap
             rows[j + gap] = row
-
-
-@njit(cache=True, nogil=True)
-def _after(score: np.ndarray, one: int, other: int) -> bool:
-    return score[one] < score[other] or (score[one] == score[other] and one > other)
 
 
 @njit(cache=True, nogil=True)

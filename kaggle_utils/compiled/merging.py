@@ -1,8 +1,7 @@
 """NMW and WBF over a whole table, compiled: clusters of overlapping boxes become their mean.
 
-Boxes come surest first and join the cluster they overlap most. What they are compared with lies in
-five arrays (left, top, right, bottom, area), which lets the processor's vector units work on them,
-and a cluster keeps running sums, so a box costs one comparison per cluster and nothing per member.
+Boxes come surest first and join the cluster they overlap most. A cluster keeps running sums, so a box
+costs one comparison per cluster and nothing per member.
 NMW compares with a cluster's surest box, WBF with the mean so far.
 """
 
@@ -12,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from kaggle_utils.compiled.grouping import most_rows
+from kaggle_utils.compiled.overlap import ManySides, Sides, overlaps
 
 SUREST, AVG, MAX, BOX_AND_MODEL_AVG, ABSENT_MODEL_AWARE_AVG = range(5)  # how clusters are scored; the first is NMW
 _MASS, _FIRST, _SCORE, _WEIGHT, _COUNT = range(4, 9)  # columns of the clusters' sums, after the four sides
@@ -49,10 +49,11 @@ def clusters(
         for i in range(start[s], start[s + 1]):
             own = row[i]
             left, top, right, bottom = xyxy[own, 0], xyxy[own, 1], xyxy[own, 2], xyxy[own, 3]
-            c = _most_overlapped(x1[:n], y1[:n], x2[:n], y2[:n], area[:n], left, top, right, bottom, overlap, iou)
+            box = left, top, right, bottom, (right - left) * (bottom - top)
+            c = _most_overlapped(box, (x1[:n], y1[:n], x2[:n], y2[:n], area[:n]), overlap, iou)
             is_new = c == n
             if is_new:
-                _open(sums, there, c, score[own])
+                sums[c, :], there[c, :], sums[c, _FIRST] = 0.0, False, score[own]
                 surest[total + c], overlap[c] = own, 1.0
                 n += 1
             share = _share(score[own], sums[c, _FIRST]) * (overlap[c] if confidence == SUREST else 1.0)
@@ -74,15 +75,6 @@ def clusters(
 
 
 @njit(cache=True)
-def _open(sums: np.ndarray, there: np.ndarray, c: int, score: float) -> None:
-    for column in range(sums.shape[1]):
-        sums[c, column] = 0.0
-    for table in range(there.shape[1]):
-        there[c, table] = False
-    sums[c, _FIRST] = score
-
-
-@njit(cache=True)
 def _share(score: float, first: float) -> float:
     """A member's part in its cluster, relative to the surest; alike where even that has score 0."""
     return score / first if first > 0 else 1.0
@@ -99,28 +91,11 @@ def _add(sums: np.ndarray, c: int, left: float, top: float, right: float, bottom
 
 
 @njit(cache=True, error_model="numpy")
-def _most_overlapped(
-    x1: np.ndarray,
-    y1: np.ndarray,
-    x2: np.ndarray,
-    y2: np.ndarray,
-    area: np.ndarray,
-    left: float,
-    top: float,
-    right: float,
-    bottom: float,
-    overlap: np.ndarray,
-    iou: float,
-) -> int:
+def _most_overlapped(box: Sides, clusters: ManySides, overlap: np.ndarray, iou: float) -> int:
     """Which of the clusters (n,) a box overlaps most; n where none is above iou. Fills overlap (n or more,)."""
-    own = (right - left) * (bottom - top)
-    for c in range(len(x1)):
-        width = max(min(right, x2[c]) - max(left, x1[c]), 0.0)
-        height = max(min(bottom, y2[c]) - max(top, y1[c]), 0.0)
-        common = width * height
-        overlap[c] = common / (own + area[c] - common)
-    best, most = len(x1), iou
-    for c in range(len(x1)):
+    overlaps(box, clusters, overlap)
+    best, most = len(clusters[0]), iou
+    for c in range(len(clusters[0])):
         if overlap[c] > most:
             best, most = c, overlap[c]
     return best

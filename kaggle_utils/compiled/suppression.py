@@ -1,8 +1,7 @@
 """NMS and Soft-NMS over a whole table, compiled.
 
-The boxes that others are compared with lie in five arrays (left, top, right, bottom, area), which lets
-the processor's vector units work on them. NMS compares a box with those kept so far only, a block at
-a time; a block is filled up with boxes that overlap nothing. Arguments that both have:
+NMS compares a box with those kept so far only, a block at a time; a block is filled up with boxes that
+overlap nothing. Arguments that both have:
 
 xyxy: (N, 4) float64; score: (N,) float64; row, start: of :func:`kaggle_utils.compiled.grouping.in_order`
 iou: boxes with a higher IoU are taken for the same thing
@@ -15,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from kaggle_utils.compiled.grouping import most_rows
+from kaggle_utils.compiled.overlap import ManySides, Sides, overlaps
 
 _BLOCK = 32  # kept boxes compared at once; fewer are not vectorised, more are mostly padding
 
@@ -30,17 +30,17 @@ def nms(xyxy: np.ndarray, row: np.ndarray, start: np.ndarray, iou: float, first:
         for i in range(start[s], start[s + 1]):
             own = row[i]
             left, top, right, bottom = xyxy[own, 0], xyxy[own, 1], xyxy[own, 2], xyxy[own, 3]
-            own_area, free = (right - left) * (bottom - top), True
+            box, free = (left, top, right, bottom, (right - left) * (bottom - top)), True
             for a in range(0, n, _BLOCK):
                 b = a + _BLOCK
-                if _overlaps(left, top, right, bottom, own_area, x1[a:b], y1[a:b], x2[a:b], y2[a:b], area[a:b], iou):
+                if _hits(box, (x1[a:b], y1[a:b], x2[a:b], y2[a:b], area[a:b]), iou):
                     free = False
                     break
             if free:
                 if n % _BLOCK == 0:
                     for k in range(n, n + _BLOCK):
                         x1[k], area[k] = np.inf, 0.0  # overlap nothing
-                x1[n], y1[n], x2[n], y2[n], area[n] = left, top, right, bottom, own_area
+                x1[n], y1[n], x2[n], y2[n], area[n] = box
                 chosen[total + n] = own
                 n += 1
         total += n
@@ -48,20 +48,10 @@ def nms(xyxy: np.ndarray, row: np.ndarray, start: np.ndarray, iou: float, first:
 
 
 @njit(cache=True, error_model="numpy")
-def _overlaps(
-    left: float,
-    top: float,
-    right: float,
-    bottom: float,
-    own: float,
-    x1: np.ndarray,
-    y1: np.ndarray,
-    x2: np.ndarray,
-    y2: np.ndarray,
-    area: np.ndarray,
-    iou: float,
-) -> bool:
-    """Whether a box, its area being own, has an IoU above iou with one of the block (each array (32,))."""
+def _hits(box: Sides, block: ManySides, iou: float) -> bool:
+    """Whether a box has an IoU above iou with one of a block (each array (32,)); alike but faster than :func:`overlaps`."""
+    left, top, right, bottom, own = box
+    x1, y1, x2, y2, area = block
     hits = 0
     for k in range(_BLOCK):
         width = max(min(right, x2[k]) - max(left, x1[k]), 0.0)
@@ -71,7 +61,7 @@ def _overlaps(
     return hits > 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def soft_nms(
     xyxy: np.ndarray,
     score: np.ndarray,
@@ -103,7 +93,8 @@ def soft_nms(
             _bring_forward(sides, rows, i, best)
             chosen[total], lowered[total] = rows[i], sides[5, i]
             total += 1
-            _overlaps_with_first(sides[0][i:n], sides[1][i:n], sides[2][i:n], sides[3][i:n], sides[4][i:n], overlap)
+            box = sides[0, i], sides[1, i], sides[2, i], sides[3, i], sides[4, i]
+            overlaps(box, (sides[0][i:n], sides[1][i:n], sides[2][i:n], sides[3][i:n], sides[4][i:n]), overlap)
             best = i + _decay(sides[5][i:n], overlap, iou, gaussian, sigma)
     return chosen[:total], lowered[:total]
 
@@ -130,19 +121,6 @@ def _bring_forward(sides: np.ndarray, rows: np.ndarray, to: int, best: int) -> N
         for i in range(best, to, -1):
             sides[side, i] = sides[side, i - 1]
         sides[side, to] = value
-
-
-@njit(cache=True, error_model="numpy")
-def _overlaps_with_first(
-    x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray, area: np.ndarray, overlap: np.ndarray
-) -> None:
-    """Fills overlap (n or more,) with the IoU of the first box with each, the sides being (n,)."""
-    left, top, right, bottom, own = x1[0], y1[0], x2[0], y2[0], area[0]
-    for k in range(len(x1)):
-        width = max(min(right, x2[k]) - max(left, x1[k]), 0.0)
-        height = max(min(bottom, y2[k]) - max(top, y1[k]), 0.0)
-        common = width * height
-        overlap[k] = common / (own + area[k] - common)
 
 
 @njit(cache=True)

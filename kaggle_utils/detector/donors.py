@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import cv2
 import numpy as np
 
 from kaggle_utils.boxes.paste import donors_from_frames
@@ -20,14 +21,8 @@ def donors_of(paths: Sequence[str], truth: Boxes, rows: Iterable[int], imgsz: in
     donors: list = []
     images = decode(np.asarray(paths)[filled].tolist())
     for row, image in zip(filled.tolist(), images, strict=True):
-        small, scale = _at_size(image, imgsz)
+        scale = imgsz / max(image.shape[:2])
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         donors += donors_from_frames([small], [truth[truth.frame == row].xyxy * scale])
     return tuple(donors)
-
-
-def _at_size(image: np.ndarray, imgsz: int) -> tuple[np.ndarray, float]:
-    import cv2
-
-    scale = imgsz / max(image.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), scale

@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from kaggle_utils.boxes.formats import yolo_text_from_boxes
 from kaggle_utils.boxes.table import Boxes
@@ -73,8 +74,6 @@ def thin_out_empties(rows: Sequence[int], truth: Boxes, empties: float | None, s
 
 
 def _size_of_first(paths: Sequence[str], rows: dict[str, np.ndarray]) -> tuple[int, int]:
-    from PIL import Image
-
     chosen = np.concatenate(list(rows.values()))
     if not len(chosen):
         raise ValueError("no frame is chosen for training or validation, expected at least one")

@@ -71,10 +71,10 @@ class Detector:
         lowest = self.min_score if min_score is None else min_score
         overlap = self.nms_iou if nms_iou is None else nms_iou
         found = non_max_suppression(raw, lowest, overlap, max_det=max_boxes, max_time_img=math.inf)  # whatever it takes
-        tables = [_table(i, boxes.cpu().numpy(), scale) for i, boxes in enumerate(found)]
-        boxes = Boxes.concat(tables)
-        xyxy = unview_boxes(boxes.xyxy, view_name, width, height)
-        return boxes.replace(xyxy=np.clip(xyxy, 0, [width, height, width, height]))
+        frame = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
+        rows = torch.cat(found).cpu().numpy().astype(np.float64)  # x1 y1 x2 y2 score class, in the resized images
+        xyxy = unview_boxes(rows[:, :4] / np.tile(scale, 2), view_name, width, height)
+        return Boxes(frame, np.clip(xyxy, 0, [width, height, width, height]), rows[:, 4], rows[:, 5].astype(np.int64))
 
     def predict_frames(
         self, frames: Iterable[tuple[int, np.ndarray]], *, batch: int = 8, **options: float | str | None
@@ -98,10 +98,3 @@ class Detector:
             slot[:new_h, :new_w] = cv2.resize(np.ascontiguousarray(image), (new_w, new_h), interpolation=cv2.INTER_LINEAR)
         tensor = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)  # (B, 3, H, W)
         return tensor.to(next(self.model.parameters()).dtype) / 255, np.array([new_w / width, new_h / height])
-
-
-def _table(number: int, found: np.ndarray, scale: np.ndarray) -> Boxes:
-    """(n, 6) rows x1 y1 x2 y2 score class of a resized image -> Boxes in the image's own pixels."""
-    xyxy = found[:, :4].astype(np.float64) / np.tile(scale, 2)
-    frame = np.full(len(found), number, np.int64)
-    return Boxes(frame, xyxy, found[:, 4].astype(np.float64), found[:, 5].astype(np.int64))

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 _SWITCHES = {
     "YOLO_OFFLINE": "true",  # no update check, no downloads
@@ -45,8 +46,6 @@ def _import_quietly() -> None:
 
     Its Pillow fetches a package for files that are no image.
     """
-    from PIL import Image
-
     opener = Image.open
     with np.printoptions():
         import ultralytics.data.utils

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from kaggle_utils.images.decode import image_statistics
@@ -47,8 +48,6 @@ def image_features(image: np.ndarray) -> dict[str, float]:
     >>> features["black"], features["region00"], features["contrast1"]
     (0.0, 128.0, 0.0)
     """
-    import cv2
-
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     features = image_statistics(image) | {"black": float((grey < 6).mean())}
     for level in range(_LEVELS):

@@ -11,12 +11,8 @@ Near-duplicates belong in one group, or a model is asked what it has seen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 
 def folds_by_labels(
@@ -97,8 +93,6 @@ def label_shares(labels: np.ndarray, fold_of_row: np.ndarray, names: list[str]) 
     >>> label_shares(np.array([[1, 0], [1, 1]]), np.array([0, 1]), ["Fish", "Sugar"])["Sugar"].tolist()
     [0.0, 1.0]
     """
-    import pandas as pd
-
     table = pd.DataFrame(np.asarray(labels, dtype=float), columns=names).assign(fold=fold_of_row, rows=1)
     shares = table.groupby("fold")[names].mean()
     return pd.concat([table.groupby("fold")["rows"].sum(), shares], axis=1)

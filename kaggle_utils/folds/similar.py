@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 _SIDE, _LOW = 32, 8  # of the grey copy, and of its low frequencies, in pixels
 _AT_ONCE = 512  # rows compared with all others at a time
@@ -24,8 +27,6 @@ def image_hash(image: np.ndarray) -> np.uint64:
     >>> image_hash(ramp) == image_hash(ramp + 9)
     np.True_
     """
-    import cv2
-
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
     small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = cv2.dct(small)[:_LOW, :_LOW].ravel()
@@ -61,10 +62,6 @@ def groups_of_pairs(n: int, pairs: np.ndarray) -> np.ndarray:
     >>> groups_of_pairs(5, np.array([[3, 4], [1, 3]]))
     array([0, 1, 2, 1, 1])
     """
-    group = np.arange(n)
-    before = None
-    while before is None or (before != group).any():
-        before = group.copy()
-        for one, other in np.asarray(pairs, dtype=np.int64).reshape(-1, np.shape(pairs)[-1])[:, :2]:
-            group[[one, other]] = min(group[one], group[other])
-    return group
+    one, other = np.asarray(pairs, dtype=np.int64)[:, :2].T
+    group = connected_components(coo_array((np.ones(len(one)), (one, other)), (n, n)), directed=False)[1]
+    return np.unique(group, return_index=True)[1][group]

@@ -66,9 +66,7 @@ def _source(path: str | os.PathLike) -> tuple[str, int, float]:
     return str(Path(path).absolute()), stat.st_size, stat.st_mtime
 
 
-def _fill(
-    path: Path, read: Callable[[int], np.ndarray], count: int, threads: int | None, progress: str | None
-) -> None:
+def _fill(path: Path, read: Callable[[int], np.ndarray], count: int, threads: int | None, progress: str | None) -> None:
     part, note = path.with_suffix(".part"), path.with_suffix(".done")
     done = json.loads(note.read_text()) if part.exists() and note.exists() else 0
     frames = np.lib.format.open_memmap(part, mode="r+") if done else None

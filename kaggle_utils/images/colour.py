@@ -6,6 +6,7 @@ correction before training; here both are plain functions on one image, to look 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 
@@ -19,8 +20,6 @@ def clahe(image: np.ndarray, clip: float = 2.0, tiles: int = 8) -> np.ndarray:
     >>> bool(clahe(haze).std() > 1.5 * haze.std())
     True
     """
-    import cv2
-
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
     lab[..., 0] = cv2.createCLAHE(clip, (tiles, tiles)).apply(np.ascontiguousarray(lab[..., 0]))
     return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)

@@ -17,7 +17,10 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
+import cv2
 import numpy as np
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,8 +38,6 @@ def read_image(path: str | os.PathLike, size: tuple[int, int] | None = None, gra
     ...     read_image(f"{folder}/a.png", size=(16, 9))[0, 0]
     array([255,   0,   0], dtype=uint8)
     """
-    import cv2
-
     data = np.fromfile(path, dtype=np.uint8)
     image = cv2.imdecode(data, _flag(path, size, grayscale)) if len(data) else None
     if image is None:
@@ -77,8 +78,6 @@ def threaded(
     >>> list(threaded(abs, [-3, 2], threads=2))
     [3, 2]
     """
-    from tqdm import tqdm
-
     threads = threads or os.cpu_count() or 1
     bar = tqdm(desc=progress, total=len(wanted), disable=progress is None, unit="image")
     with bar, ThreadPoolExecutor(threads) as pool:
@@ -97,26 +96,17 @@ def threaded(
 
 def _flag(path: str | os.PathLike, size: tuple[int, int] | None, grayscale: bool) -> int:
     """How OpenCV should decode: to the smallest size that is not below the wanted one."""
-    import cv2
-
     kind = "GRAYSCALE" if grayscale else "COLOR"
     if size is None:
         return getattr(cv2, f"IMREAD_{kind}")
-    width, height = _size(path)
+    try:
+        with Image.open(path) as image:  # reads the header alone
+            width, height = image.size
+    except UnidentifiedImageError:
+        return getattr(cv2, f"IMREAD_{kind}")
     factor = min(width / size[0], height / size[1])
     reduced = next((f"REDUCED_{kind}_{times}" for times in (8, 4, 2) if factor >= times), kind)
     return getattr(cv2, f"IMREAD_{reduced}")
-
-
-def _size(path: str | os.PathLike) -> tuple[int, int]:
-    """(width, height) from the file's header; (0, 0) where there is none to read."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except UnidentifiedImageError:
-        return 0, 0
 
 
 def image_statistics(image: np.ndarray) -> dict[str, float]:
@@ -129,8 +119,6 @@ def image_statistics(image: np.ndarray) -> dict[str, float]:
     >>> image_statistics(np.full((9, 9, 3), (10, 20, 30), np.uint8))["blue"]
     30.0
     """
-    import cv2
-
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(grey))
     red, green, blue = (float(value) for value in image.mean(axis=(0, 1)))

@@ -54,7 +54,7 @@ def each_fold(jobs: Sequence[Job], run: Callable[[Job, tuple[str, ...]], T], dev
                 done, busy = wait(busy, return_when=FIRST_COMPLETED)
                 if any(future.exception() for future in done):
                     break
-            begun.append(pool.submit(_on_own_device, job, run))
+            begun.append(pool.submit(_run_and_release, job, run))
             busy.add(begun[-1])
         return [future.result() for future in begun]
 
@@ -75,11 +75,8 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _on_own_device(job: Job, run: Callable[[Job, tuple[str, ...]], T]) -> T:
-    return _run_and_release(job, run, (_own[0],))
-
-
-def _run_and_release(job: Job, run: Callable[[Job, tuple[str, ...]], T], devices: tuple[str, ...]) -> T:
+def _run_and_release(job: Job, run: Callable[[Job, tuple[str, ...]], T], devices: tuple[str, ...] = ()) -> T:
+    devices = devices or (_own[0],)
     before = _allocated(devices[0])
     try:
         answer = run(job, devices)

@@ -221,11 +221,11 @@ def _start(model: Network, path: Path) -> None:
 
 
 def _as_wide(kernel: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """A first layer's kernel (O, 3, h, w) for another number of channels: repeated and scaled down, as timm does."""
-    if kernel.ndim != 4 or len(shape) != 4 or kernel.shape[1] != 3 or shape[1] == 3 or kernel.shape[0] != shape[0]:
-        return kernel
-    repeated = kernel.repeat(1, -(-shape[1] // 3), 1, 1)[:, : shape[1]]
-    return repeated * (3 / shape[1])
+    """A first layer's kernel (O, 3, h, w) for more channels: repeated and scaled down by timm."""
+    from timm.models import adapt_input_conv
+
+    first = kernel.ndim == 4 and len(shape) == 4 and kernel.shape[1] == 3 and kernel.shape[0] == shape[0]
+    return adapt_input_conv(shape[1], kernel) if first else kernel
 
 
 def with_group_norm(model: nn.Module, groups: int = 32, keep: tuple[str, ...] = ()) -> nn.Module:

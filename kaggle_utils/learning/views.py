@@ -83,8 +83,10 @@ def in_views(
         answers: list[Any] = [None] * len(views)
         for group in _by_shape(seen):
             together = asked(model, torch.cat([seen[place] for place in group]))
-            for place, answer in zip(group, _split(together, len(group)), strict=True):
-                answers[place] = tuple(_back(part, views[place], height, width) for part in answer)
+            parts = [part.chunk(len(group)) for part in (together if isinstance(together, tuple) else (together,))]
+            for place, answer in zip(group, zip(*parts, strict=True), strict=True):
+                turned = (unview_batch(p, views[place], height, width) if p.ndim == 4 else p for p in answer)
+                answers[place] = tuple(turned)
         whole = tuple(merged(parts, weights, how, temperature) for parts in zip(*answers, strict=True))
         return whole if isinstance(together, tuple) else whole[0]
 
@@ -127,13 +129,3 @@ def _by_shape(seen: Sequence[torch.Tensor]) -> list[list[int]]:
     for place, images in enumerate(seen):
         groups.setdefault(images.shape, []).append(place)
     return list(groups.values())
-
-
-def _split(together: Answer, count: int) -> list[tuple[torch.Tensor, ...]]:
-    """The answer to several views side by side as one tuple of tensors a view."""
-    parts = together if isinstance(together, tuple) else (together,)
-    return list(zip(*(part.chunk(count) for part in parts), strict=True))
-
-
-def _back(part: torch.Tensor, name: str, height: int, width: int) -> torch.Tensor:
-    return unview_batch(part, name, height, width) if part.ndim == 4 else part

@@ -70,9 +70,7 @@ def _by_area(area: np.ndarray, common: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def _check(mask: np.ndarray, connectivity: int) -> None:
     if mask.ndim != 2 or connectivity not in (4, 8):
-        raise ValueError(
-            f"mask has shape {mask.shape}, connectivity is {connectivity!r}, expected (H, W), and 4 or 8"
-        )
+        raise ValueError(f"mask has shape {mask.shape}, connectivity is {connectivity!r}, expected (H, W), and 4 or 8")
 
 
 def dice_by_removed(area: np.ndarray, common: np.ndarray, true: int) -> np.ndarray:

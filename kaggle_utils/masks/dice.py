@@ -11,6 +11,7 @@ pixels, where a mask for each threshold takes as many passes.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 LEVELS = 256  # of an 8-bit probability: level v stands for the probability v / 255
@@ -87,9 +88,7 @@ def dice_table(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
     probability, truth = np.asarray(probability), np.asarray(truth)
     _refuse_shapes(probability, truth)
     if probability.dtype != np.uint8 or np.prod(probability.shape[-2:]) >= _EXACT:
-        raise ValueError(
-            f"probability is {probability.dtype} {probability.shape}, expected uint8 maps below {_EXACT} pixels"
-        )
+        raise ValueError(f"probability is {probability.dtype} {probability.shape}, expected uint8 maps below {_EXACT} pixels")
     maps = zip(probability.reshape(-1, *probability.shape[-2:]), truth.reshape(-1, *truth.shape[-2:]), strict=True)
     tables = [_table(one, other) for one, other in maps]
     return np.array(tables, np.int64).reshape(*probability.shape[:-2], LEVELS, 3)
@@ -113,7 +112,5 @@ def pixels_at_levels(probability: np.ndarray, inside: np.ndarray | None = None) 
     >>> pixels_at_levels(np.array([[255, 128, 3]], np.uint8))[[0, 3, 4, 255]]
     array([3, 3, 2, 1])
     """
-    import cv2
-
     histogram = cv2.calcHist([np.ascontiguousarray(probability)], [0], inside, [LEVELS], [0, LEVELS])
     return histogram.ravel()[::-1].astype(np.int64).cumsum()[::-1]

@@ -3,7 +3,7 @@
 Pixels are numbered from 1, down the first column, then down the second. An empty mask is an empty text
 in *Understanding Clouds from Satellite Images* and ``-`` in *Google Research - Identify Contrails*,
 which is the one difference between them (``empty``). Most of the time goes into making the numbers
-text, so orjson does that where it is installed.
+text, so orjson does that.
 
 A text that is not sound is refused in sentences (:func:`run_length_faults`), before Kaggle refuses it
 without a word; a decoder that takes it as it comes draws a wrong mask. In a sound text starts rise, lengths are
@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import cv2
 import numpy as np
+import orjson
 
 _PLAIN = b"0123456789 "
 _MANY = 2**20  # pixels
@@ -40,13 +42,11 @@ def rle_from_mask(mask: np.ndarray, empty: str = "") -> str:
         return empty
     edges[1::2] -= edges[::2]
     edges[::2] += 1
-    return _text(edges)
+    return orjson.dumps(edges, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode().replace(",", " ")
 
 
 def _edges(mask: np.ndarray) -> np.ndarray:
     """(2R,) int64: the first pixel of each run and the one after its last, from 0, column by column."""
-    import cv2
-
     n = mask.size
     columns = np.zeros(n + 9, np.uint8)  # an empty pixel before the first, empty ones after the last
     if n:
@@ -62,15 +62,6 @@ def _true(flags: np.ndarray) -> np.ndarray:
     eights = np.flatnonzero(flags.view(np.uint64) != 0)
     among = np.flatnonzero(flags.reshape(-1, 8)[eights])
     return eights[among >> 3] * 8 + (among & 7)
-
-
-def _text(numbers: np.ndarray) -> str:
-    try:
-        import orjson
-    except ImportError:
-        return " ".join(map(str, numbers.tolist()))
-    listed = orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)
-    return listed[1:-1].decode().replace(",", " ")
 
 
 def runs_from_rle(text: str | float | None, shape: tuple[int, int], empty: str = "") -> np.ndarray:
@@ -129,8 +120,6 @@ def mask_from_rle(text: str | float | None, shape: tuple[int, int], empty: str =
     array([[0, 1],
            [1, 1]], dtype=uint8)
     """
-    import cv2
-
     runs = runs_from_rle(text, shape, empty)
     edges = np.zeros(2 * len(runs) + 2, np.int64)
     edges[1:-1:2], edges[2:-1:2] = runs[:, 0] - 1, runs.sum(1) - 1

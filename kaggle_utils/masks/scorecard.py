@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from kaggle_utils.files import json_text
@@ -97,8 +98,6 @@ def resized_mask(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     >>> resized_mask(np.array([[1, 1, 0, 0], [1, 1, 1, 0]]), (1, 2)).tolist()
     [[True, False]]
     """
-    import cv2
-
     if mask.shape == tuple(shape):
         return mask.astype(bool)
     how = cv2.INTER_AREA if mask.shape[0] > shape[0] else cv2.INTER_LINEAR

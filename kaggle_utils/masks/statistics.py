@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from tqdm import tqdm
 
 from kaggle_utils.masks.components import component_counts, dice_by_removed
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts, dice_table
@@ -83,8 +84,6 @@ def measure(
     >>> measure([image], [truth], levels=[80, 128]).drawn.round(3).tolist()
     [[[[0.8], [0.667]]]]
     """
-    from tqdm import tqdm
-
     levels, outlines = tuple(sorted({int(level) for level in levels})), tuple(outlines)
     if outlines[:1] != ("drawn",):
         raise ValueError(f"outlines are {outlines}, expected 'drawn' first")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from kaggle_utils.masks.dice import dice_from_counts, dice_table
 
@@ -42,8 +43,6 @@ def thin(
     folder: where two files are written; stride: one pixel of so many is kept, both ways
     progress: what the bar over the images is called; None: no bar
     """
-    from tqdm import tqdm
-
     start = stride // 2
     c, *size = stores[0].shape
     shape = (c, *(len(range(start, length, stride)) for length in size))

@@ -7,21 +7,17 @@ Pictures of frames are in :mod:`kaggle_utils.pictures.frames`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from kaggle_utils.boxes.f2 import F2Curve
 from kaggle_utils.boxes.motion import Neighbours
 from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.boxes.tracking import Tracks
 from kaggle_utils.pictures.figures import LINE, PALETTE, PREDICTION, QUIET, TRUTH, Picture, label, new_figure
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from kaggle_utils.boxes.tracking import Tracks
 
 
 def f2_curves(curves: Mapping[str, F2Curve], cut: float | None = None) -> Picture:

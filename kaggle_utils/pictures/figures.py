@@ -44,15 +44,11 @@ def new_figure(
     figure = Picture(figsize=(width, height), dpi=110, layout="constrained")
     axes = figure.subplots(rows, columns, **more)
     for one in figure.axes:
-        _quieten(one)
+        one.spines[["top", "right"]].set_visible(False)
+        one.spines[["left", "bottom"]].set_color(QUIET)
+        one.tick_params(colors="#495057", labelsize=9)
+        one.set_prop_cycle(color=PALETTE)
     return figure, axes
-
-
-def _quieten(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(QUIET)
-    axes.tick_params(colors="#495057", labelsize=9)
-    axes.set_prop_cycle(color=PALETTE)
 
 
 def label(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.files import replacing
@@ -108,15 +110,10 @@ def strip(
     """
     cells = []
     for image, frame in zip(images, frames, strict=True):
-        part = window or (0, 0, image.shape[1], image.shape[0])
-        seen = [_seen(table, frame, part, width) for table in (truth, predictions)]
-        cells.append(draw_boxes(_part(image, part, width), *seen))
+        left, top, right, bottom = part = window or (0, 0, image.shape[1], image.shape[0])
+        cell = _resized(image[top:bottom, left:right], (width, round(width * (bottom - top) / (right - left))))
+        cells.append(draw_boxes(cell, *(_seen(table, frame, part, width) for table in (truth, predictions))))
     return contact_sheet(cells, columns, width, captions)
-
-
-def _part(image: np.ndarray, window: Window, width: int) -> np.ndarray:
-    left, top, right, bottom = window
-    return _resized(image[top:bottom, left:right], (width, round(width * (bottom - top) / (right - left))))
 
 
 def _seen(boxes: Boxes | None, frame: int, window: Window, width: int) -> Boxes | None:
@@ -182,16 +179,12 @@ def _even(image: np.ndarray, width: int) -> np.ndarray:
 
 
 def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    import cv2
-
     shrinks = image.shape[1] > size[0]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
 def _write_gif(images: Iterator[np.ndarray], path: Path, frames_per_second: float) -> None:
     """All frames share the first one's colours and the kit's, so that nothing flickers or fades."""
-    from PIL import Image
-
     first = Image.fromarray(next(images))
     drawn = [part for colour in (TRUTH, PREDICTION, DARK, "white", *PALETTE) for part in rgb(colour)]
     palette = Image.new("P", (1, 1))
@@ -202,8 +195,6 @@ def _write_gif(images: Iterator[np.ndarray], path: Path, frames_per_second: floa
 
 
 def _write_mp4(images: Iterator[np.ndarray], path: Path, frames_per_second: float) -> None:
-    import cv2
-
     first = next(images)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), frames_per_second, first.shape[1::-1])
     for image in chain([first], images):
@@ -214,15 +205,11 @@ def _write_mp4(images: Iterator[np.ndarray], path: Path, frames_per_second: floa
 
 
 def _rectangle(image: np.ndarray, xyxy: np.ndarray, colour: str, pen: int) -> None:
-    import cv2
-
     left, top, right, bottom = np.rint(xyxy).astype(int).tolist()
     cv2.rectangle(image, (left, top), (right, bottom), rgb(colour), pen)
 
 
 def _way(image: np.ndarray, boxes: Boxes, colour: str) -> None:
-    import cv2
-
     centres = (boxes.xyxy[:, :2] + boxes.xyxy[:, 2:])[np.argsort(boxes.frame)] / 2
     points = np.rint(centres).astype(np.int32).reshape(-1, 1, 2)
     cv2.polylines(image, [points], False, rgb(colour), max(1, round(image.shape[1] / 500)), cv2.LINE_AA)
@@ -232,8 +219,6 @@ def _labelled(
     image: np.ndarray, texts: Sequence[str], at: Sequence[Sequence[float]], colours: Sequence[str], anchor: str
 ) -> np.ndarray:
     """White letters on plates of colour, kept inside the image; anchor as Pillow has it."""
-    from PIL import Image, ImageDraw, ImageFont
-
     picture = Image.fromarray(image)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(max(10, round(image.shape[1] / 64)))
     for text, (x, y), colour in zip(texts, at, colours, strict=True):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from kaggle_utils.pictures.figures import LINE, Picture, label, new_figure, rgb
 
@@ -30,8 +32,6 @@ def draw_masks(image: np.ndarray, masks: np.ndarray, names: Sequence[str], fill:
     >>> draw_masks(image, masks, ["Fish"])[37, 50].tolist()
     [31, 13, 13]
     """
-    import cv2
-
     image, pen = np.ascontiguousarray(image).copy(), max(1, round(image.shape[1] / 250))
     parts: list[_Part] = []
     for mask, name, colour in zip(masks, names, CLASS_COLOURS * len(names), strict=False):
@@ -56,8 +56,6 @@ def _corner(outline: np.ndarray) -> tuple[int, int]:
 
 def _named(image: np.ndarray, parts: Sequence[_Part]) -> np.ndarray:
     """The parts' names on plates of their colours, each at its corner or as little below as a free place needs."""
-    from PIL import Image, ImageDraw, ImageFont
-
     height, width = image.shape[:2]
     picture = Image.fromarray(image)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(max(10, round(width / 32)))

@@ -79,7 +79,10 @@ def parse_set(texts: Iterable[str]) -> dict[str, object]:
 
 def _value(name: str, text: str) -> object:
     if found := _RANGE.fullmatch(text):
-        return _whole_numbers(*map(int, found.groups()))
+        first, last = map(int, found.groups())
+        if last < first:
+            raise ValueError(f"range {first}..{last} is empty, expected first..last with first <= last")
+        return list(range(first, last + 1))
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -88,12 +91,6 @@ def _value(name: str, text: str) -> object:
         how = f"write {name}={meant}, or quote a text twice: {name}=\"'{text}'\""
         raise ValueError(f"override '{name}={text}': {how}")
     return text
-
-
-def _whole_numbers(first: int, last: int) -> list[int]:
-    if last < first:
-        raise ValueError(f"range {first}..{last} is empty, expected first..last with first <= last")
-    return list(range(first, last + 1))
 
 
 def fan_out(texts: Iterable[str]) -> list[dict[str, object]]:

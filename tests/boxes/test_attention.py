@@ -131,9 +131,12 @@ def test_another_future_leaves_the_past_as_it_was(video, other, data):
 
 
 def test_the_defaults_of_the_stream_are_those_of_the_table():
-    whole = inspect.signature(attend).parameters
-    for name, parameter in inspect.signature(CausalAttention).parameters.items():
-        assert whole[name].default == parameter.default, name
+    """What the stream does not name it hands on to the table's rule."""
+    whole, stream = (inspect.signature(one).parameters for one in (attend, CausalAttention))
+    assert whole["behind"].default == stream["behind"].default
+    assert stream["settings"].kind is inspect.Parameter.VAR_KEYWORD and set(stream) == {"behind", "settings"}
+    with pytest.raises(TypeError, match="ahead"):
+        CausalAttention(ahead=1)
 
 
 def test_settings_out_of_range_are_named():

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kaggle_utils.boxes.linking import Linker
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.boxes.tracking import CausalTracker, rescore, track
 
@@ -236,7 +237,8 @@ def test_a_reset_forgets():
 
 
 def test_the_defaults_of_the_stream_are_those_of_the_table():
-    stream = inspect.signature(CausalTracker).parameters
+    """What the stream does not name it hands on to the linker."""
+    stream = {**inspect.signature(CausalTracker).parameters, **inspect.signature(Linker).parameters}
     for function in (track, rescore):
         for name, parameter in inspect.signature(function).parameters.items():
             if name in stream:

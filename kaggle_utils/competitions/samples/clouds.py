@@ -14,10 +14,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
 from kaggle_utils.competitions.clouds import CLASSES, COLUMNS, SUBMISSION_SHAPE
 from kaggle_utils.competitions.samples.clouds_labels import (
@@ -38,8 +41,7 @@ TWICE = 0.04  # of the training images are a second look at the one before
 BLACK = 0.7  # of the images are crossed by the black stripe between two orbits
 
 
-@dataclass(frozen=True)
-class _Job:
+class _Job(NamedTuple):
     """One picture: its file's name, the numbers its sky is drawn from, and whether it is a second look at it."""
 
     name: str
@@ -66,11 +68,8 @@ def make_sample(
     parameters is replaced; files that are no sample raise ValueError and stay.
     """
     parameters = {"version": VERSION, "seed": seed, "images": images, "test_images": test_images, "size": list(size)}
-
-    def write(shown: Path, hidden: Path) -> None:
-        _write(shown, hidden, _jobs(shown, seed, images, test_images), size[::-1], workers)
-
-    return make_once(folder, parameters, write)
+    jobs = partial(_jobs, seed=seed, images=images, test_images=test_images)
+    return make_once(folder, parameters, lambda shown, hidden: _write(shown, hidden, jobs(shown), size[::-1], workers))
 
 
 def _jobs(shown: Path, seed: int, images: int, test_images: int) -> list[_Job]:
@@ -87,8 +86,6 @@ def _jobs(shown: Path, seed: int, images: int, test_images: int) -> list[_Job]:
 
 
 def _write(shown: Path, hidden: Path, jobs: list[_Job], shape: tuple[int, int], workers: int) -> None:
-    from tqdm import tqdm
-
     for folder in (hidden, shown / "train_images", shown / "test_images"):
         folder.mkdir(parents=True)
     with ThreadPoolExecutor(workers) as pool:
@@ -141,6 +138,4 @@ def _rows(images: list[tuple[str, dict]], shape: tuple[int, int]) -> Iterator[tu
 
 
 def _write_table(path: Path, rows: Iterator[tuple[str, str]]) -> None:
-    import pandas as pd
-
     pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(path, index=False)

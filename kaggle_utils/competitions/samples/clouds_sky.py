@@ -10,8 +10,7 @@ picture's height, so a larger picture shows the same sky in more detail.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+import cv2
 import numpy as np
 
 Shape = tuple[int, int]  # (height, width) in pixels
@@ -24,8 +23,6 @@ def noise(rng: np.random.Generator, shape: Shape, length: float, stretch: float 
 
     length: of its features in pixels; stretch: how many times longer they are in the direction turn (radians)
     """
-    import cv2
-
     coarse = max(1.0, length / 3)  # drawn on a grid of about three points a feature, then enlarged
     side = int(np.ceil(np.hypot(*shape) / coarse)) + 8
     grid = rng.standard_normal((side, max(8, int(side / stretch))), dtype=np.float32)
@@ -60,8 +57,6 @@ def sugar(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 def gravel(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     """Grains of middle size strung along the arcs of old gust fronts."""
-    import cv2
-
     height, width = shape
     arcs = np.zeros(shape, np.float32)
     for _ in range(rng.integers(60, 85)):
@@ -77,8 +72,6 @@ def gravel(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 def flower(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     """Round clumps an eighth of the height across, with clear edges and dark lanes between them."""
-    import cv2
-
     height, width = shape
     step, seeds = rng.uniform(0.16, 0.21) * height, np.ones(shape, np.uint8)
     for row, y in enumerate(np.arange(-step, height + step, 0.87 * step)):
@@ -96,8 +89,6 @@ def flower(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 def fish(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     """Skeletons: long spines with bones branching off to both sides, and clear sky between them."""
-    import cv2
-
     height, width = shape
     bones, turn = np.zeros(shape, np.float32), rng.uniform(-0.5, 0.5)
     gap = rng.uniform(0.34, 0.44) * height
@@ -110,8 +101,6 @@ def fish(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 def _skeleton(canvas: np.ndarray, rng: np.random.Generator, turn: float, offset: float, gap: float) -> None:
     """One spine across the whole picture with its bones, drawn into canvas."""
-    import cv2
-
     height, width = canvas.shape
     along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
     reach = np.arange(-0.8 * width, 0.8 * width, 0.055 * height)
@@ -137,20 +126,13 @@ def _frayed(rng: np.random.Generator, density: np.ndarray, length: float, by: fl
 
 def _crumpled(rng: np.random.Generator, picture: np.ndarray, length: float, by: float) -> np.ndarray:
     """The picture with every point moved a little; length and by are shares of its height."""
-    import cv2
-
     height, width = picture.shape
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     dx, dy = (by * height * noise(rng, picture.shape, length * height) for _ in range(2))
     return cv2.remap(picture, columns + dx, rows + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
-PAINTERS: dict[str, Callable[[np.random.Generator, Shape], np.ndarray]] = {
-    "Fish": fish,
-    "Flower": flower,
-    "Gravel": gravel,
-    "Sugar": sugar,
-}
+PAINTERS = {"Fish": fish, "Flower": flower, "Gravel": gravel, "Sugar": sugar}
 
 
 def haze(rng: np.random.Generator, shape: Shape) -> np.ndarray:
@@ -168,9 +150,7 @@ def haze(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     return np.maximum(np.maximum(rng.uniform(0.2, 0.8) * cirrus, 0.8 * loose), veil).astype(np.float32)
 
 
-def paint_sky(
-    rng: np.random.Generator, shape: Shape, shares: dict[str, np.ndarray], hazier: float = 1.0
-) -> np.ndarray:
+def paint_sky(rng: np.random.Generator, shape: Shape, shares: dict[str, np.ndarray], hazier: float = 1.0) -> np.ndarray:
     """A picture of the sky, (H, W, 3) uint8 RGB.
 
     shares: for each kind that is there, where: (H, W) float from 0 to 1

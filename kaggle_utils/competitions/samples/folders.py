@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 MARKER = "sample.json"  # a folder with it is finished, one without it is not ours
@@ -43,10 +44,10 @@ def make_once(folder: Path, parameters: Mapping[str, Any], write: Callable[[Path
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
         shown, hidden = Path(work) / "shown", Path(work) / "hidden"
         write(shown, hidden)
-        for made in (hidden, shown):
+        for made, place in ((hidden, hidden_folder(folder)), (shown, folder)):
             (made / MARKER).write_text(json.dumps(parameters, indent=1) + "\n")
-        _move(hidden, hidden_folder(folder))
-        _move(shown, folder)
+            shutil.rmtree(place, ignore_errors=True)
+            os.replace(made, place)
     return folder
 
 
@@ -62,14 +63,6 @@ def _refuse_strangers(folder: Path) -> None:
             raise ValueError(f"{place} exists and holds no {MARKER}, expected a new folder or an earlier sample")
 
 
-def _move(made: Path, folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(made, folder)
-
-
 def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:
     """(H, W, 3) uint8 RGB as a JPEG of that quality, 0 to 100."""
-    import cv2
-
     path.write_bytes(cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())

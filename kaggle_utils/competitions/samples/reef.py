@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
 from kaggle_utils.competitions.samples.folders import make_once, write_jpeg
 from kaggle_utils.competitions.samples.reef_bottom import reef_texture
@@ -26,6 +28,7 @@ from kaggle_utils.competitions.samples.reef_scene import make_scene
 VERSION = 4  # raised when the same parameters paint other frames
 JPEG_QUALITY = 90
 EXAMPLE_FRAMES = 3  # of the test video that Kaggle shows in test.csv and example_test.npy
+COLUMNS = ["video_id", "sequence", "video_frame", "sequence_frame", "image_id", "annotations"]
 SAMPLE_TEXT = "0.99 123 456 1 1"
 
 
@@ -79,30 +82,23 @@ def make_sample(
     with other parameters is replaced; files that are no sample raise ValueError and stay.
     """
     parameters = {"version": VERSION, "seed": seed, "frames_per_sequence": frames_per_sequence, "size": list(size)}
-
-    def write(shown: Path, hidden: Path) -> None:
-        _write(shown, hidden, seed, frames_per_sequence, size, workers)
-
-    return make_once(folder, parameters, write)
+    made_of = seed, frames_per_sequence, size, workers
+    return make_once(folder, parameters, lambda shown, hidden: _write(shown, hidden, *made_of))
 
 
 def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple[int, int], workers: int) -> None:
-    from tqdm import tqdm
-
     jobs = _jobs(shown / "train_images", hidden / "test_images", frames)
     with tqdm(total=sum(j.frames for j in jobs), desc="reef sample", unit="frame", disable=None) as bar:
         with ThreadPoolExecutor(workers) as pool:
             side = round(2048 * size[0] / 1280)
             rngs = [np.random.default_rng([seed, video]) for video in range(len(LOOKS))]
             textures = list(pool.map(reef_texture, rngs, [side] * len(rngs)))
-            films = [pool.submit(job.film, textures[job.sequence.video], seed, size, bar.update) for job in jobs]
+            films = [pool.submit(_film, job, textures[job.sequence.video], seed, size, bar.update) for job in jobs]
             rows = [row for film in films for row in film.result()]
-    rows.sort(key=lambda row: (row["video_id"], row["video_frame"]))
-    _write_tables(shown, hidden, rows)
+    _write_tables(shown, hidden, pd.DataFrame(rows, columns=COLUMNS).sort_values(["video_id", "video_frame"]))
 
 
-@dataclass(frozen=True)
-class _Job:
+class _Job(NamedTuple):
     """One sequence to film: its first frame's number in the video, how many frames, and where they go."""
 
     sequence: Sequence
@@ -110,27 +106,19 @@ class _Job:
     frames: int
     images: Path
 
-    def film(self, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[dict]:
-        """Paint and write the frames one by one, calling done after each; returns their rows of train.csv."""
-        video, number, _, _, visit = self.sequence
-        scene = make_scene(texture, LOOKS[video], (seed, video, number), self.frames, visit, size)
-        rows = []
-        for t in range(self.frames):
-            image, boxes = scene.frame(t)
-            write_jpeg(self.images / f"{self.first + t}.jpg", image, JPEG_QUALITY)
-            rows.append(self._row(t, boxes))
-            done()
-        return rows
 
-    def _row(self, t: int, boxes: list[tuple[int, int, int, int]]) -> dict:
-        return {
-            "video_id": self.sequence.video,
-            "sequence": self.sequence.number,
-            "video_frame": self.first + t,
-            "sequence_frame": t,
-            "image_id": f"{self.sequence.video}-{self.first + t}",
-            "annotations": str([dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]),
-        }
+def _film(job: _Job, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[tuple]:
+    """Paint and write the frames one by one, calling done after each; returns their rows of train.csv."""
+    video, number, _, _, visit = job.sequence
+    scene = make_scene(texture, LOOKS[video], (seed, video, number), job.frames, visit, size)
+    rows = []
+    for t in range(job.frames):
+        image, boxes = scene.frame(t)
+        write_jpeg(job.images / f"{job.first + t}.jpg", image, JPEG_QUALITY)
+        annotations = [dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]
+        rows.append((video, number, job.first + t, t, f"{video}-{job.first + t}", str(annotations)))
+        done()
+    return rows
 
 
 def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:
@@ -145,11 +133,7 @@ def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:
     return sorted(jobs, key=lambda job: -job.frames)
 
 
-def _write_tables(shown: Path, hidden: Path, rows: list[dict]) -> None:
-    import cv2
-    import pandas as pd
-
-    table = pd.DataFrame(rows)
+def _write_tables(shown: Path, hidden: Path, table: pd.DataFrame) -> None:
     truth = table[table["video_id"] == HIDDEN]
     seen = truth.drop(columns="annotations")
     example = seen[:EXAMPLE_FRAMES]

@@ -8,6 +8,7 @@ Nothing here comes from a photograph.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 STAMPS = 64  # different stamps in a heap; fewer and the eye finds repeats
@@ -91,7 +92,7 @@ def _stamp(rng: np.random.Generator, unit: float) -> np.ndarray:
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     x, y = np.meshgrid(axis, axis * rng.uniform(1.0, 1.5))
     radius = np.hypot(x, y) + 0.16 * np.clip(fractal_noise(rng, size, 1.5), -2, 2) + 0.2
-    relief, light = _RELIEFS[rng.choice(list(_RELIEFS), p=KIND_SHARES)](rng, size, radius, np.arctan2(y, x))
+    relief, light = _RELIEFS[rng.choice(len(_RELIEFS), p=KIND_SHARES)](rng, size, radius, np.arctan2(y, x))
     relief = np.where(radius < 1, size * relief, -1e6)
     colour = CORAL_COLOURS[rng.integers(len(CORAL_COLOURS))] * rng.uniform(0.8, 1.15)
     return np.dstack([relief, light[..., None] * colour]).astype(np.float32)
@@ -120,7 +121,7 @@ def _rubble(rng: np.random.Generator, size: int, radius: np.ndarray, angle: np.n
     return 0.16 * (1 - radius) + 0.07 * lumps, 1 + 0.15 * lumps
 
 
-_RELIEFS = {"dome": _dome, "thicket": _thicket, "table": _table, "rubble": _rubble}
+_RELIEFS = (_dome, _thicket, _table, _rubble)
 
 
 def _lit(rng: np.random.Generator, height: np.ndarray, albedo: np.ndarray, unit: float) -> np.ndarray:
@@ -139,6 +140,4 @@ def _lit(rng: np.random.Generator, height: np.ndarray, albedo: np.ndarray, unit:
 
 
 def _smooth(image: np.ndarray, sigma: float) -> np.ndarray:
-    import cv2
-
     return cv2.GaussianBlur(image, (0, 0), max(sigma, 0.5))

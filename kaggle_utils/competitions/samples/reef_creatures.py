@@ -9,9 +9,9 @@ the radial pattern. Plates are overhanging table corals: they hide whatever lies
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from kaggle_utils.competitions.samples.reef_bottom import fractal_noise
@@ -45,8 +45,6 @@ class Sprite:
 
     def halved(self) -> Sprite:
         """The same at half the size."""
-        import cv2
-
         size = (len(self.shade) // 2,) * 2
         return Sprite(self.kind, *(cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (self.rgba, self.shade)))
 
@@ -57,36 +55,22 @@ def draw(kind: str, rng: np.random.Generator) -> Sprite:
     >>> draw(STARFISH, np.random.default_rng(0)).rgba.shape
     (224, 224, 4)
     """
-    import cv2
-
-    rgb = np.zeros((CANVAS, CANVAS, 3), np.uint8)
-    alpha = np.zeros((CANVAS, CANVAS), np.uint8)
-    _PAINTERS[kind](_Brush(rgb, alpha), rng)
+    canvas = np.zeros((CANVAS, CANVAS, 4), np.uint8)  # colour and opacity
+    _PAINTERS[kind](canvas, rng)
     light = np.linspace(1.2, 0.8, CANVAS, dtype=np.float32)[:, None, None]  # the sun is above
-    rgba = np.dstack([np.clip(rgb * light, 0, 255), alpha]).astype(np.uint8)
-    return Sprite(kind, rgba, (255 - SHADOW * cv2.GaussianBlur(alpha, (0, 0), 0.05 * CANVAS)).astype(np.uint8))
+    canvas[..., :3] = np.clip(canvas[..., :3] * light, 0, 255)
+    return Sprite(kind, canvas, (255 - SHADOW * cv2.GaussianBlur(canvas[..., 3], (0, 0), 0.05 * CANVAS)).astype(np.uint8))
 
 
-@dataclass
-class _Brush:
-    """Draws the same shape into colour and opacity; points are in canvas pixels, from the middle."""
+def _line(canvas: np.ndarray, points: np.ndarray, colour: tuple, width: float, opacity: int = 255) -> None:
+    """Points are in canvas pixels, from the middle."""
+    fixed = np.round((np.asarray(points) + CANVAS / 2) * 16).astype(np.int32).reshape(-1, 1, 2)
+    cv2.polylines(canvas, [fixed], False, (*colour, opacity), max(1, round(width)), cv2.LINE_AA, shift=4)
 
-    rgb: np.ndarray
-    alpha: np.ndarray
 
-    def line(self, points: np.ndarray, colour: tuple, width: float, opacity: int = 255) -> None:
-        import cv2
-
-        fixed = np.round((np.asarray(points) + CANVAS / 2) * 16).astype(np.int32).reshape(-1, 1, 2)
-        for image, value in ((self.rgb, colour), (self.alpha, opacity)):
-            cv2.polylines(image, [fixed], False, value, max(1, round(width)), cv2.LINE_AA, shift=4)
-
-    def disc(self, centre: np.ndarray, radius: float, colour: tuple, opacity: int = 255) -> None:
-        import cv2
-
-        fixed = tuple(int(v) for v in np.round((np.asarray(centre) + CANVAS / 2) * 16))
-        for image, value in ((self.rgb, colour), (self.alpha, opacity)):
-            cv2.circle(image, fixed, max(8, round(radius * 16)), value, -1, cv2.LINE_AA, shift=4)
+def _disc(canvas: np.ndarray, centre: np.ndarray, radius: float, colour: tuple, opacity: int = 255) -> None:
+    fixed = tuple(int(v) for v in np.round((np.asarray(centre) + CANVAS / 2) * 16))
+    cv2.circle(canvas, fixed, max(8, round(radius * 16)), (*colour, opacity), -1, cv2.LINE_AA, shift=4)
 
 
 def _tinted(rng: np.random.Generator, colour: tuple, brightness: float = 0.2, hue: float = 0.06) -> tuple:
@@ -105,7 +89,7 @@ def _arm(rng: np.random.Generator, angle: float, length: float, bend: float, ste
     return _directions(curve) * (along * length)[:, None]
 
 
-def _starfish(brush: _Brush, rng: np.random.Generator) -> None:
+def _starfish(canvas: np.ndarray, rng: np.random.Generator) -> None:
     choice = rng.integers(len(BODIES))
     body, spine = _tinted(rng, BODIES[choice]), _tinted(rng, SPINES[choice])
     ridge = tuple(0.8 * b + 0.2 * s for b, s in zip(body, spine, strict=True))
@@ -114,69 +98,69 @@ def _starfish(brush: _Brush, rng: np.random.Generator) -> None:
     width = 2 * np.pi * 0.5 * REACH / n * rng.uniform(0.75, 1.0)
     arms = [_arm(rng, a, REACH * rng.uniform(0.78, 0.98), rng.normal(0, 0.22)) for a in angles]
     for arm in arms:
-        _spines(brush, rng, arm, width, spine)
+        _spines(canvas, rng, arm, width, spine)
     for arm in arms:
         for k in range(len(arm) - 1):
-            brush.line(arm[k : k + 2], body, width * (1.05 - 0.6 * k / len(arm)))
-    brush.disc(np.zeros(2), 0.42 * REACH, body)
+            _line(canvas, arm[k : k + 2], body, width * (1.05 - 0.6 * k / len(arm)))
+    _disc(canvas, np.zeros(2), 0.42 * REACH, body)
     for arm in arms:
-        brush.line(arm[2:], ridge, max(2.0, 0.25 * width))
+        _line(canvas, arm[2:], ridge, max(2.0, 0.25 * width))
         for point in arm[5:]:
-            brush.disc(point + rng.normal(0, 1.5, 2), rng.uniform(1.3, 2.4), spine)
+            _disc(canvas, point + rng.normal(0, 1.5, 2), rng.uniform(1.3, 2.4), spine)
 
 
-def _spines(brush: _Brush, rng: np.random.Generator, arm: np.ndarray, width: float, colour: tuple) -> None:
+def _spines(canvas: np.ndarray, rng: np.random.Generator, arm: np.ndarray, width: float, colour: tuple) -> None:
     step = np.diff(arm, axis=0)
     side = np.stack([-step[:, 1], step[:, 0]], 1) / np.linalg.norm(step, axis=1, keepdims=True)
     for k in range(2, len(step)):
         for sign in (-1, 1):
             out = sign * side[k] + 0.5 * step[k] / np.linalg.norm(step[k])
             start = arm[k] + rng.normal(0, 1.5, 2)
-            brush.line([start, start + out * (0.5 * width + rng.uniform(4, 9))], colour, 2, 235)
-    brush.line([arm[-1], arm[-1] + 0.5 * step[-1]], colour, 2, 235)
+            _line(canvas, [start, start + out * (0.5 * width + rng.uniform(4, 9))], colour, 2, 235)
+    _line(canvas, [arm[-1], arm[-1] + 0.5 * step[-1]], colour, 2, 235)
 
 
-def _feather_star(brush: _Brush, rng: np.random.Generator) -> None:
+def _feather_star(canvas: np.ndarray, rng: np.random.Generator) -> None:
     colour = _tinted(rng, ((60, 50, 44), (150, 130, 60), (120, 60, 50), (170, 168, 150))[rng.integers(4)])
     pale = tuple(0.6 * c + 90 for c in colour)
     for angle in rng.uniform(0, 2 * np.pi, int(rng.integers(14, 30))):
         arm = _arm(rng, angle, REACH * rng.uniform(0.6, 1.0), rng.normal(0, 1.0), 12)
-        brush.line(arm, colour, 5)
-        brush.line(arm[4:], pale, 2)
+        _line(canvas, arm, colour, 5)
+        _line(canvas, arm[4:], pale, 2)
         for point in arm[3:]:
-            brush.disc(point, 3.2, colour, 200)
+            _disc(canvas, point, 3.2, colour, 200)
 
 
-def _urchin(brush: _Brush, rng: np.random.Generator) -> None:
+def _urchin(canvas: np.ndarray, rng: np.random.Generator) -> None:
     colour = _tinted(rng, (48, 40, 52))
     for angle in rng.uniform(0, 2 * np.pi, 80):
         tip = _directions(np.array(angle)) * REACH * rng.uniform(0.55, 0.95)
-        brush.line([np.zeros(2), tip], _tinted(rng, colour, 0.5), 2, 230)
-    brush.disc(np.zeros(2), 0.42 * REACH, colour)
+        _line(canvas, [np.zeros(2), tip], _tinted(rng, colour, 0.5), 2, 230)
+    _disc(canvas, np.zeros(2), 0.42 * REACH, colour)
 
 
-def _anemone(brush: _Brush, rng: np.random.Generator) -> None:
+def _anemone(canvas: np.ndarray, rng: np.random.Generator) -> None:
     base = _tinted(rng, ((120, 96, 80), (150, 130, 96), (110, 100, 120))[rng.integers(3)])
     tip = tuple(min(255.0, 1.45 * c) for c in base)
-    brush.disc(np.zeros(2), 0.66 * REACH, tuple(0.6 * c for c in base))
+    _disc(canvas, np.zeros(2), 0.66 * REACH, tuple(0.6 * c for c in base))
     for radius, angle in zip(np.sqrt(rng.random(110)), rng.uniform(0, 2 * np.pi, 110), strict=True):
         start = _directions(np.array(angle)) * REACH * 0.66 * radius
         end = start * 1.12 + rng.normal(0, 6, 2)
-        brush.line([start, end], base, 6)
-        brush.disc(end, 3.0, tip)
+        _line(canvas, [start, end], base, 6)
+        _disc(canvas, end, 3.0, tip)
 
 
-def _branching_coral(brush: _Brush, rng: np.random.Generator) -> None:
+def _branching_coral(canvas: np.ndarray, rng: np.random.Generator) -> None:
     base = _tinted(rng, ((126, 108, 76), (112, 96, 84), (100, 108, 76), (92, 92, 96))[rng.integers(4)])
     tip = tuple(min(255.0, 1.35 * c + 10) for c in base)
-    brush.disc(np.zeros(2), 0.6 * REACH, tuple(0.45 * c for c in base))
+    _disc(canvas, np.zeros(2), 0.6 * REACH, tuple(0.45 * c for c in base))
     for radius in np.linspace(0.95, 0.1, 70):
         out = _directions(np.array(rng.uniform(0, 2 * np.pi))) * REACH * radius
-        brush.line([0.45 * out, out * rng.uniform(0.75, 0.98)], base, 11)
-        brush.disc(out * 0.9, 4.5, tip)
+        _line(canvas, [0.45 * out, out * rng.uniform(0.75, 0.98)], base, 11)
+        _disc(canvas, out * 0.9, 4.5, tip)
 
 
-def _plate(brush: _Brush, rng: np.random.Generator) -> None:
+def _plate(canvas: np.ndarray, rng: np.random.Generator) -> None:
     axis = np.linspace(-1, 1, CANVAS, dtype=np.float32) * CANVAS / 2 / REACH
     x, y = np.meshgrid(axis, axis * rng.uniform(1.05, 1.5))
     grain = fractal_noise(rng, CANVAS, 0.7)
@@ -185,15 +169,9 @@ def _plate(brush: _Brush, rng: np.random.Generator) -> None:
     ribs = np.sin(np.arctan2(y, x) * rng.integers(16, 32) + 2 * grain)
     light = 0.9 + 0.18 * grain + 0.08 * ribs * radius + 0.35 * (radius > 0.92)
     inside = radius < 1
-    brush.alpha[:] = 255 * inside
-    brush.rgb[:] = np.clip(light[..., None] * base, 0, 255) * inside[..., None]
+    canvas[..., 3] = 255 * inside
+    canvas[..., :3] = np.clip(light[..., None] * base, 0, 255) * inside[..., None]
 
 
-_PAINTERS: dict[str, Callable[[_Brush, np.random.Generator], None]] = {
-    "starfish": _starfish,
-    "feather star": _feather_star,
-    "urchin": _urchin,
-    "anemone": _anemone,
-    "branching coral": _branching_coral,
-    "plate": _plate,
-}
+_PAINTERS = dict(zip(LOOK_ALIKES, (_feather_star, _urchin, _anemone, _branching_coral), strict=True))
+_PAINTERS |= {STARFISH: _starfish, PLATE: _plate}

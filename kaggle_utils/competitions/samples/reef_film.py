@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
 from kaggle_utils.competitions.samples.reef_camera import Swim
@@ -90,8 +91,6 @@ def paint_ground(ground: Ground, way: Swim, t: int) -> np.ndarray:
 
 
 def _warped(texture: np.ndarray, factor: int, ground: Ground, way: Swim, t: int, top: int, bottom: int) -> np.ndarray:
-    import cv2
-
     texels = np.array([[factor, 0, ground.origin[0]], [0, factor, ground.origin[1]], [0, 0, 1.0]])
     rows = np.array([[1, 0, 0], [0, 1, -top], [0, 0, 1.0]])
     matrix, size = rows @ way.ground(t) @ texels, (way.width, bottom - top)
@@ -139,8 +138,6 @@ def _paste(image: np.ndarray, owner: np.ndarray, prop: Prop, centre: np.ndarray,
 
 def _turned(prop: Prop, zoom: float, centre: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The sprite on a (side, side) patch, its middle at centre, zoom times the canvas, turned, then tilted."""
-    import cv2
-
     sprite = prop.sized(zoom)
     zoom *= CANVAS / len(sprite.shade)
     cos, sin = np.cos(prop.turn) * zoom, np.sin(prop.turn) * zoom
@@ -153,8 +150,6 @@ def _turned(prop: Prop, zoom: float, centre: np.ndarray, side: int) -> tuple[np.
 
 def through_water(image: np.ndarray, ground: Ground, way: Swim, t: int, look: Look) -> np.ndarray:
     """(H, W, 3) uint8: ripples of light and the water between, computed for every fourth pixel."""
-    import cv2
-
     points, distance = _seen_points(way, t, ground.edge)
     light = look.exposure * (1 + _ripple_light(ground.ripples, points * (1280 / way.width), t))
     pass_through = np.exp(-distance[..., None] / np.array(look.clear, np.float32))
@@ -187,8 +182,6 @@ def _ripple_light(ripples: np.ndarray, points: np.ndarray, t: int) -> np.ndarray
 
 def through_lens(image: np.ndarray, way: Swim, t: int, look: Look, rng: np.random.Generator) -> np.ndarray:
     """(H, W, 3) uint8: blur, more along the motion, then grain that is alike in the three colours."""
-    import cv2
-
     image = cv2.filter2D(image, -1, _blur_kernel(way, t, look.blur * way.width / 1280))
     grain = np.round(rng.normal(0, look.noise, 1 << 17)).astype(np.int16)
     starts = rng.integers(0, grain.size - way.width, way.height)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from kaggle_utils.competitions.samples.reef_bottom import fractal_noise
@@ -143,8 +144,6 @@ def _along(rng: np.random.Generator, way: Swim, t: np.ndarray, nearest: float, f
 
 
 def _ground_in_view(rng: np.random.Generator, texture: np.ndarray, way: Swim, group: np.ndarray) -> Ground:
-    import cv2
-
     corners = np.array([[x, y, 1] for x in (0, way.width) for y in (0, way.height)], np.float64)
     seen = np.concatenate([corners @ np.linalg.inv(way.ground(t)).T for t in range(len(way))])
     points = seen[:, :2] / seen[:, 2:]

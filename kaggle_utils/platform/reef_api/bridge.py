@@ -17,9 +17,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.reef_api.link import Ended, WorkerLink
+from kaggle_utils.platform.reef_api.worker import plain_table, table_from_plain
 from kaggle_utils.platform.wheels import python37
 from kaggle_utils.platform.wheels.attached import folders
 
@@ -68,7 +70,7 @@ class BridgedEnvironment:
                 answer = self._link.ask("next", iterator=iterator)
             except Ended:
                 return
-            yield None if answer is None else self._item(**answer)
+            yield answer and (self._link.pixels(answer["shape"], answer["dtype"]), table_from_plain(answer["sample"]))
 
     def predict(self, prediction) -> None:
         """Hands over the answer for the frame served last, a pandas.DataFrame shaped as the sample.
@@ -76,17 +78,8 @@ class BridgedEnvironment:
         What is wrong with it the API says, by an Exception. TypeError when an entry is neither a number
         nor a text, bool or None: the bridge carries nothing else.
         """
-        import pandas as pd
-
-        from kaggle_utils.platform.reef_api.worker import plain_table
-
         table = plain_table(prediction) if isinstance(prediction, pd.DataFrame) else None
         self._link.ask("predict", table=table)
-
-    def _item(self, shape: list[int], dtype: str, sample: dict) -> tuple[np.ndarray, object]:
-        from kaggle_utils.platform.reef_api.worker import table_from_plain
-
-        return self._link.pixels(shape, dtype), table_from_plain(sample)
 
 
 @cache

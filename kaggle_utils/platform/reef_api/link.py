@@ -1,8 +1,8 @@
 """A worker process of another Python, and the line to it: requests out, answers and pixels back.
 
 The near side of :mod:`kaggle_utils.platform.reef_api.worker`. Requests and answers are lines of JSON on
-two pipes; pixels are read from a block of shared memory, a nameless file in ``/dev/shm`` (or in the
-temporary folder where there is no room) that vanishes with its two users, however they end. The worker
+two pipes; pixels are read from a nameless file in ``/dev/shm``, which is memory (or in the temporary
+folder where there is no room), that vanishes with its two users, however they end. The worker
 ends when this process does: its requests end then. It is a session leader, so an interrupt of the
 notebook does not reach it.
 """
@@ -10,7 +10,6 @@ notebook does not reach it.
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import signal
 import subprocess
@@ -25,7 +24,7 @@ import numpy as np
 from kaggle_utils.errors import KitError
 
 _WORKER = Path(__file__).with_name("worker.py")
-_FRAME_BYTES = 720 * 1280 * 3  # the block's first size; the worker makes it larger where that is too small
+_FRAME_BYTES = 720 * 1280 * 3  # there is room for so much; the worker writes more where it is given more
 _GRACE_S = 2.0
 
 
@@ -46,7 +45,7 @@ class WorkerLink:
 
     def __init__(self, python: Path, folder: Path, cwd: Path) -> None:
         self.name = f"{python} (the worker for {folder})"
-        self._asked, self._pixels = 0, None
+        self._asked = 0
         self._block, self._words = _shared_block(), tempfile.TemporaryFile()
         answers, replies = os.pipe()
         line = [str(python), "-I", "-X", "faulthandler", str(_WORKER), str(folder), str(replies), str(self._block.fileno())]
@@ -89,11 +88,8 @@ class WorkerLink:
 
     def pixels(self, shape: list[int], dtype: str) -> np.ndarray:
         """A copy, of its own and writeable, of what the worker put into the block."""
-        count = int(np.prod(shape))
-        size = count * np.dtype(dtype).itemsize
-        if self._pixels is None or len(self._pixels) < size:
-            self._pixels = mmap.mmap(self._block.fileno(), size)
-        return np.frombuffer(self._pixels, dtype, count).reshape(shape).copy()
+        self._block.seek(0)
+        return np.fromfile(self._block, dtype, int(np.prod(shape))).reshape(shape)
 
     def close(self) -> None:
         """Ends the worker; done by itself when the process ends. Once is enough, twice does no harm."""
@@ -117,7 +113,9 @@ class WorkerLink:
         self.close()
         self._words.seek(0)
         said = self._words.read().decode(errors="replace").split("\n")
-        return WorkerDied(f"{self.name} {_how_it_ended(self._process.returncode)}{_last_words(said)}")
+        code = self._process.returncode
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code} before it answered"
+        return WorkerDied(f"{self.name} {how}{_last_words(said)}")
 
 
 class _FarTraceback(Exception):
@@ -151,12 +149,6 @@ def _environment(python: Path) -> dict[str, str]:
     """This process's, with other libraries: those beside the interpreter, which itself heeds no ``PYTHON*``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LD_")}
     return kept | {"LD_LIBRARY_PATH": str(python.resolve().parents[1] / "lib")}
-
-
-def _how_it_ended(code: int) -> str:
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"ended with exit code {code} before it answered"
 
 
 def _last_words(lines: list[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from kaggle_utils.images.listing import frame_paths
@@ -61,6 +62,4 @@ def served(competition: Competition, hidden: Path | None, output: Path) -> ApiSt
 
 def _resized(frame: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     """(H, W, 3) uint8 as it is, or at (width, height) = size."""
-    import cv2
-
     return frame if size is None else cv2.resize(frame, tuple(size), interpolation=cv2.INTER_AREA)

@@ -13,10 +13,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from kaggle_utils.errors import KitError
 from kaggle_utils.files import replacing
@@ -85,7 +88,7 @@ class ReefEnvironment:
             raise Exception("You can only iterate over `iter_test()` once.")
         for number, frame in enumerate(self._frames):
             self._state = "asked"
-            yield _pixels(frame), _sample(number)
+            yield _pixels(frame), pd.DataFrame({"index": [number], "annotations": [SAMPLE_TEXT]})
             while self._state != "answered":
                 print("You must call `predict()` successfully before you can continue with `iter_test()`", flush=True)
                 sys.audit("kaggle_utils.unanswered", number)
@@ -99,8 +102,6 @@ class ReefEnvironment:
         Raises Exception when no frame is waiting for an answer, when all have been answered, or when
         it is no DataFrame. Like the real API it checks nothing else; a rehearsal is told what is odd.
         """
-        import pandas as pd
-
         if self._state == "done":
             raise Exception("You have already made predictions for the full test set.")
         if self._state != "asked":
@@ -113,8 +114,6 @@ class ReefEnvironment:
         self._state = "answered"
 
     def _write(self) -> None:
-        import pandas as pd
-
         table = pd.concat(self._answers) if self._answers else pd.DataFrame(columns=_COLUMNS)
         if not set(_COLUMNS) <= set(table):
             raise WrongColumns(f"the answers have the columns {list(table)}, expected {_COLUMNS}")
@@ -140,11 +139,8 @@ def reef_environment(frames: str | os.PathLike | Frames, folder: str | os.PathLi
 
 
 def _imported() -> object | None:
-    try:
-        import greatbarrierreef
-    except ImportError:
-        return None
-    return greatbarrierreef
+    with suppress(ImportError):
+        return import_module("greatbarrierreef")
 
 
 def _bridged(folder: Path) -> object | None:
@@ -174,9 +170,3 @@ def _faults(answer) -> Iterator[str]:
     for column in _COLUMNS:
         if column in answer and answer[[column]].isna().to_numpy().any():
             yield f"NaN as {column}, which is written as nothing"
-
-
-def _sample(number: int):
-    import pandas as pd
-
-    return pd.DataFrame({"index": [number], "annotations": [SAMPLE_TEXT]})

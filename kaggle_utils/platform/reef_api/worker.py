@@ -4,7 +4,7 @@ Started by :mod:`kaggle_utils.platform.reef_api.link` as ``python3.7 -I worker.p
 with nothing of the kit importable, so it uses the standard library, numpy and pandas of that
 interpreter, and no syntax younger than 3.7. FOLDER holds the package ``greatbarrierreef``; REPLIES and
 BLOCK are open file descriptors. Requests come in on stdin and answers go out on REPLIES, one JSON object
-a line; pixels go through BLOCK, a file without a name that both sides map into memory. What the API
+a line; pixels go through BLOCK, a file without a name that both sides have open. What the API
 prints goes back as a message too, in its place among the answers.
 
 :func:`plain_table` and :func:`table_from_plain` are what both sides use to speak of a DataFrame.
@@ -13,7 +13,6 @@ prints goes back as a message too, in its place among the answers.
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import platform
 import sys
@@ -61,8 +60,8 @@ class Worker:
     """
 
     def __init__(self, folder: str, replies: int, block: int) -> None:
-        self.folder, self.replies, self.block = folder, replies, block
-        self.pixels, self.module, self.env, self.iterators = None, None, None, []
+        self.folder, self.replies, self.block = folder, os.fdopen(replies, "w"), os.fdopen(block, "wb", buffering=0)
+        self.module, self.env, self.iterators = None, None, []
 
     def serve(self, requests) -> None:
         """Answers every line of requests until they end."""
@@ -79,9 +78,8 @@ class Worker:
 
     def send(self, message: dict) -> None:
         """Writes one line, whole."""
-        line = (json.dumps(message) + "\n").encode()
-        while line:
-            line = line[os.write(self.replies, line) :]
+        self.replies.write(json.dumps(message) + "\n")
+        self.replies.flush()
 
     def do_import(self, request: dict) -> dict:
         """Imports the module; the versions of what it was imported beside."""
@@ -106,20 +104,13 @@ class Worker:
         if item is None:
             return None
         pixels, sample = item
-        pixels = np.ascontiguousarray(pixels)
-        self.show(pixels)
+        self.block.seek(0)
+        pixels.tofile(self.block)  # says so where there is no room
         return {"shape": pixels.shape, "dtype": pixels.dtype.str, "sample": plain_table(sample)}
 
     def do_predict(self, request: dict) -> None:
         """Hands an answer to the API."""
         self.env.predict(None if request["table"] is None else table_from_plain(request["table"]))
-
-    def show(self, pixels: np.ndarray) -> None:
-        """Copies pixels into the block, which grows when they do not fit."""
-        if self.pixels is None or len(self.pixels) < pixels.nbytes:
-            os.posix_fallocate(self.block, 0, pixels.nbytes)  # no room is an error here, a crash later
-            self.pixels = mmap.mmap(self.block, pixels.nbytes)
-        np.frombuffer(self.pixels, pixels.dtype, pixels.size)[:] = pixels.ravel()
 
 
 class Printed:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from kaggle_utils.platform.push.quota import Quota
 from kaggle_utils.platform.rehearsal import sandbox
-from kaggle_utils.platform.rehearsal.projection import Line, gigabytes
+from kaggle_utils.platform.rehearsal.projection import gigabytes
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.rehearsal.session_faults import Finding
 from kaggle_utils.platform.rehearsal.submission import SubmissionReport
@@ -40,7 +38,7 @@ def submission_lines(report: SubmissionReport, contest: Competition, limits: Lim
     """What was measured, a line a fact."""
     lines = [f"run:         {report.items} {contest.UNIT}s in {duration(report.run.seconds)}"]
     if report.cost is not None:
-        lines[0] += f": {_each(report.cost, contest.UNIT)}"
+        lines[0] += f": {report.cost.start:.1f} s to start and {1000 * report.cost.each:.0f} ms a {contest.UNIT}"
         hours = f"{duration(report.cost.at(contest.HIDDEN_ITEMS))} of {limits.hours:g} h"
         lines.append(f"projected:   {contest.HIDDEN_ITEMS:,} {contest.UNIT}s in {hours}, at this machine's speed")
     lines += [memory_line(report.run, limits), output_line(report.run, limits)]
@@ -60,23 +58,15 @@ def training_lines(report: TrainingReport, unit: str, limits: Limits, left: Quot
         lines += [f"a {unit}:".ljust(13) + model.line() for model in cost.models]
         lines.append(f"projected:   {folds} in {total} of {limits.hours:g} h, one alone {longest}, at this machine's speed")
         lines.append(f"quota:       {left}")
+        parts = sorted(cost.output.items(), key=lambda pair: -pair[1])
         output = f"{gigabytes(sum(cost.output.values()))} of {gigabytes(limits.output)}"
-        lines.append(f"all output:  {output}: {_parts(cost.output)}")
+        lines.append(f"all output:  {output}: " + ", ".join(f"{kind} {gigabytes(size)}" for kind, size in parts))
     return [*lines, memory_line(report.run, limits), output_line(report.run, limits)]
-
-
-def _parts(output: Mapping[str, float]) -> str:
-    parts = sorted(output.items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{kind} {gigabytes(size)}" for kind, size in parts)
 
 
 def run_lines(run: Run, limits: Limits) -> list[str]:
     """What one run of a notebook took."""
     return [f"run:         {duration(run.seconds)}", memory_line(run, limits), output_line(run, limits)]
-
-
-def _each(cost: Line, unit: str) -> str:
-    return f"{cost.start:.1f} s to start and {1000 * cost.each:.0f} ms a {unit}"
 
 
 def memory_line(run: Run, limits: Limits) -> str:

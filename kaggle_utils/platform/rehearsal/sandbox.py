@@ -13,9 +13,11 @@ The standard library alone, so that it also runs as a script, without the kit (C
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -71,18 +73,14 @@ def wrapped(
 
 @cache
 def mechanism() -> str | None:
-    """How a fresh root can be made here: ``namespaces``, or None; found by trying."""
-    return "namespaces" if works() else None
-
-
-def works() -> bool:
-    """Whether a fresh root can be made here, in which a file is found and refuses to be written."""
+    """How a fresh root can be made here, in which a file is found and refuses to be written: ``namespaces``, or None."""
     with tempfile.TemporaryDirectory(prefix="kaggle-root-") as folder:
         seen = Path(folder, "seen")
         seen.touch()
         trying = [sys.executable, "-c", _TRYING, "/new/input/seen", os.path.realpath(seen)]
         command = wrapped(trying, Path(folder, "session"), Path("/new"), {"input/seen": seen}, "namespaces")
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        works = subprocess.run(command, capture_output=True, check=False).returncode == 0
+        return "namespaces" if works else None
 
 
 def _mount_point(spot: Path, source: Path, linked: bool) -> None:
@@ -149,10 +147,6 @@ def _own_namespaces() -> None:
 
 def _loopback_up() -> None:
     """Jupyter and torch's workers talk over it."""
-    import fcntl
-    import socket
-    import struct
-
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         fcntl.ioctl(handle, 0x8914, struct.pack("16sh14x", b"lo", 0x41))  # SIOCSIFFLAGS: up and running
 

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from kaggle_utils.platform import parameters, runtime
 from kaggle_utils.platform.rehearsal import sandbox, session_guard
 
@@ -187,8 +189,6 @@ def _watched(process: subprocess.Popen, session: Session, limits: runtime.Limits
 
 def _memory(pid: int) -> int:
     """Bytes held by a process and those it started; memory that they share counts once a process."""
-    import psutil
-
     total = 0
     with suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,14 +132,6 @@ def _time_series(run: Run) -> Iterator[Finding]:
         yield Finding(f"after {answered} of {frames} frames no next one is asked for, so nothing is submitted: {how}")
 
 
-def _error(error: dict[str, Any]) -> str:
-    """One sentence about the exception that ended the run."""
-    for matches, sentence in _KNOWN:
-        if matches(error):
-            return sentence(error)
-    return f"{_where(error)} raises {error['kinds'][0]}: {_first_line(error['text'])}"
-
-
 def _where(place: dict[str, Any]) -> str:
     """``cell 3, line 2 (`code`)``, as far as it is known."""
     if not place.get("cell"):
@@ -149,50 +141,40 @@ def _where(place: dict[str, Any]) -> str:
     return f"cell {place['cell']}, line {place['line']}" + (f" (`{shown}`)" if shown else "")
 
 
-def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or [""])[0]
-
-
-def _is(*names: str) -> Callable[[dict[str, Any]], bool]:
-    return lambda error: not set(names).isdisjoint(error["kinds"])
-
-
-def _says(pattern: str) -> Callable[[dict[str, Any]], bool]:
-    return lambda error: re.search(pattern, error["text"]) is not None
-
-
-def _missing_input(error: dict[str, Any]) -> bool:
-    return "FileNotFoundError" in error["kinds"] and "/input/" in f"{error['file'] or error['text']}"
-
-
-# what an error looks like, what is said about it; the first that matches counts
-_KNOWN: tuple[tuple[Callable, Callable[[dict[str, Any]], str]], ...] = (
-    (_is("NotAttached", "WrongPython", "GpuUnusable"), lambda e: f"{_where(e)}: {_first_line(e['text'])}"),
+_MEMORY = "out of memory: {where} raises {kind}: {text}"
+# kinds of an error (any of them), a pattern of what it says, what is said about it; the first that matches counts
+_KNOWN = (
+    ("NotAttached WrongPython GpuUnusable", "", "{where}: {text}"),
+    ("FileNotFoundError", "/input/", "{where} reads {file}, which is in nothing that is attached"),
     (
-        _missing_input,
-        lambda e: f"{_where(e)} reads {e['file'] or _first_line(e['text'])}, which is in nothing that is attached",
+        "",
+        "no kernel image is available|cudaErrorNoKernelImageForDevice",
+        "{where}: this torch has no kernels for the GPU; runtime.check_gpu() says more",
     ),
+    ("MemoryError OutOfMemoryError", "", _MEMORY),
+    ("", "CUDA out of memory", _MEMORY),
     (
-        _says("no kernel image is available|cudaErrorNoKernelImageForDevice"),
-        lambda e: f"{_where(e)}: this torch has no kernels for the GPU; runtime.check_gpu() says more",
+        "",
+        "You must get the next test sample",
+        "{where} calls predict when no frame waits for it: twice for one frame, or before the first",
     ),
-    (
-        lambda e: _is("MemoryError", "OutOfMemoryError")(e) or _says("CUDA out of memory")(e),
-        lambda e: f"out of memory: {_where(e)} raises {e['kinds'][0]}: {_first_line(e['text'])}",
-    ),
-    (
-        _says("You must get the next test sample"),
-        lambda e: f"{_where(e)} calls predict when no frame waits for it: twice for one frame, or before the first",
-    ),
-    (
-        _says("You have already made predictions for the full test set"),
-        lambda e: f"{_where(e)} calls predict after the last frame",
-    ),
-    (
-        _says("You can only (iterate over|call `make_env)"),
-        lambda e: f"{_where(e)} asks the API a second time: {_first_line(e['text'])}",
-    ),
+    ("", "You have already made predictions for the full test set", "{where} calls predict after the last frame"),
+    ("", "You can only (iterate over|call `make_env)", "{where} asks the API a second time: {text}"),
+    ("", "", "{where} raises {kind}: {text}"),
 )
+
+
+def _error(error: dict[str, Any]) -> str:
+    """One sentence about the exception that ended the run."""
+    said = f"{error['file'] or ''} {error['text']}"
+    text = (error["text"].strip().splitlines() or [""])[0]
+    words = {"where": _where(error), "kind": error["kinds"][0], "text": text, "file": error["file"] or text}
+    alike = (
+        sentence
+        for kinds, pattern, sentence in _KNOWN
+        if (not kinds or set(kinds.split()) & set(error["kinds"])) and re.search(pattern, said)
+    )
+    return next(alike).format(**words)
 
 
 def _ended(run: Run) -> str:

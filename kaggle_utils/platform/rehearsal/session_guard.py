@@ -70,7 +70,9 @@ def _caller() -> str:
 def _hook(event: str, arguments: tuple) -> None:
     """Must be quick: every opened file and every import comes by."""
     if event == "open":
-        _on_open(*arguments)
+        path, mode, flags = arguments
+        if any(letter in mode for letter in "wax+") if mode else flags & _WRITING:
+            _on_change(path)
     elif event.startswith("socket."):
         _on_socket(event, arguments)
     elif event in _CHANGES:
@@ -82,12 +84,6 @@ def _hook(event: str, arguments: tuple) -> None:
         note("answer", fault=arguments[0], **spot())
     elif event in _STARTS:
         os.environ["KAGGLE_UTILS_GUARD_SPOT"] = json.dumps(spot())
-
-
-def _on_open(path: object, mode: str | None, flags: int) -> None:
-    writes = any(letter in mode for letter in "wax+") if mode else bool(flags & _WRITING)
-    if writes:
-        _on_change(path)
 
 
 def _on_change(path: object) -> None:

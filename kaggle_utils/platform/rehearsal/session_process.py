@@ -31,11 +31,8 @@ def main(cells: str) -> int:
 def _shell() -> Any:
     from IPython.core.interactiveshell import InteractiveShell
 
-    class Shell(InteractiveShell):
-        def enable_gui(self, gui: str | None = None) -> None:
-            """There is none to enable; ``%matplotlib inline`` asks."""
-
-    return Shell.instance(colors="nocolor")
+    InteractiveShell.enable_gui = lambda shell, gui=None: None  # there is none to enable; %matplotlib inline asks
+    return InteractiveShell.instance(colors="nocolor")
 
 
 def _run(shell: Any, number: int, source: str) -> bool:

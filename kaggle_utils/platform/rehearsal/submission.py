@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from kaggle_utils.platform.rehearsal.attachments import competition_mounts
 from kaggle_utils.platform.rehearsal.projection import Line, line_through
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
@@ -93,7 +95,7 @@ class _Played:
     """One run of the notebook on one test: what is wrong, what is merely worth saying, the table it wrote."""
 
     run: Run
-    test: HiddenTest
+    test: HiddenTest | None
     faults: tuple[Finding, ...]
     remarks: tuple[Finding, ...]
     table: Any = None
@@ -111,57 +113,52 @@ class _Stage:
     def __init__(self, rehearsal: Rehearsal, folder: Path) -> None:
         self.rehearsal, self.folder = rehearsal, folder
 
-    def play(self, test: HiddenTest, name: str) -> _Played:
-        """The notebook on a test, as the rerun would."""
-        place = self.folder / name
-        place.mkdir()
-        test.write(place)
-        run = self._run(place, rerun=self.rehearsal.contest.CODE)
-        found = findings(run, self.rehearsal.limits)
-        fatal, remarks = ([f for f in found if f.fatal is wanted] for wanted in (True, False))
-        path = self.session({}).working / SUBMISSION
-        if fatal:
-            return _Played(run, test, tuple(fatal), tuple(remarks))
-        if not path.is_file():
+    def play(self, test: HiddenTest | None, name: str) -> _Played:
+        """The notebook on a test, as the rerun would; None: on the one that everybody sees, whatever it writes."""
+        session, hidden = self._session(test, name)
+        rehearsal, rerun = self.rehearsal, test is not None and self.rehearsal.contest.CODE
+        run = run_notebook(session, rehearsal.notebook, rerun, hidden, rehearsal.limits)
+        found = findings(run, rehearsal.limits)
+        faults, remarks = ([f for f in found if f.fatal is wanted] for wanted in (True, False))
+        path, table, text = session.working / SUBMISSION, None, None
+        if not faults and not path.is_file():
             there = ", ".join(name for name, _ in run.written[:3]) or "nothing"
-            return _Played(run, test, (Finding(f"no {SUBMISSION}: the notebook wrote {there}"),), tuple(remarks))
-        table, wrong = _table(path)
-        wrong = wrong or test.faults(table)
-        faults = tuple(Finding(f"{SUBMISSION}: {fault}") for fault in wrong)
-        return _Played(run, test, faults, tuple(remarks), table, path.read_text(encoding="utf-8", errors="replace"))
+            faults = [Finding(f"no {SUBMISSION}: the notebook wrote {there}")]
+        elif not faults:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            table, wrong = _table(path) if test is not None else (None, [])
+            faults = [Finding(f"{SUBMISSION}: {fault}") for fault in wrong or (test.faults(table) if test is not None else ())]
+        return _Played(run, test, tuple(faults), tuple(remarks), table, text)
 
     def public_rows_only(self, whole: _Played) -> list[Finding]:
         """After a failure: does the notebook run, or write the very same, with the test that everybody sees?"""
         if not self.rehearsal.contest.CODE:
             return []  # there is no other test
         self.rehearsal.say("the public test, for comparison")
-        run = self._run(None, rerun=False)
-        path = self.session({}).working / SUBMISSION
-        if any(finding.fatal for finding in findings(run, self.rehearsal.limits)) or not path.is_file():
+        public = self.play(None, "public")
+        if public.faults:
             return []
         what = "it works with the public test's rows only"
         if whole.run.error is not None:
             return [Finding(f"{what}: with those it runs, with the hidden test it fails")]
-        same = path.read_text(encoding="utf-8", errors="replace") == whole.text
+        same = public.text == whole.text
         return [Finding(f"{what}: it submits those whatever the hidden test has")] if same else []
 
-    def session(self, mounts: Mapping[str, Path]) -> Session:
-        """The one session all runs have, with these mounts."""
-        return Session(self.folder / "kaggle", mounts, self.rehearsal.how)
-
-    def _run(self, test: Path | None, rerun: bool) -> Run:
-        contest, mounts = self.rehearsal.contest, dict(self.rehearsal.mounts)
-        swapped = None if contest.SERVED else test
-        mounts |= competition_mounts(contest.SLUG, self.rehearsal.folder, swapped)
-        mounts |= {"temp/hidden": test} if contest.SERVED and test else {}
-        hidden = "temp/hidden" if contest.SERVED and test else None
-        return run_notebook(self.session(mounts), self.rehearsal.notebook, rerun, hidden, self.rehearsal.limits)
+    def _session(self, test: HiddenTest | None, name: str) -> tuple[Session, str | None]:
+        """The one session all runs have, and where in it a hidden test lies that is served."""
+        contest, place = self.rehearsal.contest, None
+        if test is not None:
+            place = self.folder / name
+            place.mkdir()
+            test.write(place)
+        hidden = "temp/hidden" if contest.SERVED and place else None
+        mounts = competition_mounts(contest.SLUG, self.rehearsal.folder, None if contest.SERVED else place)
+        mounts |= {**self.rehearsal.mounts, **({hidden: place} if hidden else {})}
+        return Session(self.folder / "kaggle", mounts, self.rehearsal.how), hidden
 
 
 def _table(path: Path) -> tuple[Any, list[str]]:
     """The submission with every cell as its text, or why it is no table."""
-    import pandas as pd
-
     try:
         return read_texts(path), []
     except (ValueError, pd.errors.ParserError) as error:

@@ -58,9 +58,10 @@ def rehearse_training(
     parameters = competition.KIND.parameters(settings, competition.SMOKE if settings.get("smoke") else {})
     items = competition.load(rehearsal.folder).present()
     fold_of_item = read_folds(folds, items.table[competition.KEY])["fold"].to_numpy()
-    sizes = full or _sizes(competition, items, fold_of_item, parameters)
+    folds_here = chosen_folds(fold_of_item)
+    sizes = full or {one: competition.KIND.fold_size(items, fold_of_item, one, parameters) for one in folds_here}
     wanted = chosen_folds(sizes, settings.get("fold"), settings.get("folds"))
-    fold = chosen_folds(fold_of_item)[0]
+    fold = folds_here[0]
     rows = _some(items.filled, fold_of_item == fold, n)
     tried = FoldSize(int((fold_of_item[rows] != fold).sum()), int((fold_of_item[rows] == fold).sum()))
     with tempfile.TemporaryDirectory(prefix="kaggle-rehearsal-") as name:
@@ -77,11 +78,6 @@ def rehearse_training(
     if any(finding.fatal for finding in report.findings):
         return report
     return replace(report, cost=_whole(models, run, tried, {one: sizes[one] for one in wanted}))
-
-
-def _sizes(competition: Any, items: Any, fold_of_item: np.ndarray, parameters: Any) -> dict[int, FoldSize]:
-    folds = chosen_folds(fold_of_item)
-    return {fold: competition.KIND.fold_size(items, fold_of_item, fold, parameters) for fold in folds}
 
 
 def _some(filled: np.ndarray, judged: np.ndarray, n: int) -> np.ndarray:

@@ -79,9 +79,10 @@ def unpack(packed: Path, folder: Path, quiet: bool = False) -> Path:
         part = Path(tempfile.mkdtemp(prefix=f".{packed.stem}-", dir=folder))
         try:
             _extract(packed, part, quiet)
-            _put(part, target)
+            part.rename(target)
         except (zipfile.BadZipFile, OSError, EOFError) as error:
-            raise Unfit(f"{packed} cannot be unpacked into {folder}: {error}") from error
+            if not target.is_dir():  # else another process was faster
+                raise Unfit(f"{packed} cannot be unpacked into {folder}: {error}") from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return target / "python37/bin/python3.7"
@@ -163,12 +164,3 @@ def _extract(packed: Path, part: Path, quiet: bool) -> None:
     with zipfile.ZipFile(packed) as archive:
         for entry in tqdm(archive.infolist(), desc="unpacking CPython 3.7", unit="file", disable=quiet, leave=False):
             os.chmod(archive.extract(entry, part), entry.external_attr >> 16 | 0o400)
-
-
-def _put(part: Path, target: Path) -> None:
-    """Renames; another process that was faster has made the same folder."""
-    try:
-        part.rename(target)
-    except OSError:
-        if not target.is_dir():
-            raise

@@ -117,7 +117,9 @@ def described_pythons(folder: Path) -> tuple[str, ...]:
 
 def faults(wheels: Sequence[Wheel], pythons: Sequence[str]) -> list[str]:
     """What would go wrong with these wheels on Kaggle, a sentence each; empty when nothing would."""
-    found = [f"{w.path.name} would be renamed by the upload" for w in wheels if not _survives(w.path.name)]
+    found = [
+        f"{w.path.name} would be renamed by the upload" for w in wheels if not re.fullmatch(r"[A-Za-z0-9_.-]+", w.path.name)
+    ]
     for python in pythons:
         found += _replacements(wheels, python) + _misfits(wheels, python) + _unmet(wheels, python)
     return list(dict.fromkeys(found))
@@ -214,7 +216,3 @@ def _what_is_there(wanted: Requirement, ours: Sequence[Wheel], python: str) -> s
     there = [f"the wheels have {w.version}" for w in ours if w.name == name]
     there += [f"the image has {held[name]}"] if held.get(name) else []
     return " and ".join(there) or "which neither the wheels nor the image have"
-
-
-def _survives(name: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9_.-]+", name) is not None
