@@ -35,16 +35,16 @@ def measured(
     levels, outlines = checked(levels, outlines)
     sets = list(dict.fromkeys(name for merge in merges for name in merge.sets))
 
-    def looked_at(truth: np.ndarray, values: np.ndarray) -> list[ImageStatistics]:
+    def looked_at(item: int, truth: np.ndarray, values: np.ndarray) -> list[ImageStatistics]:
         seen = Truth(truth)
-        return [seen.measured(_merged(merge, sets, values), levels, outlines) for merge in merges]
+        return [seen.measured(merged(merge, sets, values), levels, outlines) for merge in merges]
 
     every = each_item(judged, sets, looked_at, progress)
     return [together(images, levels, outlines) for images in zip(*every, strict=True)]
 
 
-def _merged(merge: Merge, sets: Sequence[str], values: np.ndarray) -> np.ndarray:
-    """(K, H, W) uint8 of (M, K, H, W); a set that is alone stays as it lies on disk."""
+def merged(merge: Merge, sets: Sequence[str], values: np.ndarray) -> np.ndarray:
+    """(...) uint8 of (M, ...) by the M sets; a set that is alone stays as it lies on disk."""
     members = [sets.index(name) for name in merge.sets]
     return values[members[0]] if merge.leaves_as_it_is else merged_bytes(values, members, **merge.settings)
 
@@ -52,13 +52,13 @@ def _merged(merge: Merge, sets: Sequence[str], values: np.ndarray) -> np.ndarray
 def each_item(
     judged: OutOfFold,
     sets: Sequence[str],
-    look: Callable[[np.ndarray, np.ndarray], Answer],
+    look: Callable[[int, np.ndarray, np.ndarray], Answer],
     progress: str | None = None,
 ) -> list[Answer]:
     """What is seen of each item, in order.
 
-    look: truth (K, H, W) uint8, values (M, K, H, W) uint8 of M sets -> an answer; called by a thread a core, and the
-        values are overwritten afterwards
+    look: its place, truth (K, H, W) uint8, values (M, K, H, W) uint8 of M sets -> an answer; called by a thread a core,
+        and the values are overwritten afterwards
     progress: what the bar over the items is called; None: no bar
     """
     from numba import config
@@ -74,7 +74,7 @@ def each_item(
             for number, store in enumerate(stores):
                 store.fill(values[: len(rows), number], rows)
             for i, (bits, own) in enumerate(zip(judged.bits[start:], values[: len(rows)], strict=False), start):
-                answers[i] = look(planes(bits, judged.classes), own)
+                answers[i] = look(i, planes(bits, judged.classes), own)
             bar.update(len(rows))
 
     bar = tqdm(total=len(answers), desc=progress, disable=progress is None, unit="item")

@@ -34,10 +34,10 @@ def test_merges_are_measured_together_as_each_alone(trained: Trained) -> None:
 
 def test_items_come_in_their_order_with_their_truth(trained: Trained) -> None:
     judged = trained.judged
-    seen = each_item(judged, judged.sets[2:], lambda truth, values: (truth.sum(), values.copy()))
-    assert [true for true, _ in seen] == [truth.sum() for truth in judged.truths()]
+    seen = each_item(judged, judged.sets[2:], lambda item, truth, values: (item, truth.sum(), values.copy()))
+    assert [(item, true) for item, true, _ in seen] == list(enumerate(truth.sum() for truth in judged.truths()))
     expected = np.stack([judged.masks[name].read_bytes(judged.rows) for name in judged.sets[2:]], axis=1)
-    assert np.array_equal([values for _, values in seen], expected)
+    assert np.array_equal([values for *_, values in seen], expected)
 
 
 def test_what_goes_wrong_in_a_thread_is_told(trained: Trained) -> None:
