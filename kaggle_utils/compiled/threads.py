@@ -1,9 +1,9 @@
-"""A table's frames shared out among threads, which are kept: starting them can take as long as the work."""
+"""Work shared out among threads, which are kept: starting them can take as long as the work."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
@@ -31,6 +31,16 @@ def side_by_side(kernel: Callable[[int, int], Answer], start: np.ndarray) -> lis
         return [kernel(*stretches[0])]
     others = [_threads(os.getpid()).submit(kernel, *stretch) for stretch in stretches[1:]]
     return [kernel(*stretches[0]), *(other.result() for other in others)]
+
+
+def at_once(tasks: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    """What each task returns, a thread a core: for work that mostly sorts and calls kernels, which others need not wait for.
+
+    >>> at_once([lambda: 1, lambda: 2])
+    [1, 2]
+    """
+    others = [_threads(os.getpid()).submit(task) for task in tasks]
+    return [other.result() for other in others]
 
 
 @cache

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kaggle_utils.evidence.crossfit import first_of_best
+from kaggle_utils.evidence.crossfit import CrossFit, first_of_best
 from kaggle_utils.evidence.intervals import Interval, bootstrap_interval, gains, paired_difference
 
 if TYPE_CHECKING:
@@ -204,6 +204,17 @@ def _with_row(table: pd.DataFrame, ground: Ground, counts: np.ndarray, gain: Int
     own = ground.interval(counts)
     table.loc[len(table)] = [ANEW, own.value, own.low, own.high, gain.value, gain.low, gain.high]
     return table
+
+
+def nested(found: Mapping[Any, Candidate], chosen: CrossFit, ground: Ground) -> Candidate:
+    """A candidate that is itself the outcome of a search: each part's counts are by what was found without it.
+
+    found: {outcome: its candidate}; chosen: outcomes as ``decision`` and, by number of the part left out, ``decisions``
+    """
+    own = {part: found[chosen.decisions[i]] for i, part in enumerate(ground.parts)}
+    counts = of_parts({part: one.counts for part, one in own.items()}, ground.part)
+    final, without = found[chosen.decision], {part: one.without[part] for part, one in own.items()}
+    return Candidate(final.decision, final.fitted, counts, without)
 
 
 def of_parts(values: Mapping[int, np.ndarray], part: np.ndarray) -> np.ndarray:

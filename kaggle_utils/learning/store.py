@@ -31,6 +31,8 @@ class Readable(Protocol):
 
     def read_bytes(self, rows: Sequence[int]) -> np.ndarray: ...
 
+    def fill(self, arrays: Sequence[np.ndarray], rows: Sequence[int]) -> None: ...
+
 
 class PredictionStore:
     """One model's predictions of one fold: ``path`` (.npy, uint8) and a .json beside it that says what it holds.
@@ -107,10 +109,21 @@ class PredictionStore:
 
     def read_bytes(self, rows: Sequence[int]) -> np.ndarray:
         """(B, *shape) uint8, as they lie on disk; otherwise as :meth:`read`."""
+        places = self._written(rows)
+        return np.load(self.path, mmap_mode="r")[places]
+
+    def fill(self, arrays: Sequence[np.ndarray], rows: Sequence[int]) -> None:
+        """Copies the bytes of each row into an array of its own, (*shape) uint8; otherwise as :meth:`read`."""
+        places = self._written(rows)
+        stored = np.load(self.path, mmap_mode="r")
+        for array, place in zip(arrays, places, strict=True):
+            array[...] = stored[place]
+
+    def _written(self, rows: Sequence[int]) -> np.ndarray:
         places = self._places(rows)
         if not self.written[places].all():
             raise ValueError(f"row {self.rows[places[~self.written[places]][0]]} of {self.path} is not written yet")
-        return np.load(self.path, mmap_mode="r")[places]
+        return places
 
     def _places(self, rows: Sequence[int]) -> np.ndarray:
         wanted = np.asarray(rows, np.int64)
@@ -154,14 +167,26 @@ class Joined:
 
     def read_bytes(self, rows: Sequence[int]) -> np.ndarray:
         """(B, *shape) uint8, as they lie on disk; otherwise as :meth:`read`."""
+        answer = np.empty((len(rows), *self.shape), np.uint8)
+        for part, own, places in self._each(rows):
+            answer[places] = part.read_bytes(own)
+        return answer
+
+    def fill(self, arrays: Sequence[np.ndarray], rows: Sequence[int]) -> None:
+        """Copies the bytes of each row into an array of its own, (*shape) uint8; otherwise as :meth:`read`."""
+        for part, own, places in self._each(rows):
+            part.fill([arrays[place] for place in places], own)
+
+    def _each(self, rows: Sequence[int]) -> Iterator[tuple[Readable, np.ndarray, np.ndarray]]:
+        """Each part that is asked, for which rows, and where in the answer they belong."""
         rows = np.asarray(rows, np.int64)
         places = np.searchsorted(self.rows, rows).clip(max=len(self.rows) - 1)
         if (wrong := self.rows[places] != rows).any():
             raise ValueError(f"row {rows[wrong][0]} is in none of the {len(self.parts)} parts")
-        answer, owner = np.empty((len(rows), *self.shape), np.uint8), self._owner[places]
+        owner = self._owner[places]
         for number in np.unique(owner):
-            answer[owner == number] = self.parts[number].read_bytes(rows[owner == number])
-        return answer
+            own = np.flatnonzero(owner == number)
+            yield self.parts[number], rows[own], own
 
 
 def ensemble(

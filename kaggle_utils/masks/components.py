@@ -12,8 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kaggle_utils.masks.dice import dice_from_counts
-
 
 def remove_small(mask: np.ndarray, size: int, connectivity: int = 8) -> np.ndarray:
     """(H, W) uint8, 0 or 1: the mask without its components of fewer than size pixels.
@@ -59,28 +57,12 @@ def component_counts(
     wrong = [level for level in levels if not 1 <= level <= 255]
     if wrong:
         raise ValueError(f"level {wrong[0]} is out of range, expected 1 to 255")
-    before, reach = sums_before(np.ascontiguousarray(truth).view(np.uint8)), int(connectivity == 8)
-    return [_by_area(*counts(probability, level, before, reach)) for level in levels]
-
-
-def _by_area(area: np.ndarray, common: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    order = np.lexsort((common, area))
-    return area[order], common[order]
+    ascending, place = np.unique(np.asarray(levels, np.int64), return_inverse=True)
+    before = sums_before(np.ascontiguousarray(truth).view(np.uint8))
+    start, area, common = counts(probability, ascending.astype(np.uint8), before, int(connectivity == 8))
+    return [(area[start[i] : start[i + 1]], common[start[i] : start[i + 1]]) for i in place]
 
 
 def _check(mask: np.ndarray, connectivity: int) -> None:
     if mask.ndim != 2 or connectivity not in (4, 8):
         raise ValueError(f"mask has shape {mask.shape}, connectivity is {connectivity!r}, expected (H, W), and 4 or 8")
-
-
-def dice_by_removed(area: np.ndarray, common: np.ndarray, true: int) -> np.ndarray:
-    """(K + 1,) float64: the Dice where the 0, 1, ... K smallest components are left out.
-
-    area, common: (K,) by ascending area, see :func:`component_counts`; true: pixels of the truth
-
-    >>> dice_by_removed(np.array([1, 2]), np.array([0, 2]), true=2)
-    array([0.8, 1. , 0. ])
-    """
-    left = np.zeros((len(area) + 1, 3), np.int64)
-    left[:-1, 0], left[:-1, 1], left[:, 2] = common[::-1].cumsum()[::-1], area[::-1].cumsum()[::-1], true
-    return dice_from_counts(left)

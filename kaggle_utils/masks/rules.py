@@ -17,7 +17,7 @@ Probabilities are 8-bit: level v stands for v / 255. What a decision is worth is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,9 +103,7 @@ class MaskDecision:
         return f"[{classes}{f'; top {self.top_n} px' * (self.top_n > 0)}{'; best class kept' * self.best_class}]"
 
 
-def masks_by_rule(
-    decision: MaskDecision, probabilities: np.ndarray, class_scores: np.ndarray | None = None
-) -> np.ndarray:
+def masks_by_rule(decision: MaskDecision, probabilities: np.ndarray, class_scores: np.ndarray | None = None) -> np.ndarray:
     """(C, H, W) uint8, 0 or 1: the masks of one image.
 
     probabilities: (C, H, W) uint8, 255 is certain
@@ -119,9 +117,7 @@ def masks_by_rule(
     probabilities = np.asarray(probabilities)
     n = len(decision.classes)
     if probabilities.dtype != np.uint8 or probabilities.ndim != 3 or len(probabilities) != n:
-        raise ValueError(
-            f"probabilities are {probabilities.dtype} {probabilities.shape}, expected uint8 ({n}, H, W)"
-        )
+        raise ValueError(f"probabilities are {probabilities.dtype} {probabilities.shape}, expected uint8 ({n}, H, W)")
     kept = np.zeros(n, bool)
     scores = np.zeros(n)
     if decision.best_class or any(rule.gate for rule in decision.classes):
@@ -149,12 +145,25 @@ def outlined(mask: np.ndarray, outline: str) -> np.ndarray:
     >>> outlined(np.array([[1, 0, 0], [1, 0, 0], [1, 1, 1]], np.uint8), "rectangle").sum()
     np.uint64(9)
     """
+    return all_outlined(mask, [outline])[0]
+
+
+def all_outlined(mask: np.ndarray, outlines: Sequence[str]) -> list[np.ndarray]:
+    """:func:`outlined` of several outlines; the components' contours are found once."""
     import cv2
 
-    if outline == "drawn":
-        return mask
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    filled = np.zeros(mask.shape, np.uint8)
+    contours, found = None, []
+    for outline in outlines:
+        if outline != "drawn" and contours is None:
+            contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        found.append(mask if outline == "drawn" else _filled(mask.shape, contours, outline))
+    return found
+
+
+def _filled(shape: tuple[int, int], contours: Sequence[np.ndarray], outline: str) -> np.ndarray:
+    import cv2
+
+    filled = np.zeros(shape, np.uint8)
     for contour in contours:
         cv2.fillPoly(filled, [_polygon(contour, outline)], 1)
     return filled

@@ -13,10 +13,12 @@ this is: the classifier's probability averaged with the mean of the 17,500 highe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 
 import numpy as np
 
+from kaggle_utils.compiled.threads import at_once
 from kaggle_utils.evidence.crossfit import CrossFit, cross_fit, first_of_best
 from kaggle_utils.evidence.joint_cuts import best_cuts
 from kaggle_utils.masks.rules import ClassDecision, MaskDecision, gate_scores
@@ -70,15 +72,23 @@ def _best_components(
 ) -> _Found:
     """Level, minimum component and gate. All components left out are an empty mask, so those kept gain on that."""
     asked = rows & ~best
+    kinds, rank = _ranked(score, asked)
     found = []
     for number, level in enumerate(statistics.levels):
         steps = statistics.steps[c].at(number)
         image, area, gain = (column[asked[steps[0]]] for column in steps)
-        totals, sizes, gates = best_cuts(area, None if score is None else score[image], -gain[:, None])
+        totals, sizes, gates = best_cuts(area, None if score is None else rank[image], -gain[:, None])
         base = statistics.empty[asked, c].sum() + statistics.drawn[rows & best, c, number, 0].sum()
-        rule = ClassDecision(draw=level, decide=level, min_component=int(sizes[0]), gate=float(gates[0]))
+        rule = ClassDecision(draw=level, decide=level, min_component=int(sizes[0]), gate=float(kinds[int(gates[0])]))
         found.append((float(base + totals[0]), rule))
     return _first(found)
+
+
+def _ranked(score: np.ndarray | None, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """0 and the scores of those asked, ascending, and (N,) which of them each image has: few numbers sort fast."""
+    kinds = np.unique(np.empty(0) if score is None else score[asked])
+    rank = np.zeros(len(asked)) if score is None else np.searchsorted(kinds, score) + 1
+    return np.append(0.0, kinds), rank.astype(np.uint16 if len(kinds) < 2**16 - 1 else np.uint32)
 
 
 def _best_triplet(
@@ -90,14 +100,15 @@ def _best_triplet(
     asked = rows & ~best
     gains = drawn[asked] - statistics.empty[asked, c, None]
     base = statistics.empty[asked, c].sum() + drawn[rows & best].sum(0)
+    kinds, rank = _ranked(score, asked)
     found = []
     for decide in statistics.levels:
         n = sum(level <= decide for level, _ in levels)
         pixels = statistics.pixels[asked, c, decide]
-        totals, sizes, gates = best_cuts(pixels, None if score is None else score[asked], gains[:, :n])
+        totals, sizes, gates = best_cuts(pixels, None if score is None else rank[asked], gains[:, :n])
         i = int(np.argmax(base[:n] + totals))
         draw, outline = levels[i]
-        rule = ClassDecision(draw, 0, decide, int(sizes[i]), float(gates[i]), outline)
+        rule = ClassDecision(draw, 0, decide, int(sizes[i]), float(kinds[int(gates[i])]), outline)
         found.append((float(base[i] + totals[i]), rule))
     return _first(found)
 
@@ -161,8 +172,7 @@ def _decide(
     best = np.zeros(statistics.empty.shape, bool) if scores is None else best_class & _highest(scores)
     columns = [None] * best.shape[1] if scores is None else scores.T
     searches = (_best_components, _best_triplet)
-    each = [
-        _first([search(statistics, c, rows, column, best[:, c]) for search in searches])
-        for c, column in enumerate(columns)
-    ]
+    tasks = [partial(search, statistics, c, rows, columns[c], best[:, c]) for c in range(len(columns)) for search in searches]
+    found = at_once(tasks)
+    each = [_first(pair) for pair in zip(found[::2], found[1::2], strict=True)]
     return sum(total for total, _ in each), MaskDecision(tuple(rule for _, rule in each), top_n, best_class)

@@ -11,14 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
-from tqdm import tqdm
 
-from kaggle_utils.masks.components import component_counts, dice_by_removed
-from kaggle_utils.masks.dice import dice_counts, dice_from_counts, dice_table
-from kaggle_utils.masks.rules import outlined
+from kaggle_utils.masks.dice import dice_from_counts, pixels_at_levels
+from kaggle_utils.masks.rules import all_outlined
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +23,7 @@ class ComponentSteps:
     """The components of one class in all images: what a minimum size above their area changes.
 
     start: (L + 1,) int64, those at level number i are the rows start[i] to start[i + 1] - 1
-    image: (K,) int32; area: (K,) int32, pixels, ascending within an image
+    image: (K,) int32; area: (K,) int32, pixels, ascending at each level
     gain: (K,) float64, the image's Dice without this and the smaller ones, less its Dice with this one
     """
 
@@ -65,59 +62,107 @@ class MaskStatistics:
         return replace(self, outlines=self.outlines[:1], drawn=self.drawn[..., :1])
 
 
+@dataclass(frozen=True, eq=False)
+class ImageStatistics:
+    """The same of one image: pixels (C, 256) int32, empty (C,), drawn (C, L, O); of each class its components.
+
+    components: start (L + 1,), those at level number i are start[i] to start[i + 1] - 1; area (K,) int32; gain (K,)
+    """
+
+    pixels: np.ndarray
+    empty: np.ndarray
+    drawn: np.ndarray
+    components: tuple[tuple[np.ndarray, np.ndarray, np.ndarray], ...]
+
+
+class Truth:
+    """The true masks of one image, of which many predictions are measured; masks: (C, H, W), any value but 0 belongs to them.
+
+    >>> truth = Truth(np.array([[[1, 1, 0, 0]]]))
+    >>> truth.measured(np.array([[[200, 90, 0, 120]]], np.uint8), [80, 128]).drawn.round(3).tolist()
+    [[[0.8], [0.667]]]
+    """
+
+    def __init__(self, masks: np.ndarray) -> None:
+        from kaggle_utils.compiled.components import sums_before
+
+        self.masks = np.ascontiguousarray(masks != 0).view(np.uint8)
+        self._before = [sums_before(mask) for mask in self.masks]
+
+    def measured(self, probability: np.ndarray, levels: Sequence[int], outlines: Sequence[str] = ("drawn",)) -> ImageStatistics:
+        """Of (C, H, W) uint8 probabilities; levels: ascending; outlines: "drawn" first. ValueError for another shape."""
+        if probability.dtype != np.uint8 or probability.shape != self.masks.shape:
+            told = f"probabilities are {probability.dtype} {probability.shape}"
+            raise ValueError(f"{told}, expected uint8 of the truth's shape {self.masks.shape}")
+        every = [self._of_class(c, np.ascontiguousarray(one), levels, outlines) for c, one in enumerate(probability)]
+        pixels, empty, drawn, components = zip(*every, strict=True)
+        return ImageStatistics(np.stack(pixels), np.array(empty), np.stack(drawn), components)
+
+    def _of_class(self, c: int, probability: np.ndarray, levels: Sequence[int], outlines: Sequence[str]) -> tuple:
+        """pixels (256,), empty, drawn (L, O) and the components of one mask."""
+        from kaggle_utils.compiled.components import component_counts, dice_steps
+
+        true = int(self._before[c][:, -1].sum())
+        start, area, common = component_counts(probability, np.array(levels, np.uint8), self._before[c], 1)
+        drawn, gain = dice_steps(start, area, common, true)
+        others = [self._outlined(c, probability >= level, outlines[1:], true) for level in levels if len(outlines) > 1]
+        drawn = np.column_stack([drawn, np.reshape(others, (len(levels), -1))])
+        return pixels_at_levels(probability).astype(np.int32), float(true == 0), drawn, (start, area.astype(np.int32), gain)
+
+    def _outlined(self, c: int, mask: np.ndarray, outlines: Sequence[str], true: int) -> list[float]:
+        """The Dice of a mask in each outline."""
+        counts = []
+        for filled in all_outlined(mask.view(np.uint8), outlines):
+            counts.append((np.count_nonzero(filled & self.masks[c]), np.count_nonzero(filled), true))
+        return list(dice_from_counts(np.reshape(counts, (-1, 3))))
+
+
 def measure(
     probabilities: Iterable[np.ndarray],
     truths: Iterable[np.ndarray],
     levels: Sequence[int],
     outlines: Sequence[str] = ("drawn",),
-    progress: str | None = None,
 ) -> MaskStatistics:
     """Looks at every image once; memory does not grow with the size of the images.
 
     probabilities: N times (C, H, W) uint8, as an array, a memory map or one by one
     truths: N times (C, H, W), any value but 0 belongs to the mask
     levels: of 1 to 255, from which a decision may choose; outlines: "drawn" first
-    progress: what the bar is called; None: no bar
     Raises ValueError where the two are not equally many or an image does not fit.
 
     >>> image, truth = np.array([[[200, 90, 0, 120]]], np.uint8), np.array([[[1, 1, 0, 0]]])
     >>> measure([image], [truth], levels=[80, 128]).drawn.round(3).tolist()
     [[[[0.8], [0.667]]]]
     """
+    levels, outlines = checked(levels, outlines)
+    pairs = zip(probabilities, truths, strict=True)
+    return together([Truth(truth).measured(one, levels, outlines) for one, truth in pairs], levels, outlines)
+
+
+def checked(levels: Sequence[int], outlines: Sequence[str]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Levels in ascending order, each once, and outlines, "drawn" first; else ValueError."""
     levels, outlines = tuple(sorted({int(level) for level in levels})), tuple(outlines)
     if outlines[:1] != ("drawn",):
         raise ValueError(f"outlines are {outlines}, expected 'drawn' first")
-    pairs = tqdm(zip(probabilities, truths, strict=True), desc=progress, disable=progress is None, unit="image")
-    images = [[_seen(*pair, levels, outlines) for pair in zip(*one, strict=True)] for one in pairs]
-    pixels, empty, drawn = (np.array([[seen[part] for seen in image] for image in images]) for part in range(3))
-    steps = [_steps([seen[3] for seen in one_class]) for one_class in zip(*images, strict=True)]
+    wrong = [level for level in levels if not 1 <= level <= 255]
+    if wrong:
+        raise ValueError(f"level {wrong[0]} is out of range, expected 1 to 255")
+    return levels, outlines
+
+
+def together(images: Sequence[ImageStatistics], levels: tuple[int, ...], outlines: tuple[str, ...]) -> MaskStatistics:
+    """The images as one, in their order; levels, outlines: of :func:`checked`."""
+    pixels, empty, drawn = (np.stack([getattr(image, name) for image in images]) for name in ("pixels", "empty", "drawn"))
+    steps = [_steps(one_class) for one_class in zip(*(image.components for image in images), strict=True)]
     return MaskStatistics(levels, outlines, pixels, empty, drawn, tuple(steps))
 
 
-_Changes = list[tuple[np.ndarray, np.ndarray]]  # of each level: area, gain
-
-
-def _seen(
-    probability: np.ndarray, truth: np.ndarray, levels: tuple[int, ...], outlines: tuple[str, ...]
-) -> tuple[np.ndarray, float, np.ndarray, _Changes]:
-    """pixels (256,), empty, drawn (L, O) and the components' changes of one mask."""
-    table = dice_table(probability, truth)
-    true = int(table[0, 2])
-    drawn = np.empty((len(levels), len(outlines)))
-    drawn[:, 0] = dice_from_counts(table[list(levels)])
-    for (row, level), (column, outline) in product(enumerate(levels), enumerate(outlines[1:], start=1)):
-        mask = outlined((probability >= level).view(np.uint8), outline)
-        drawn[row, column] = dice_from_counts(dice_counts(mask, truth))
-    found = component_counts(probability, truth, levels)
-    changes = [(area.astype(np.int32), np.diff(dice_by_removed(area, common, true))) for area, common in found]
-    return table[:, 1].astype(np.int32), float(true == 0), drawn, changes
-
-
-def _steps(images: Sequence[_Changes]) -> ComponentSteps:
+def _steps(images: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> ComponentSteps:
     """One class's components, level by level."""
-    start, parts = [0], []
-    for one_level in zip(*images, strict=True):
-        image = np.repeat(np.arange(len(images), dtype=np.int32), [len(area) for area, _ in one_level])
-        parts.append((image, *(np.concatenate(part) for part in zip(*one_level, strict=True))))
-        start.append(start[-1] + len(image))
-    return ComponentSteps(np.array(start), *(np.concatenate(part) for part in zip(*parts, strict=True)))
+    starts, areas, gains = zip(*images, strict=True)
+    sizes = np.diff(starts)  # (N, L)
+    level = np.repeat(np.tile(np.arange(sizes.shape[1]), len(sizes)), sizes.ravel())
+    image, area = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes.sum(1)), np.concatenate(areas)
+    order = np.lexsort((area, level))  # by area, so that no search has to sort them again
+    start = np.concatenate([[0], np.cumsum(sizes.sum(0))])
+    return ComponentSteps(start, image[order], area[order], np.concatenate(gains)[order])

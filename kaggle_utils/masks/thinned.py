@@ -2,22 +2,23 @@
 
 A search over weights looks at hundreds of ensembles of the same predictions. In the clouds competition a set
 of predictions is 4 GB, yet which of two ensembles is better shows in every fifth pixel of each row and column:
-160 MB a set. They lie in a temporary file that is mapped, so memory holds one image at a time.
+160 MB a set. They lie in temporary files that are mapped, so they are the system's to keep in memory or not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from tqdm import tqdm
 
-from kaggle_utils.masks.dice import dice_from_counts, dice_table
+from kaggle_utils.compiled.threads import at_once
 
 SIZES = (0.0, 0.02, 0.05, 0.08)  # least share of the picture: the clouds competition's were .04 to .08
+_AT_ONCE = 256  # images
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,35 +27,29 @@ class ThinnedMasks:
 
     members: np.ndarray
     truths: np.ndarray
+    stride: int = 5
 
+    @classmethod
+    def create(cls, folder: Path, images: int, members: int, shape: tuple[int, int, int], stride: int = 5) -> ThinnedMasks:
+        """To be filled by :meth:`put`; the files have no name, and go when this goes.
 
-def thin(
-    stores: Sequence[Any],
-    rows: Sequence[int],
-    truths: Iterable[np.ndarray],
-    folder: Path,
-    stride: int = 5,
-    progress: str | None = None,
-) -> ThinnedMasks:
-    """Reads each image once from each store.
+        folder: on whose disk they lie; shape: (C, H, W) of the whole maps; stride: one pixel of so many is kept, both ways
+        """
+        size = [len(range(stride // 2, length, stride)) for length in shape[1:]]
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder) as spot:
+            shapes = {"members": (images, members, shape[0], *size), "truths": (images, shape[0], *size)}
+            maps = {
+                name: np.lib.format.open_memmap(f"{spot}/{name}.npy", mode="w+", dtype=np.uint8, shape=each)
+                for name, each in shapes.items()
+            }
+            return cls(**maps, stride=stride)
 
-    stores: M that hold the N rows: shape (C, H, W) of a row, read_bytes(rows) -> (B, C, H, W) uint8, 255 is certain
-    truths: N times (C, H, W), any value but 0 belongs to the mask
-    folder: where two files are written; stride: one pixel of so many is kept, both ways
-    progress: what the bar over the images is called; None: no bar
-    """
-    start = stride // 2
-    c, *size = stores[0].shape
-    shape = (c, *(len(range(start, length, stride)) for length in size))
-    create = np.lib.format.open_memmap
-    members = create(Path(folder) / "members.npy", mode="w+", dtype=np.uint8, shape=(len(rows), len(stores), *shape))
-    kept = create(Path(folder) / "truths.npy", mode="w+", dtype=np.uint8, shape=(len(rows), *shape))
-    pairs = tqdm(zip(rows, truths, strict=True), total=len(rows), desc=progress, disable=progress is None, unit="image")
-    for i, (row, truth) in enumerate(pairs):
-        kept[i] = truth[:, start::stride, start::stride] != 0
-        for j, store in enumerate(stores):
-            members[i, j] = store.read_bytes([row])[0][:, start::stride, start::stride]
-    return ThinnedMasks(members, kept)
+    def put(self, image: int, values: np.ndarray, truth: np.ndarray) -> None:
+        """values: (M, C, H, W) uint8, 255 is certain; truth: (C, H, W), any value but 0 belongs to the mask."""
+        kept = slice(self.stride // 2, None, self.stride)
+        self.members[image] = values[..., kept, kept]
+        self.truths[image] = truth[..., kept, kept] != 0
 
 
 def dice_by_fold(
@@ -66,25 +61,60 @@ def dice_by_fold(
     levels: L of 1 to 255 that masks are drawn from; sizes: S, a mask of a smaller share of the picture is empty
     The last axis is the sum of the images' Dice and how many there are.
     """
-    fold = np.unique(fold_of_image, return_inverse=True)[1]
+    from kaggle_utils.compiled.thinned import dice_of_means
+
+    members, truths = (_flat(maps) for maps in (masks.members, masks.truths))
+    fold, asked = _asked(masks, fold_of_image, levels, sizes)
 
     def counts(weights: np.ndarray) -> np.ndarray:
-        c = masks.truths.shape[1]
-        sums = np.zeros((len(weights), fold.max() + 1, c, len(levels), len(sizes), 2))
-        for i in range(len(fold)):
-            merged = np.einsum("km,m...->k...", weights.astype(np.float32), masks.members[i].astype(np.float32))
-            sums[:, fold[i], ..., 0] += _dice((merged + 0.5).astype(np.uint8), masks.truths[i], levels, sizes)
-            sums[:, fold[i], ..., 1] += 1
-        return sums
+        kernel = partial(dice_of_means, members, weights.astype(np.float32), truths, *asked)
+        return _summed(at_once([partial(kernel, *stretch) for stretch in _stretches(len(fold))]), fold)
 
     return counts
 
 
-def _dice(values: np.ndarray, truth: np.ndarray, levels: Sequence[int], sizes: Sequence[float]) -> np.ndarray:
-    """(K, C, L, S) of (K, C, h, w) probabilities and one (C, h, w) truth."""
-    table = dice_table(values, np.broadcast_to(truth, values.shape))[:, :, list(levels)]
-    reaches = table[..., 1, None] >= np.asarray(sizes) * truth[0].size
-    return np.where(reaches, dice_from_counts(table)[..., None], table[..., 2, None] == 0)
+def dice_of_merges(
+    masks: ThinnedMasks,
+    merges: Sequence[Callable[[np.ndarray], np.ndarray]],
+    fold_of_image: np.ndarray,
+    levels: Sequence[int],
+    sizes: Sequence[float] = SIZES,
+) -> np.ndarray:
+    """(K, G, C, L, S, 2) as of :func:`dice_by_fold`; merges: K that make (n, C, h, w) uint8 of (M, n, C, h, w)."""
+    from kaggle_utils.compiled.thinned import dice_of_maps
+
+    truths = _flat(masks.truths)
+    fold, asked = _asked(masks, fold_of_image, levels, sizes)
+
+    def of_stretch(first: int, last: int) -> np.ndarray:
+        values = np.ascontiguousarray(np.swapaxes(masks.members[first:last], 0, 1))
+        maps = np.stack([merge(values) for merge in merges], axis=1)
+        return dice_of_maps(_flat(maps), truths, *asked, first, last)
+
+    return _summed(at_once([partial(of_stretch, *stretch) for stretch in _stretches(len(fold), _AT_ONCE // 8)]), fold)
+
+
+def _asked(masks: ThinnedMasks, fold_of_image: np.ndarray, levels: Sequence[int], sizes: Sequence[float]) -> tuple:
+    """The fold number of each image; and as the kernels take them it, how many folds, levels and least pixels."""
+    fold = np.unique(fold_of_image, return_inverse=True)[1]
+    least = np.asarray(sizes) * masks.truths[0, 0].size
+    return fold, (fold, int(fold.max()) + 1, np.array(levels, np.uint8), least)
+
+
+def _flat(maps: np.ndarray) -> np.ndarray:
+    """(..., h * w), no longer known as a file's."""
+    return np.asarray(maps).reshape(*maps.shape[:-2], -1)
+
+
+def _stretches(images: int, length: int = _AT_ONCE) -> Iterator[tuple[int, int]]:
+    return ((first, min(first + length, images)) for first in range(0, images, length))
+
+
+def _summed(parts: Sequence[np.ndarray], fold: np.ndarray) -> np.ndarray:
+    """(K, G, C, L, S, 2) of the stretches' (K, G, C, L, S), added up in their order."""
+    dice = sum(parts)
+    count = np.bincount(fold).reshape(1, -1, 1, 1, 1)
+    return np.stack([dice, np.broadcast_to(count, dice.shape)], axis=-1)
 
 
 def best_dice(sums: np.ndarray) -> float:

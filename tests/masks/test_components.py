@@ -7,9 +7,9 @@ import references.components
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from references.components import mask_size_table
+from references.components import dice_by_removed, mask_size_table
 
-from kaggle_utils.masks.components import component_counts, dice_by_removed, remove_small
+from kaggle_utils.masks.components import component_counts, remove_small
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 
 REMOVE = [remove_small, references.components.remove_small]  # the package and OpenCV's labels

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from kaggle_utils.masks import components
-from kaggle_utils.masks.components import dice_by_removed
+from kaggle_utils.masks.dice import dice_from_counts
 
 
 def remove_small(mask: np.ndarray, size: int, connectivity: int = 8) -> np.ndarray:
@@ -55,3 +55,16 @@ def _labelled(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, np.ndarr
     """labels (H, W), 0 outside, and the area of each label (K + 1,) int64."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=connectivity)
     return labels, stats[:, cv2.CC_STAT_AREA].astype(np.int64)
+
+
+def dice_by_removed(area: np.ndarray, common: np.ndarray, true: int) -> np.ndarray:
+    """(K + 1,) float64: the Dice where the 0, 1, ... K smallest components are left out.
+
+    area, common: (K,) by ascending area, see :func:`component_counts`; true: pixels of the truth
+
+    >>> dice_by_removed(np.array([1, 2]), np.array([0, 2]), true=2)
+    array([0.8, 1. , 0. ])
+    """
+    left = np.zeros((len(area) + 1, 3), np.int64)
+    left[:-1, 0], left[:-1, 1], left[:, 2] = common[::-1].cumsum()[::-1], area[::-1].cumsum()[::-1], true
+    return dice_from_counts(left)

@@ -57,3 +57,12 @@ def unpacked(bits: np.ndarray, classes: int) -> np.ndarray:
     [[[1, 0, 1, 0]]]
     """
     return bits[..., None] >> np.arange(classes, dtype=np.uint8) & 1
+
+
+def planes(bits: np.ndarray, classes: int) -> np.ndarray:
+    """The same as (classes, H, W).
+
+    >>> planes(np.array([[5]], np.uint8), 4).tolist()
+    [[[1]], [[0]], [[1]], [[0]]]
+    """
+    return np.stack([bits >> np.uint8(k) & np.uint8(1) for k in range(classes)])

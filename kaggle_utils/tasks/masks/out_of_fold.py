@@ -16,7 +16,7 @@ from kaggle_utils.evidence.candidates import Ground
 from kaggle_utils.evidence.eight_bits import as_bytes
 from kaggle_utils.evidence.merging import merged
 from kaggle_utils.learning.store import Joined, PredictionStore, ensemble
-from kaggle_utils.tasks.masks.cache import cached_truths, unpacked
+from kaggle_utils.tasks.masks.cache import cached_truths, planes
 from kaggle_utils.tasks.masks.decision import Merge
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class OutOfFold:
 
     def truths(self) -> Iterator[np.ndarray]:
         """(K, height, width) uint8, 0 or 1, of each item in turn."""
-        return (unpacked(bits, self.classes).transpose(2, 0, 1) for bits in self.bits)
+        return (planes(bits, self.classes) for bits in self.bits)
 
     def merged_masks(self, merge: Merge) -> Iterator[np.ndarray]:
         """(K, height, width) uint8 of each item in turn, the sets merged; a few items are held at a time.
