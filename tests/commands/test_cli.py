@@ -28,6 +28,15 @@ def score(folder, *more: str) -> list[str]:
 
 def test_score_prints_the_score_and_the_best_cut(tables, capsys):
     assert main(score(tables)) == 0  # 5 / (4 + 2) and 5 / (4 + 1)
+    first, place, _, winner = capsys.readouterr().out.splitlines()
+    assert first == "F2 0.8333 (2 frames, 1 true boxes, 2 predicted); 1.0000 with the cut 0.9"
+    assert place == "would stand on the private leaderboard: 0.8333 silver to gold"
+    assert winner == "its winner: 0.73 to 0.74, where their own cross-validation said: 0.74 to 0.75"
+
+
+def test_a_score_on_a_sample_is_given_no_place(tables, capsys):
+    (tables / "sample.json").write_text("{}")
+    assert main(score(tables)) == 0
     assert capsys.readouterr().out == "F2 0.8333 (2 frames, 1 true boxes, 2 predicted); 1.0000 with the cut 0.9\n"
 
 
