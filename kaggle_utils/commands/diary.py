@@ -6,8 +6,6 @@ import argparse
 import os
 import shutil
 import textwrap
-from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -19,8 +17,6 @@ from kaggle_utils.platform import leaderboard, runtime
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from kaggle_utils.evidence.medals import Medals
 
 
 def add_diary_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,9 +63,7 @@ def _wanted(entry: dict, args: argparse.Namespace) -> bool:
 def _text(table: pd.DataFrame, same: str, width: int) -> str:
     """A table for so many characters; columns that find no place beside the others stand below them."""
     drawn = table.rename_axis(None).to_string(line_width=width, max_colwidth=max(width - 20, 40))
-    lines = [line.rstrip(" \\") for line in drawn.splitlines()]
-    said = f"{'the same in all' if len(table) > 1 else 'besides'}: {same}"
-    return "\n".join([*lines, *textwrap.wrap(said, width)])
+    return "\n".join([*(line.rstrip(" \\") for line in drawn.splitlines()), *textwrap.wrap(same, width)])
 
 
 def _pictures(entries: list[dict], runs: Path, args: argparse.Namespace) -> None:
@@ -79,27 +73,17 @@ def _pictures(entries: list[dict], runs: Path, args: argparse.Namespace) -> None
 
     real = [entry["stage"] == "3_decide" and not entry.get("sample", True) for entry in entries]
     shown = [e for e, decided in zip(entries, real, strict=True) if decided or {"public", "private"} & e.keys()]
-    medals = _medals(entry["competition"] for entry in shown)
-    figure = plot_against_leaderboard(shown, medals)
+    known = {entry["competition"] for entry in shown} & set(competitions.known())
+    figure = plot_against_leaderboard(shown, {name: leaderboard.medals(competitions.find(name)) for name in known})
     if args.plot:
         with replacing(args.plot) as partial:
             figure.savefig(partial, dpi=120)
         print(f"plot: {args.plot}")
     if args.html:
         pages = {name: _pages(runs / name, args.html) for name in dict.fromkeys(e["competition"] for e in entries)}
-        notes = [f"{name}: {line}" for name, one in medals.items() for line in one.lines()[1:]]
         with replacing(args.html) as partial:
-            partial.write_text(diary_page(diary.tables(entries), pages, figure if shown else None, notes), encoding="utf-8")
+            partial.write_text(diary_page(diary.tables(entries), pages, figure if shown else None), encoding="utf-8")
         print(f"page: {args.html}")
-
-
-def _medals(names: Iterable[str]) -> dict[str, Medals]:
-    """Lines of those competitions that are known here; one of one's own may not be found by its name alone."""
-    found = {}
-    for name in dict.fromkeys(names):
-        with suppress(ValueError):
-            found[name] = leaderboard.medals(competitions.find(name))
-    return {name: medals for name, medals in found.items() if medals}
 
 
 def _pages(runs: Path, html: Path) -> dict[str, str]:

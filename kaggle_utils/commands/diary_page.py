@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from string import Template
 from typing import TYPE_CHECKING
@@ -15,20 +15,16 @@ if TYPE_CHECKING:
 
 
 def diary_page(
-    tables: Mapping[tuple[str, str], tuple[pd.DataFrame, str]],
-    pages: Mapping[str, Mapping[str, str]],
-    figure: Figure | None,
-    notes: Sequence[str],
+    tables: Mapping[tuple[str, str], tuple[pd.DataFrame, str]], pages: Mapping[str, Mapping[str, str]], figure: Figure | None
 ) -> str:
     """The page.
 
     tables: as :func:`kaggle_utils.evidence.diary.tables` makes them; pages: competition -> stage -> link to its page
-    figure: home score against leaderboard, None where there is none to show; notes: what is said below it
+    figure: home score against leaderboard, None where there is none to show
     """
     linked = [f"<p>{escape(name)}, latest pages: {_links(links)}</p>" for name, links in pages.items() if links]
     sections = [_section(*group, *table) for group, table in tables.items()]
-    said = [f"<p>{escape(note)}</p>" for note in notes]
-    return _PAGE.substitute(body="\n".join([*linked, _picture(figure) if figure else _NO_SCORES, *said, *sections]))
+    return _PAGE.substitute(body="\n".join([*linked, _picture(figure) if figure else _NO_SCORES, *sections]))
 
 
 def _links(links: Mapping[str, str]) -> str:
@@ -44,28 +40,24 @@ def _picture(figure: Figure) -> str:
 
 def _section(competition: str, stage: str, table: pd.DataFrame, same: str) -> str:
     rows = table.reset_index().to_html(index=False, border=0)  # it escapes what it is given
-    said = f"{'The same in all' if len(table) > 1 else 'Besides'}: {same}"
-    return f"<h2>{escape(competition)} {escape(stage)}</h2>\n<div>{rows}</div>\n<p>{escape(said)}</p>"
+    return f"<h2>{escape(competition)} {escape(stage)}</h2>\n<div>{rows}</div>\n<p>{escape(same)}</p>"
 
 
 _NO_SCORES = "<p>No run has a score of the leaderboard; <code>kaggle-utils diary --score</code> adds one.</p>"
 _PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
 <title>Diary of experiments</title>
 <style>
   body { font: 15px/1.5 system-ui, sans-serif; color: #212529; margin: 2em; }
-  p { max-width: 70em; color: #495057; overflow-wrap: anywhere; }
+  p { max-width: 70em; overflow-wrap: anywhere; }
   div { overflow-x: auto; }
-  img { max-width: 100%; }
   table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
-  th, td { padding: .3em .8em; text-align: left; vertical-align: top; border-bottom: 1px solid #dee2e6; min-width: 4em; }
-  td:nth-child(-n+3) { white-space: nowrap; }
-  th { cursor: pointer; white-space: nowrap; background: #f1f3f5; }
+  th, td { padding: .3em .8em; text-align: left; vertical-align: top; border-bottom: 1px solid #dee2e6; }
+  th, td:nth-child(-n+3) { white-space: nowrap; }
+  th { cursor: pointer; background: #f1f3f5; }
   th[aria-sort=ascending]::after { content: " \\25B2"; }
   th[aria-sort=descending]::after { content: " \\25BC"; }
-  tr:hover td { background: #f8f9fa; }
 </style>
 <h1>Diary of experiments</h1>
 <p>A click on the head of a column sorts by it, another one the other way round.</p>

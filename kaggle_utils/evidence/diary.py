@@ -202,7 +202,8 @@ def _table(runs: Sequence[Mapping]) -> tuple[pd.DataFrame, str]:
     frame = pd.DataFrame([_cells(run) for run in runs]).fillna("").set_index("run")
     shown = [name for name in frame if name in ("time", "score") or frame[name].nunique() > 1]
     said = {name for run in runs for name in (*run, *run.get("changed", {}))} - {*shown, "competition", "stage"}
-    return frame[shown], ", ".join(f"{name} {text}" for name, text in frame.iloc[0].items() if text and name in said)
+    same = ", ".join(f"{name} {text}" for name, text in frame.iloc[0].items() if text and name in said)
+    return frame[shown], f"{'the same in all' if len(runs) > 1 else 'besides'}: {same}"
 
 
 def _cells(run: Mapping) -> dict[str, str]:

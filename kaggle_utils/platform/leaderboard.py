@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 def medals(competition: Competition) -> Medals | None:
     """The lines as far as they are known here; None where nothing is."""
     kept = _kept(competition)
-    if not kept.is_file():
-        return competition.MEDALS
-    return (competition.MEDALS or Medals()).of_board(json.loads(kept.read_text()))
+    return _of_board(competition, json.loads(kept.read_text())) if kept.is_file() else competition.MEDALS
 
 
 def fetch(competition: Competition) -> Path:
@@ -33,10 +31,14 @@ def fetch(competition: Competition) -> Path:
     Raises KaggleFailure, and ValueError for a board of fewer than 250 teams, which has other medals.
     """
     scores = [float(score) for score in ask("leaderboard", limit_s=600, competition=competition.SLUG)]
-    (competition.MEDALS or Medals()).of_board(scores)
+    _of_board(competition, scores)
     with replacing(_kept(competition)) as partial:
         partial.write_text(json_text(scores) + "\n")
     return _kept(competition)
+
+
+def _of_board(competition: Competition, scores: list[float]) -> Medals:
+    return (competition.MEDALS or Medals()).of_board(scores)
 
 
 def _kept(competition: Competition) -> Path:

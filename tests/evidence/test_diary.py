@@ -179,7 +179,7 @@ def test_what_differs_has_a_column_even_at_its_default_and_the_rest_is_said_once
     assert table["imgsz"].tolist() == ["640", "1280", "1280"] and table["public"].tolist() == ["", "0.6200", ""]
     assert table["score"].tolist() == ["0.5000 [0.4000, 0.6000]", "0.6000 [0.5000, 0.7000]", ""]
     assert {"time", "score", "imgsz", "public"} == set(table) - {"host GB", "minutes"}
-    assert same == f"lr 1, folds 0.500, version {entries[0]['version']}"
+    assert same == f"the same in all: lr 1, folds 0.500, version {entries[0]['version']}"
 
 
 def test_a_parameter_that_all_left_at_its_default_is_neither_shown_nor_said(entries):
@@ -189,7 +189,7 @@ def test_a_parameter_that_all_left_at_its_default_is_neither_shown_nor_said(entr
 
 def test_a_single_run_is_its_score_and_words(entries):
     [(table, same)] = tables(entries[:1]).values()
-    assert list(table) == ["time", "score"] and same.startswith("imgsz 640, lr 1, folds 0.500")
+    assert list(table) == ["time", "score"] and same.startswith("besides: imgsz 640, lr 1, folds 0.500")
 
 
 def test_each_stage_of_a_competition_has_a_table_of_its_own(entries):
