@@ -129,7 +129,7 @@ def summary(
 
     runs: the competition's folder of runs, a folder for each stage; hidden: the hidden test with its truth, None where
     that is not known; stages: those that have just run: figures that others left earlier are not told
-    medals: the private leaderboard's lines, where the decision would stand unless it was made from a sample
+    medals: the private leaderboard's lines, where the decision would stand unless it was made from a sample or by a smoke run
     """
     lines, unit, metric = [], competition.UNIT, competition.KIND.METRIC
     decision, answer = runs / "3_decide" / "decision.json", runs / "4_submit"
@@ -137,7 +137,7 @@ def summary(
         _, worth, facts = read_decision(decision)
         first, *others = worth.lines(metric, unit)
         lines += [f"out-of-fold {first}", *others]
-        if medals and not facts.get("sample", True):
+        if medals and not facts.get("sample", True) and not facts.get("smoke"):
             lines += medals.lines(worth.score, worth.low, worth.high)
     if "4_submit" not in stages:
         return lines

@@ -123,7 +123,7 @@ class TestWhatARunSays:
         place = runs(REEF)
         assert summary(FRAMES, place, None, BOTH) == [*DECIDED, f"submission:     {place / '4_submit' / 'submission.csv'}"]
 
-    @pytest.mark.parametrize("known", [{"sample": True}, {}])
+    @pytest.mark.parametrize("known", [{"sample": True}, {}, {"sample": False, "smoke": True}])
     def test_a_sample_s_figure_is_given_no_place(self, runs, known):
         place = runs(REEF)
         write_decision(place / "3_decide" / "decision.json", {}, REEF, {}, **known)
