@@ -15,6 +15,7 @@ _PAGE = {  # module: its names
     "evidence.merging": "merged",
     "evidence.eight_bits": "eight_bit_cost",
     "evidence.weights": "select_weights",
+    "evidence.medals": "Medals",
     "evidence.diary": "Diary",
     # images: files decoded, kept small, seen in views and colours
     "images.decode": "read_image decode image_statistics",

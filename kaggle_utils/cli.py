@@ -19,7 +19,7 @@ from kaggle_utils.platform.parameters import single_settings
 COMMANDS = {
     "run": ("kaggle_utils.commands.run", "run a competition's notebooks, on your data or on the built-in sample"),
     "score": ("kaggle_utils.commands.score", "score a table of predictions exactly as the competition does"),
-    "diary": ("kaggle_utils.commands.diary", "print the experiments as a table, plot home score against leaderboard"),
+    "diary": ("kaggle_utils.commands.diary", "show the experiments as tables or a page, and home score against leaderboard"),
     "push": ("kaggle_utils.commands.push", "push notebooks to Kaggle, wait for them, submit"),
     "wheels": ("kaggle_utils.commands.wheels", "build the dataset of wheels for offline notebooks"),
     "rehearse": ("kaggle_utils.commands.rehearse", "run a notebook at home as Kaggle would run it"),

@@ -69,6 +69,7 @@ class KaggleServer:
         self.logs: dict[str, str] = {}
         self.submissions: list[dict] = []
         self.allowed_today = 5
+        self.board: list[str] = []  # scores of the teams, the best first
         self.push_error = ""  # a 200 answer that carries this error
         self.rooms = 99  # sessions with a GPU at a time
         self.calls: list[tuple[str, dict]] = []
@@ -206,6 +207,12 @@ class KaggleServer:
 
     def _CreateSubmission(self, request: dict) -> dict:
         return self._CreateCodeSubmission(request | {"content": self._blobs[request["blobFileTokens"]]["body"]})
+
+    def _GetLeaderboard(self, request: dict) -> dict:
+        start = int(request.get("pageToken") or 0)
+        end = start + min(request.get("pageSize") or PAGE, 50)
+        rows = [{"teamId": start + row, "score": score} for row, score in enumerate(self.board[start:end])]
+        return {"submissions": rows, "nextPageToken": str(end) if end < len(self.board) else ""}
 
     def _GetSubmissionLimits(self, request: dict) -> dict:
         done = len(self.submissions)

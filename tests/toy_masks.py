@@ -35,6 +35,7 @@ class Discs:
         "augmentations": "none", "grayscale": True,
     }  # fmt: skip
     SCORE_OPTIONS: dict[str, str] = {}
+    MEDALS = None
 
     def make_sample(self, folder: Path) -> Path:
         if folder.is_dir():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kaggle_utils import competitions
-from kaggle_utils.platform import runtime, source
+from kaggle_utils.platform import leaderboard, runtime, source
 from kaggle_utils.platform.parameters import add_set_argument, parse_set
 from kaggle_utils.tasks.decisions import summary
 from kaggle_utils.tasks.hidden import hidden_truth
@@ -53,7 +53,8 @@ def _summary(args: argparse.Namespace, stages: Sequence[str]) -> list[str]:
     competition, hidden = competitions.find(args.competition), source.find(args.competition).hidden
     known = "4_submit" in stages and hidden and hidden_truth(hidden)
     test = competition.hidden(hidden) if known else None
-    return summary(competition, _from_here(args.output / competition.NAME), test, stages)
+    runs = _from_here(args.output / competition.NAME)
+    return summary(competition, runs, test, stages, leaderboard.medals(competition))
 
 
 def _from_here(path: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kaggle_utils import competitions
+from kaggle_utils.platform import leaderboard, source
 
 
 def add_score_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +54,13 @@ def _options(competition: Any, given: list[str]) -> dict[str, Any]:
 
 
 def run_score(args: argparse.Namespace) -> int:
-    """Print the score; 0, or ValueError for tables that do not fit."""
+    """Print the score, and unless the truth is a sample's where it would stand; 0, or ValueError for tables that do not fit."""
     competition = competitions.find(args.competition)
     card = competition.score_files(args.truth, args.predictions, **_options(competition, args.rest))
-    print(card.to_json() if args.json else card)
+    if args.json:
+        print(card.to_json())
+        return 0
+    medals = leaderboard.medals(competition)
+    placed = medals and not source.Source(args.truth.parent).synthetic
+    print(card, *(medals.lines(card.score) if placed else ()), sep="\n")
     return 0

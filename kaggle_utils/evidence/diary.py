@@ -18,8 +18,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kaggle_utils.files import json_text, locked, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def entry(
         "competition": competition,
         "stage": stage,
         "changed": changed(parameters, defaults),
+        "parameters": parameters,
         "score": score,
         "interval": interval,
         "folds": folds,
@@ -105,16 +110,22 @@ def append(path: str | os.PathLike, entry: Mapping) -> None:
 def read(path: str | os.PathLike) -> Diary:
     """All runs with the latest leaderboard score of each; an absent diary has none.
 
+    Kernels write diaries of their own; those in ``<competition>/<stage>`` beside this one, where outputs are brought
+    home to, are read with it.
+
     >>> read("no/such/diary.jsonl")
     Diary(entries=[], unreadable=[])
     """
-    lines = Path(path).read_bytes().split(b"\n") if Path(path).exists() else []
+    path = Path(path)
     runs: dict[str, dict] = {}
     unreadable = []
-    for number, line in enumerate(lines, start=1):
-        if line.strip() and not _take(line, runs):
-            unreadable.append(f"line {number}: {line[:60].decode(errors='replace')!r}")
-    return Diary([run for run in runs.values() if "stage" in run], unreadable)
+    for file in filter(Path.is_file, [path, *sorted(path.parent.glob(f"*/*/{path.name}"))]):
+        for number, line in enumerate(file.read_bytes().split(b"\n"), start=1):
+            if line.strip() and not _take(line, runs):
+                where = f"line {number}" if file == path else f"{file}, line {number}"
+                unreadable.append(f"{where}: {line[:60].decode(errors='replace')!r}")
+    told = (run for run in runs.values() if "stage" in run)
+    return Diary(sorted(told, key=lambda run: run.get("time", "")), unreadable)
 
 
 def _take(line: bytes, runs: dict[str, dict]) -> bool:
@@ -165,50 +176,55 @@ def read_submissions(path: str | os.PathLike, submissions: str | os.PathLike) ->
     return new
 
 
-def markdown(entries: Sequence[Mapping]) -> str:
-    """Runs as a Markdown table with the columns that vary, and a line with those that do not.
+def tables(entries: Sequence[Mapping]) -> dict[tuple[str, str], tuple[pd.DataFrame, str]]:
+    """(competition, stage) -> (a row a run, with whatever differs between them, and in words what does not).
 
-    A table of everything is read by nobody; what the runs have in common is said once, below.
+    A table of everything is read by nobody. A parameter that differs has a column even where some runs left it at its
+    default; of those that do not, the ones away from their defaults are said.
 
-    entries: of :attr:`Diary.entries`; all columns are shown when there is only one
+    entries: of :attr:`Diary.entries`; all cells are texts, the index is the runs' names
 
-    >>> runs = [{"run": name, "stage": "2_train", "changed": {"imgsz": s}} for name, s in (("a", 640), ("b", 1280))]
-    >>> print(markdown(runs))
-    | run | imgsz |
-    |---|---|
-    | a | 640 |
-    | b | 1280 |
-    <BLANKLINE>
-    The same in all: stage 2_train.
+    >>> sizes = {"a": 640, "b": 1280}
+    >>> runs = [entry("pond", "2_train", {"imgsz": n, "lr": 1}, {"imgsz": 640}) | {"run": name} for name, n in sizes.items()]
+    >>> [(table, same)] = tables(runs).values()
+    >>> table["imgsz"].tolist(), "lr 1" in same
+    (['640', '1280'], True)
     """
-    rows = [_cells(entry) for entry in entries]
-    if not rows:
-        return "The diary is empty."
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    varying = [name for name in columns if len(rows) == 1 or len({row.get(name, "") for row in rows}) > 1]
-    head, *lines = ("| " + " | ".join(line) + " |" for line in [varying, *([row.get(n, "") for n in varying] for row in rows)])
-    table = "\n".join([head, "|" + "---|" * len(varying), *lines])
-    same = [f"{name} {rows[0][name]}" for name in columns if name not in varying]
-    return table + (f"\n\nThe same in all: {', '.join(same)}." if same else "")
+    groups: dict[tuple[str, str], list[Mapping]] = {}
+    for one in entries:
+        groups.setdefault((one.get("competition", ""), one["stage"]), []).append(one)
+    return {group: _table(runs) for group, runs in groups.items()}
 
 
-def _cells(entry: Mapping) -> dict[str, str]:
-    """One run as texts by column: changed parameters and memory have a column each."""
-    single = {name: value for name, value in entry.items() if name not in ("changed", "interval", "memory", "folds")}
-    memory = {f"{name} GB": value for name, value in (entry.get("memory") or {}).items()}
-    folds = " ".join(f"{value:.3f}" for value in (entry.get("folds") or {}).values() if value is not None)
-    cells = {"run": "", **single, **entry.get("changed", {}), "folds": folds, **memory}
-    texts = {name: _text(value) for name, value in cells.items()}
-    if entry.get("interval") and None not in entry["interval"]:
-        texts["score"] += " [{:.4f}, {:.4f}]".format(*entry["interval"])
-    return {name: text for name, text in texts.items() if text}
+def _table(runs: Sequence[Mapping]) -> tuple[pd.DataFrame, str]:
+    import pandas as pd
+
+    frame = pd.DataFrame([_cells(run) for run in runs]).fillna("").set_index("run")
+    shown = [name for name in frame if name in ("time", "score") or frame[name].nunique() > 1]
+    said = {name for run in runs for name in (*run, *run.get("changed", {}))} - {*shown, "competition", "stage"}
+    same = ", ".join(f"{name} {text}" for name, text in frame.iloc[0].items() if text and name in said)
+    return frame[shown], f"{'the same in all' if len(runs) > 1 else 'besides'}: {same}"
+
+
+def _cells(run: Mapping) -> dict[str, str]:
+    """One run as texts by column: its parameters, also those at their defaults, and its memory have a column each."""
+    scores = {name: f"{run[name]:.4f}" for name in ("score", "public", "private") if run.get(name) is not None}
+    if run.get("interval") and None not in run["interval"]:
+        scores["score"] += " [{:.4f}, {:.4f}]".format(*run["interval"])
+    time = run.get("time", "")[:16].replace("T", " ")
+    first = {"run": run["run"], "time": time, "member": run.get("member", ""), "score": "", **scores}
+    folds = " ".join(f"{value:.3f}" for value in (run.get("folds") or {}).values() if value is not None)
+    memory = {f"{name} GB": value for name, value in (run.get("memory") or {}).items()}
+    rest = {name: value for name, value in run.items() if value is not None and name not in {*first, *_NESTED}}
+    cells = first | run.get("changed", {}) | run.get("parameters", {}) | {"folds": folds} | rest | memory
+    return {name: _text(value) for name, value in cells.items()}
+
+
+_NESTED = {"changed", "parameters", "interval", "memory", "folds"}
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return ""
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("\n", " ")
 
 
 def peak_memory() -> dict[str, float]:

@@ -17,6 +17,7 @@ from kaggle_utils.boxes.f2 import F2Curve
 from kaggle_utils.boxes.motion import Neighbours
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.boxes.tracking import Tracks
+from kaggle_utils.evidence.medals import Medals, ends, told
 from kaggle_utils.pictures.figures import LINE, PALETTE, PREDICTION, QUIET, TRUTH, Picture, label, new_figure
 
 
@@ -187,23 +188,60 @@ def gains(table: pd.DataFrame, names: Sequence[str] | None = None, metric: str =
 _GAIN_COLUMNS = ("name", "gain", "gain_low", "gain_high")
 
 
-def plot_against_leaderboard(entries: Sequence[Mapping], board: str = "public") -> Picture:
-    """Score at home against score on the leaderboard, a point a run with its name and interval.
+def plot_against_leaderboard(entries: Sequence[Mapping], medals: Mapping[str, Medals] | None = None) -> Picture:
+    """Score at home against score on the leaderboard, a panel a competition, a point a run with its name and interval.
 
-    board: public or private. Runs without both scores are left out, and counted in the title. Points
-    on the dashed line score the same on both; if home is any guide, points rise together.
+    It is the private one unless only scores of the public are known. Runs without both scores are counted in the
+    title. Points on the dashed line score the same on both; if home is any guide, points rise together.
+
+    medals: competition -> lines of its private leaderboard; they are drawn, with the winner at their own
+        cross-validation, unless the runs are of a sample, and runs that were not submitted are put on the dashed line
     """
-    known = [entry for entry in entries if entry.get("score") is not None and entry.get(board) is not None]
-    figure, axes = new_figure(5.2, 5)
-    for entry in known:
-        _point(axes, entry, board)
-    if known:
-        scores = [entry[name] for entry in known for name in ("score", board)]
-        ends = [min(scores), max(scores)]
-        axes.plot(ends, ends, "--", color=QUIET, linewidth=1, zorder=0)
-    title = f"{len(known)} of {len(entries)} runs have both scores"
-    label(axes, title, "out-of-fold score at home", f"{board} leaderboard")
+    groups: dict[str, list[Mapping]] = {} if entries else {"": []}
+    for entry in entries:
+        groups.setdefault(entry.get("competition", ""), []).append(entry)
+    figure, panels = new_figure(5.6 * len(groups), 5, columns=len(groups), squeeze=False)
+    for axes, (name, runs) in zip(panels[0], groups.items(), strict=True):
+        _home_and_board(axes, name, runs, (medals or {}).get(name))
     return figure
+
+
+def _home_and_board(axes: Axes, name: str, runs: Sequence[Mapping], medals: Medals | None) -> None:
+    board = next((one for one in ("private", "public") if any(run.get(one) is not None for run in runs)), "private")
+    scored = [run for run in runs if run.get("score") is not None]
+    known = [run for run in scored if run.get(board) is not None]
+    alone = [run["score"] for run in scored if run not in known and _is_real(run)]
+    title = f"{name}: " * bool(name) + f"{len(known)} of {len(runs)} runs have both scores"
+    x = "out-of-fold score at home"
+    for run in known:
+        _point(axes, run, board)
+    if medals and (known or alone) and all(map(_is_real, known)):
+        title += f"\nwinner {told(medals.winner)}, own cross-validation {told(medals.validation)}"
+        _medal_lines(axes, medals)
+        axes.plot(alone, alone, "o", color=LINE, markerfacecolor="white")
+        x += "\nhollow: not submitted, where it would stand if both were the same" if alone else ""
+    if scored:
+        axes.axline([scored[0]["score"]] * 2, slope=1, color=QUIET, linewidth=1, linestyle="--", zorder=0)
+    label(axes, title, x, f"{board} leaderboard")
+
+
+def _is_real(run: Mapping) -> bool:
+    return not run.get("sample", True) and not run.get("smoke")
+
+
+def _medal_lines(axes: Axes, medals: Medals) -> None:
+    """A band or line a medal, and the winner as a star, at home as on the board."""
+    known = [(name, *ends(line)) for name, line in medals.known.items() if line is not None]
+    for place, (name, low, high) in enumerate(known):
+        axes.axhspan(low, high, color=_METALS[name], alpha=0.25, zorder=0)
+        axes.text(0.02 + 0.1 * place, high, name, transform=axes.get_yaxis_transform(), va="top", fontsize=8)
+    if medals.winner is not None and medals.validation is not None:
+        place = np.mean(ends(medals.validation)), np.mean(ends(medals.winner))
+        axes.plot(*place, "*", color=PREDICTION, markersize=10)
+        axes.annotate("winner", place, (-6, 0), textcoords="offset points", ha="right", va="center", fontsize=8)
+
+
+_METALS = {"gold": "#f2b705", "silver": "#868e96", "bronze": "#b4632d"}
 
 
 def _point(axes: Axes, entry: Mapping, board: str) -> None:

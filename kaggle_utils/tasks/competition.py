@@ -18,6 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+    from kaggle_utils.evidence.medals import Medals
     from kaggle_utils.tasks.jobs import Order
     from kaggle_utils.tasks.runs import Job, Runs
 
@@ -100,6 +101,7 @@ class Competition(Protocol):
     FULL: Mapping[int, FoldSize]  # the folds of the real training data
     SAMPLE: Mapping[str, Any]  # parameters in place of the defaults for the built-in sample
     SMOKE: Mapping[str, Any]  # and for a run that only shows that everything runs
+    MEDALS: Medals | None  # what is known of the private leaderboard
     SCORE_OPTIONS: Mapping[str, str]  # name of a keyword of score_files -> what it does
 
     def make_sample(self, folder: Path) -> Path:

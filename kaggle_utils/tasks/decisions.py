@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kaggle_utils.evidence.candidates import Choice
+    from kaggle_utils.evidence.medals import Medals
     from kaggle_utils.tasks.competition import Competition, Items
 
 
@@ -121,17 +122,23 @@ def write_validation(folder: Path, metric: str, score: float, items: int, **fact
         partial.write_text(json_text({"metric": metric, "score": score, "items": items, **plain(facts)}, indent=1) + "\n")
 
 
-def summary(competition: Competition, runs: Path, hidden: Items | None, stages: Collection[str]) -> list[str]:
+def summary(
+    competition: Competition, runs: Path, hidden: Items | None, stages: Collection[str], medals: Medals | None = None
+) -> list[str]:
     """Lines about the stages named, in order, each made of what a stage left.
 
     runs: the competition's folder of runs, a folder for each stage; hidden: the hidden test with its truth, None where
     that is not known; stages: those that have just run: figures that others left earlier are not told
+    medals: the private leaderboard's lines, where the decision would stand unless it was made from a sample or by a smoke run
     """
     lines, unit, metric = [], competition.UNIT, competition.KIND.METRIC
     decision, answer = runs / "3_decide" / "decision.json", runs / "4_submit"
     if "3_decide" in stages and decision.is_file():
-        first, *others = read_decision(decision)[1].lines(metric, unit)
+        _, worth, facts = read_decision(decision)
+        first, *others = worth.lines(metric, unit)
         lines += [f"out-of-fold {first}", *others]
+        if medals and not facts.get("sample", True) and not facts.get("smoke"):
+            lines += medals.lines(worth.score, worth.low, worth.high)
     if "4_submit" not in stages:
         return lines
     validation, submission = answer / "validation.json", answer / SUBMISSION

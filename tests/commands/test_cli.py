@@ -1,14 +1,17 @@
 """The command line: what it prints, and one sentence for a mistake."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from kaggle_utils.cli import main
 from kaggle_utils.commands import run as run_command
+from kaggle_utils.competitions import reef
 from kaggle_utils.evidence import diary
-from kaggle_utils.platform import notebooks
+from kaggle_utils.platform import leaderboard, notebooks
+from kaggle_utils.platform.runtime import diary_file, runs_dir
 from kaggle_utils.tasks.decisions import Worth, write_decision
 
 HEADER = "video_id,sequence,video_frame,sequence_frame,image_id,annotations\n"
@@ -28,6 +31,15 @@ def score(folder, *more: str) -> list[str]:
 
 def test_score_prints_the_score_and_the_best_cut(tables, capsys):
     assert main(score(tables)) == 0  # 5 / (4 + 2) and 5 / (4 + 1)
+    first, place, _, winner = capsys.readouterr().out.splitlines()
+    assert first == "F2 0.8333 (2 frames, 1 true boxes, 2 predicted); 1.0000 with the cut 0.9"
+    assert place == "would stand on the private leaderboard: 0.8333 silver to gold"
+    assert winner == "its winner: 0.73 to 0.74, where their own cross-validation said: 0.74 to 0.75"
+
+
+def test_a_score_on_a_sample_is_given_no_place(tables, capsys):
+    (tables / "sample.json").write_text("{}")
+    assert main(score(tables)) == 0
     assert capsys.readouterr().out == "F2 0.8333 (2 frames, 1 true boxes, 2 predicted); 1.0000 with the cut 0.9\n"
 
 
@@ -109,6 +121,17 @@ def test_a_run_tells_the_figures_of_the_stages_that_ran_and_paths_from_here(stag
     assert [line.strip() for line in capsys.readouterr().out.splitlines()[3:]] == [*told, page]
 
 
+def test_a_stage_goes_on_where_the_outputs_of_kernels_were_brought_home_to(earlier_runs, monkeypatch, capsys):
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", "runs/kaggle")
+    folders = []
+    monkeypatch.setattr(notebooks, "execute", lambda path, folder, values: folders.append((folder, runs_dir())) or folder / "x.html")
+    Path("runs/kaggle").mkdir()
+    Path("runs/reef").rename("runs/kaggle/reef")
+    assert main(["run", "reef", "--stage", "3_decide"]) == 0
+    assert folders == [(Path("runs/kaggle/reef/3_decide").absolute(), Path("runs/kaggle").absolute())]
+    assert "out-of-fold F2 0.5000" in capsys.readouterr().out
+
+
 def test_a_path_elsewhere_is_told_in_full(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -116,14 +139,52 @@ def test_a_path_elsewhere_is_told_in_full(tmp_path, monkeypatch):
     assert run_command._from_here(Path("runs/a")) == run_command._from_here(tmp_path / "here" / "runs" / "a") == Path("runs/a")
 
 
-def test_diary_prints_only_the_columns_that_vary(tmp_path, capsys):
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A diary in the folder of runs: two trainings and a real decision, whose name it is."""
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", str(tmp_path / "runs"))
+    path = tmp_path / "runs" / "diary.jsonl"
     for imgsz in (640, 1280):
-        line = diary.entry("reef", "2_train", {"imgsz": imgsz, "lr": 1}, {"imgsz": 0, "lr": 0}, score=0.5)
-        diary.append(tmp_path / "d.jsonl", line)
-    run = diary.read(tmp_path / "d.jsonl").entries[1]["run"]
-    assert main(["diary", str(tmp_path / "d.jsonl"), "--score", run, "0.61", "-", "--plot", str(tmp_path / "p.png")]) == 0
-    header = next(row for row in capsys.readouterr().out.splitlines() if row.startswith("| run"))
-    assert "imgsz" in header and "lr" not in header and "public" in header and (tmp_path / "p.png").stat().st_size > 1000
+        diary.append(path, diary.entry("reef", "2_train", {"imgsz": imgsz, "lr": 1}, {"imgsz": 0, "lr": 0}, score=0.5))
+    line = diary.entry("reef", "3_decide", {"rule": "<b>" + "long " * 40}, {}, score=0.65, interval=(0.6, 0.7), sample=False)
+    diary.append(path, line)
+    return line["run"]
+
+
+def test_diary_prints_a_table_a_stage_of_what_differs(book, tmp_path, capsys):
+    assert main(["diary", "--score", book, "0.61", "-", "--plot", str(tmp_path / "p.png")]) == 0
+    first, header, *_ = capsys.readouterr().out.splitlines()
+    assert first == "reef 2_train" and "imgsz" in header and "lr" not in header and (tmp_path / "p.png").stat().st_size > 1000
+    assert main(["diary", "--stage", "3_decide"]) == 0
+    assert "reef 3_decide" in (said := capsys.readouterr().out) and "2_train" not in said and "0.6100" in said
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_diary_fits_the_terminal(width, book, capsys, monkeypatch):
+    diary.append(diary_file(), diary.entry("reef", "3_decide", {"rule": "word " * 40}, {}, score=0.5, comment="other " * 30))
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["diary"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width and any("rule" in line for line in lines) and any("comment" in line for line in lines)
+
+
+def test_the_diary_s_page_needs_nothing_else_and_links_the_stages_pages(book, tmp_path, capsys):
+    for name in ("2_train.html", "2_train-failed.html"):
+        (tmp_path / "runs/reef/2_train").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "runs/reef/2_train" / name).touch()
+    assert main(["diary", "--html", str(tmp_path / "pages" / "diary.html")]) == 0
+    page = (tmp_path / "pages" / "diary.html").read_text()
+    links = re.findall(r'(?:href|src)="(.{30})', page)
+    assert [link[:29] for link in links] == ["../runs/reef/2_train/2_train.", "data:image/png;base64,iVBORw0"]
+    assert "://" not in page and "&lt;b&gt;long" in page and "<b>long" not in page and page.count("<table") == 2
+    assert main(["diary", "--html", str(tmp_path / "none.html"), "--stage", "2_train"]) == 0
+    assert "<img" not in (page := (tmp_path / "none.html").read_text()) and "winner" not in page
+
+
+def test_exact_medal_lines_are_asked_for_and_kept(book, monkeypatch, capsys):
+    monkeypatch.setattr(leaderboard, "ask", lambda call, **order: [f"{1 - rank / 2000:.4f}" for rank in range(300)])
+    assert main(["diary", "--medals"]) == 0 and "medal lines of reef kept in" in capsys.readouterr().out
+    assert leaderboard.medals(reef).bronze == 0.8995
 
 
 def test_a_diary_that_is_not_there_is_named(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The diary survives company and sudden death, and says of every run what was different; its table shows only that."""
+"""The diary survives company and sudden death, and says of every run what was different; its tables show only that."""
 
 import json
 import multiprocessing
@@ -13,11 +13,11 @@ from kaggle_utils.evidence.diary import (
     append,
     changed,
     entry,
-    markdown,
     peak_memory,
     read,
     read_submissions,
     set_leaderboard,
+    tables,
 )
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -161,10 +161,10 @@ def test_memory_counts_what_was_held_even_when_it_is_given_back():
 
 @pytest.fixture
 def entries(tmp_path):
-    """Three runs: at 640, at 1280 with the board's answer, and the same again without a score."""
+    """Three runs: at 640, at 1280 (the default) with the board's answer, and the same again without a score."""
     path = tmp_path / "diary.jsonl"
     lines = [
-        entry("reef", "2_train", {"imgsz": size}, {"imgsz": 1280}, score=score, interval=interval, fold_scores=[0.5])
+        entry("reef", "2_train", {"imgsz": size, "lr": 1}, {"imgsz": 1280, "lr": 0}, score=score, interval=interval, fold_scores=[0.5])
         for size, score, interval in ((640, 0.5, (0.4, 0.6)), (1280, 0.6, (0.5, 0.7)), (1280, None, None))
     ]
     for line in lines:
@@ -173,23 +173,51 @@ def entries(tmp_path):
     return read(path).entries
 
 
-def test_only_columns_that_vary_are_shown_and_the_rest_is_said_once(entries):
-    table, same = markdown(entries).split("\n\n")
-    header, _, first, second, third = (row.strip("| ").split(" | ") for row in table.split("\n"))
-    assert {"run", "score", "imgsz", "public"} <= set(header)
-    assert not {"competition", "stage", "version", "folds"} & set(header)
-    assert "0.5 [0.4000, 0.6000]" in first and "640" in first
-    assert "competition reef" in same and "folds 0.500" in same
+def test_what_differs_has_a_column_even_at_its_default_and_the_rest_is_said_once(entries):
+    [(group, (table, same))] = tables(entries).items()
+    assert group == ("reef", "2_train") and table.index.tolist() == [one["run"] for one in entries]
+    assert table["imgsz"].tolist() == ["640", "1280", "1280"] and table["public"].tolist() == ["", "0.6200", ""]
+    assert table["score"].tolist() == ["0.5000 [0.4000, 0.6000]", "0.6000 [0.5000, 0.7000]", ""]
+    assert {"time", "score", "imgsz", "public"} == set(table) - {"host GB", "minutes"}
+    assert same == f"the same in all: lr 1, folds 0.500, version {entries[0]['version']}"
 
 
-def test_a_single_run_shows_everything(entries):
-    assert "| reef |" in markdown(entries[:1]) and "The same" not in markdown(entries[:1])
+def test_a_parameter_that_all_left_at_its_default_is_neither_shown_nor_said(entries):
+    [(table, same)] = tables(entries[1:]).values()
+    assert "imgsz" not in table and "imgsz" not in same
 
 
-def test_no_run_is_said_in_words():
-    assert markdown([]) == "The diary is empty."
+def test_a_single_run_is_its_score_and_words(entries):
+    [(table, same)] = tables(entries[:1]).values()
+    assert list(table) == ["time", "score"] and same.startswith("besides: imgsz 640, lr 1, folds 0.500")
 
 
-def test_a_bar_in_a_text_does_not_make_a_column():
-    rows = markdown([{"run": "a", "note": "x|y\nz"}, {"run": "b"}]).split("\n")
-    assert rows[2] == "| a | x\\|y z |" and rows[3] == "| b |  |"
+def test_each_stage_of_a_competition_has_a_table_of_its_own(entries):
+    other = entry("reef", "3_decide", {"cut": 0.1 + 0.2}, {}, score=0.5, member=None) | {"run": "b"}
+    found = tables([*entries, other, other | {"run": "c", "changed": {}, "parameters": {"cut": None}}])
+    assert [stage for _, stage in found] == ["2_train", "3_decide"]
+    assert found["reef", "3_decide"][0]["cut"].to_dict() == {"b": "0.3", "c": "None"}
+
+
+def test_lines_of_old_know_only_what_was_changed(entries):
+    old = {name: value for name, value in entries[0].items() if name != "parameters"} | {"run": "old"}
+    [(table, _)] = tables([old, entries[1]]).values()
+    assert table["imgsz"].tolist() == ["640", "1280"]
+
+
+def test_no_run_is_no_table():
+    assert tables([]) == {}
+
+
+def test_what_kernels_noted_is_read_with_the_diary_and_a_run_that_both_have_is_one(tmp_path, entries):
+    there = tmp_path / "kaggle" / "reef" / "2_train-fold0" / "diary.jsonl"
+    append(there, entries[0])
+    append(there, entry("reef", "2_train", {}, {}, score=0.7) | {"run": "new", "time": "2020-01-01T00:00:00"})
+    append(tmp_path / "kaggle" / "reef" / "earlier" / "2_train" / "diary.jsonl", entry("reef", "2_train", {}, {}))
+    there.open("a").write("cut")
+    path = tmp_path / "kaggle" / "diary.jsonl"
+    set_leaderboard(path, "new", public=0.6)
+    append(path, entries[0] | {"public": 0.5})
+    book = read(path)
+    assert [(one["run"], one["public"]) for one in book.entries] == [("new", 0.6), (entries[0]["run"], 0.5)]
+    assert book.unreadable == [f"{there}, line 3: 'cut'"]

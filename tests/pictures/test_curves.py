@@ -8,6 +8,7 @@ from kaggle_utils.boxes.f2 import f2_curve
 from kaggle_utils.boxes.motion import neighbours
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.boxes.tracking import Tracks
+from kaggle_utils.evidence.medals import Medals
 from kaggle_utils.pictures import curves as plots
 
 TRUTH = Boxes([0, 0, 2], [[0, 0, 10, 20], [40, 40, 60, 60], [1, 0, 11, 20]])
@@ -117,4 +118,43 @@ def test_the_diary_has_a_point_for_each_run_with_both_scores():
     [axes] = drawn(plots.plot_against_leaderboard(runs))
     assert axes.get_title(loc="left") == "1 of 3 runs have both scores"
     assert [text.get_text() for text in axes.texts] == ["b"]
-    assert plots.plot_against_leaderboard(runs, "private").axes[0].get_title(loc="left").startswith("0 of 3")
+    assert axes.get_ylabel() == "public leaderboard"
+    [axes] = drawn(plots.plot_against_leaderboard([*runs, {"run": "d", "score": 0.5, "private": 0.4}]))
+    assert axes.get_ylabel() == "private leaderboard" and [text.get_text() for text in axes.texts] == ["d"]
+
+
+def test_no_run_is_an_empty_panel():
+    [axes] = drawn(plots.plot_against_leaderboard([]))
+    assert axes.get_title(loc="left") == "0 of 0 runs have both scores"
+
+
+REAL = [
+    {"run": "a", "competition": "reef", "score": 0.5, "sample": False},
+    {"run": "b", "competition": "reef", "score": 0.6, "private": 0.55, "sample": False},
+    {"run": "c", "competition": "reef", "score": 0.1, "sample": False, "smoke": True},
+]
+MEDALS = {"reef": Medals(silver=(0.6, 0.65), bronze=0.5, winner=0.7, validation=(0.72, 0.73))}
+
+
+def test_a_figure_stands_among_the_medals_with_the_winner_at_their_own_cross_validation():
+    other = {"run": "d", "competition": "clouds", "score": 0.6, "sample": False}
+    reef, clouds = drawn(plots.plot_against_leaderboard([*REAL, other], MEDALS))
+    assert [one.get_title(loc="left")[:12] for one in (reef, clouds)] == ["reef: 1 of 3", "clouds: 0 of"]
+    assert [text.get_text() for text in reef.texts] == ["b", "silver", "bronze", "winner"]
+    assert reef.get_title(loc="left").endswith("\nwinner 0.7, own cross-validation 0.72 to 0.73")
+    points = {line.get_marker(): line.get_xydata().tolist() for line in reef.lines if line.get_marker() in ("o", "*")}
+    assert points["o"] == [[0.5, 0.5]] and points["*"] == [pytest.approx([0.725, 0.7])]  # hollow: home alone
+    assert not clouds.texts
+
+
+@pytest.mark.parametrize("sample", [{"sample": True}, {}])
+def test_runs_of_a_sample_are_never_among_medals(sample):
+    runs = [{name: value for name, value in run.items() if name != "sample"} | sample for run in REAL]
+    for some in (runs, [*REAL[:1], runs[1]]):
+        [axes] = drawn(plots.plot_against_leaderboard(some, MEDALS))
+        assert [text.get_text() for text in axes.texts] == ["b"] and "winner" not in axes.get_title(loc="left")
+
+
+def test_a_winner_whose_cross_validation_nobody_knows_is_said_to_be_one():
+    [axes] = drawn(plots.plot_against_leaderboard(REAL, {"reef": Medals(bronze=0.5, winner=0.7)}))
+    assert axes.get_title(loc="left").endswith("\nwinner 0.7, own cross-validation not known")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kaggle_utils.evidence.medals import Medals
 from kaggle_utils.masks.scorecard import MaskScorecard
 from kaggle_utils.tasks.decisions import Worth, read_decision, summary, write_decision, write_validation
 
@@ -78,6 +79,7 @@ def competition(metric: str, unit: str, card) -> SimpleNamespace:
 
 FRAMES = competition("F2", "frame", SimpleNamespace(short="0.4565"))
 PICTURES = competition("Dice", "picture", MaskScorecard(0.80432, {}, 0.45833, 64, 30, 30))
+MEDALS = Medals(silver=0.6, bronze=0.4, winner=0.75, validation=0.8)
 DECIDED = [
     "out-of-fold F2 0.4772 [0.1190, 0.7198] of wbf, tracked, chosen and fitted without the frames it is judged on",
     "flattering: 0.6677 of wbf, tracked, chosen with all frames; 0.6738 where its rule is fitted on them, too",
@@ -120,6 +122,24 @@ class TestWhatARunSays:
     def test_an_unknown_truth_is_no_line(self, runs):
         place = runs(REEF)
         assert summary(FRAMES, place, None, BOTH) == [*DECIDED, f"submission:     {place / '4_submit' / 'submission.csv'}"]
+
+    @pytest.mark.parametrize("known", [{"sample": True}, {}, {"sample": False, "smoke": True}])
+    def test_a_sample_s_figure_is_given_no_place(self, runs, known):
+        place = runs(REEF)
+        write_decision(place / "3_decide" / "decision.json", {}, REEF, {}, **known)
+        assert summary(FRAMES, place, None, ["3_decide"], MEDALS) == DECIDED
+
+    def test_a_real_figure_and_the_ends_of_its_interval_are_placed_beside_the_winner_s_cross_validation(self, runs):
+        place = runs(REEF)
+        write_decision(place / "3_decide" / "decision.json", {}, REEF, {}, sample=False)
+        assert summary(FRAMES, place, None, ["3_decide"], MEDALS) == [
+            *DECIDED,
+            "would stand on the private leaderboard: 0.4772 bronze, 0.1190 no medal, 0.7198 silver to gold",
+            "its lines: gold not known, silver 0.6, bronze 0.4",
+            "its winner: 0.75, where their own cross-validation said: 0.8",
+        ]
+        assert summary(FRAMES, place, None, ["3_decide"]) == DECIDED
+        assert not any("leaderboard" in line for line in summary(FRAMES, place, None, ["4_submit"], MEDALS))
 
     @pytest.mark.parametrize(
         ("stages", "told"),

@@ -140,6 +140,21 @@ def _allowance(api, competition: str) -> int:
     return api.competition_get_submission_limits(competition).num_allowed_now
 
 
+def _leaderboard(api, competition: str) -> list[str]:
+    """Every team's score, the best first: of the private leaderboard once there is one. The client shows one page."""
+    from kagglesdk.competitions.types.competition_api_service import ApiGetLeaderboardRequest
+
+    request, scores = ApiGetLeaderboardRequest(), []
+    request.competition_name, request.page_size = competition, 200
+    with api.build_kaggle_client() as kaggle:
+        while True:
+            page = kaggle.competitions.competition_api_client.get_leaderboard(request)
+            scores += [row.score for row in page.submissions]
+            if not page.next_page_token or not page.submissions:
+                return scores
+            request.page_token = page.next_page_token
+
+
 def _gpu_hours_left(api) -> float | None:
     quota = api.quota_view().gpu_quota
     return quota and (quota.total_time_allowed - quota.time_used).total_seconds() / 3600
@@ -154,6 +169,7 @@ CALLS: dict[str, Callable] = {
     "submit": _submit,
     "submit_file": _submit_file,
     "allowance": _allowance,
+    "leaderboard": _leaderboard,
     "gpu_hours_left": _gpu_hours_left,
     "put_dataset": put_dataset,
 }
