@@ -38,7 +38,7 @@ def test_a_competition_of_ones_own_goes_through_all_stages(tmp_path: Path) -> No
 
     runs = read_runs([output])
     judged = toy.KIND.out_of_fold(toy, data, runs, folds, tmp_path / "cache")
-    steps = rules(look(judged, Merge(("64x64_identity",)), (60, 128, 190)), judged.part)
+    steps = rules(look(judged, Merge(("fpn_identity",)), (60, 128, 190)), judged.part)
     figures = dice_gains({name: step.counts for name, step in steps.items()}, judged.group, "one half").set_index("name")
     chosen = steps["levels and sizes"]
     worth = Worth("levels and sizes", *figures.loc["levels and sizes", ["dice", "low", "high"]], chosen.score, chosen.fitted)
