@@ -19,7 +19,7 @@ from kaggle_utils.tasks.masks.parameters import MaskTraining
 from kaggle_utils.tasks.runs import Job, Runs, read_runs, write_run
 
 CHOSEN = {"views": ("identity", "hflip"), "checkpoints": ("best", "last"), "batch": 4}
-RUN = clouds.KIND.members(CHOSEN, clouds.SMOKE)["96x64"]
+RUN = clouds.KIND.parameters(CHOSEN, clouds.SMOKE)
 _made: list[Trained] = []
 
 

@@ -21,7 +21,7 @@ KEY, CLASSES, COLUMNS = "name", ("water",), ("name", "runs")
 CODE, SERVED, HIDDEN_ITEMS = True, False, 1000
 FULL = {fold: FoldSize(train=400, valid=100) for fold in range(5)}
 SAMPLE, SMOKE, SCORE_OPTIONS, MEDALS = {}, {}, {}, None
-make_sample = read = truth = stream = rows = None  # nothing is trained, predicted or streamed here
+make_sample = read = truth = stream = rows = unlabelled = None  # nothing is trained, predicted or streamed here
 PUBLIC, HIDDEN, TRAIN = ("a", "b", "c"), ("p", "q", "r", "s", "t"), tuple("ABCDEFGHIJ")
 KIND = SimpleNamespace(
     METRIC="share of ponds",

@@ -52,6 +52,11 @@ class Squares:
 
     test = hidden = lambda self, folder: self._items(Path(folder))
 
+    def unlabelled(self, folder):
+        """The hidden frames under other names: each video has its frame 0-0."""
+        items = self._items(Path(folder).with_name(Path(folder).name + "-hidden"))
+        return VideoItems(items.table.assign(name="u" + items.table["name"]), items.truth)
+
     def _items(self, folder):
         table = pd.read_csv(folder / "frames.csv")
         paths = [folder / f"{name}.jpg" for name in table["name"]]

@@ -30,7 +30,7 @@ class Discs:
     CLASSES, COLUMNS, CODE, SERVED, HIDDEN_ITEMS = ("disc",), ("square", "rle"), False, False, 4
     KIND, FULL = Masks(1, (SIDE, SIDE)), {0: FoldSize(6, 6), 1: FoldSize(6, 6)}
     SAMPLE = SMOKE = {
-        "architecture": "fpn", "encoder": "tu-test_resnet", "sizes": ((SIDE, SIDE),), "epochs": 2, "batch": 4, "lr": 1e-2,
+        "architecture": "fpn", "encoder": "tu-test_resnet", "size": (SIDE, SIDE), "epochs": 2, "batch": 4, "lr": 1e-2,
         "options": {"decoder_pyramid_channels": 32, "decoder_segmentation_channels": 32}, "views": ("identity",),
         "augmentations": "none", "grayscale": True,
     }  # fmt: skip
@@ -60,6 +60,8 @@ class Discs:
 
     def test(self, folder: Path) -> RunLengthItems:
         return self._items(folder / "test", known=False)
+
+    unlabelled = test
 
     def hidden(self, folder: Path) -> RunLengthItems:
         return self._items(folder)

@@ -64,10 +64,11 @@ def run_rehearse(args: argparse.Namespace) -> int:
     root = chain.kernels_root(args.kernels)
     stage = chain.stage(args.kernel, root)
     content = chain.check(stage, root)
-    attached = attachments(stage, root, content, _datasets(args.dataset))
     contest = competitions.find(stage.competition)
-    notebook = json.loads((stage.folder / content["code_file"]).read_text(encoding="utf-8"))
     folder, how = _competition(args, contest), sandbox.mechanism()
+    variant = source.Source(folder, args.input is None).variant(bool(_overrides(args.set).get("smoke")))
+    attached = attachments(stage, root, content, _datasets(args.dataset), variant)
+    notebook = json.loads((stage.folder / content["code_file"]).read_text(encoding="utf-8"))
     print(f"rehearsal of {stage.name} in {report_lines.surroundings(how)}", flush=True)
     say = partial(print, "  ...", flush=True)
     rehearsal = Rehearsal(notebook, contest, folder, attached.mounts, how, runtime.Limits(), say)
@@ -149,7 +150,7 @@ def _hidden(args: argparse.Namespace, plan: Rehearsal, attached: Attachments) ->
 
 def _left(attached: Attachments, competition: str, stage: str) -> list[Path]:
     """What a stage left here, attached to this kernel or not: to choose items by, the notebook does not see it."""
-    return attached.stages.get(stage) or runtime.stage_dirs(competition, stage)
+    return attached.stages.get(stage) or runtime.stage_dirs(competition, stage, attached.variant)
 
 
 def _overrides(texts: Sequence[str]) -> dict[str, object]:

@@ -7,12 +7,16 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kaggle_utils import competitions
 from kaggle_utils.platform import leaderboard, runtime, source
 from kaggle_utils.platform.parameters import add_set_argument, parse_set
 from kaggle_utils.tasks.decisions import summary
 from kaggle_utils.tasks.hidden import hidden_truth
+
+if TYPE_CHECKING:
+    from kaggle_utils.tasks.competition import Competition
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,25 +40,24 @@ def run_run(args: argparse.Namespace) -> int:
     stages = [path.stem for path in paths]
     notebooks.refuse_unknown(paths, values)
     _environment(args)
-    began, pages = time.time(), []
+    began, pages, files = time.time(), [], source.find(args.competition)
+    variant, name = files.variant(bool(values.get("smoke"))), competitions.find(args.competition).NAME
     for number, (stage, path) in enumerate(zip(stages, paths, strict=True), start=1):
         print(f"=== {args.competition} {stage} ({number} of {len(stages)})", flush=True)
-        folder = runtime.output_dir(args.competition, stage)
+        folder = runtime.output_dir(name, stage, variant)
         pages.append(notebooks.execute(path, folder, notebooks.known_values(path, values)))
     print(f"\n{args.competition}: {len(stages)} stage(s) in {(time.time() - began) / 60:.1f} minutes")
-    for line in _summary(args, stages):
+    for line in _summary(files, competitions.find(args.competition), args.output / f"{name}{variant}", stages):
         print("  " + line)
     print("  notebooks:     " + "\n                 ".join(str(_from_here(page)) for page in pages))
     return 0
 
 
-def _summary(args: argparse.Namespace, stages: Sequence[str]) -> list[str]:
-    """What the stages came to, as the competition tells it."""
-    competition, hidden = competitions.find(args.competition), source.find(args.competition).hidden
-    known = "4_submit" in stages and hidden and hidden_truth(hidden)
-    test = competition.hidden(hidden) if known else None
-    runs = _from_here(args.output / competition.NAME)
-    return summary(competition, runs, test, stages, leaderboard.medals(competition))
+def _summary(files: source.Source, competition: Competition, folder: Path, stages: Sequence[str]) -> list[str]:
+    """What the stages, whose results lie in that folder, came to, as the competition tells it."""
+    known = "4_submit" in stages and files.hidden and hidden_truth(files.hidden)
+    test = competition.hidden(files.hidden) if known else None
+    return summary(competition, _from_here(folder), test, stages, leaderboard.medals(competition))
 
 
 def _from_here(path: Path) -> Path:

@@ -98,6 +98,10 @@ def test(folder: str | os.PathLike) -> VideoItems:
     return VideoItems.in_time(_with_images(frames, Path(folder) / "test_images"))
 
 
+def unlabelled(folder: Path) -> None:
+    """None: frames without truth are served one by one, when a submission is scored."""
+
+
 def _with_images(frames: pd.DataFrame, images: Path) -> pd.DataFrame:
     videos, numbers = frames["video_id"], frames["video_frame"]
     paths = [str(images / f"video_{video}" / f"{number}.jpg") for video, number in zip(videos, numbers, strict=True)]

@@ -1,38 +1,40 @@
 """Which stages of a training are done: each is tied to all that its weights depend on.
 
-A stage's stamp is made of its parameters, of the stage (or file) it starts from, and of the frames and
-labels on both sides. A folder whose stamp is another's is trained anew, so weights never outlive the folds
-they belong to.
+A stage's stamp holds its parameters, digests of the stage (or file) it starts from, and of the frames and labels on both
+sides. A folder whose stamp is another's is refused: its training may have been long, and its weights belong to other folds.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.detector.parameters import DetectorParameters
-from kaggle_utils.files import fingerprint, replacing
-from kaggle_utils.learning.parameters import UNLEARNT
+from kaggle_utils.files import fingerprint, plain, replacing
+from kaggle_utils.learning.parameters import UNLEARNT, require_same
 from kaggle_utils.learning.progress import Progress
 
+Stamp = dict[str, Any]
 
-def stage_plan(parameters: DetectorParameters, data_stamp: str, folder: Path) -> list[tuple[Path, DetectorParameters, str]]:
-    """(its folder, its parameters, its stamp) of each stage; a stamp stands for all that the stage's weights depend on."""
+
+def stage_plan(
+    parameters: DetectorParameters, data: Mapping[str, str], folder: Path
+) -> list[tuple[Path, DetectorParameters, Stamp]]:
+    """(its folder, its parameters, its stamp) of each stage; a stamp holds all that the stage's weights depend on."""
     start, origin, plan = parameters.start, parameters.start and fingerprint(parameters.start), []
     for number, changes in enumerate(parameters.chain):
         stage = replace(parameters, chain=({},), **({"start": start} | dict(changes)))
         learnt = {name: value for name, value in asdict(replace(stage, start="")).items() if name not in UNLEARNT}
-        known = json.dumps(learnt, sort_keys=True)
-        stamp = hashlib.sha1(f"{known} {origin} {data_stamp}".encode()).hexdigest()
+        stamp: Stamp = plain({"parameters": learnt, "start": origin, "data": data})
         plan.append((folder / f"stage{number}", stage, stamp))
-        start, origin = str(plan[-1][0] / "best.pth"), stamp
+        start, origin = str(plan[-1][0] / "best.pth"), hashlib.sha1(json.dumps(stamp, sort_keys=True).encode()).hexdigest()
     return plan
 
 
@@ -43,45 +45,57 @@ def minutes_of(folder: Path) -> float:
 
 def history_of(folder: Path) -> list[dict[str, float]]:
     """Figures of a fold's last stage, a validation each; none where it was not begun."""
+    return (_histories(folder) or [[]])[-1]
+
+
+def best_epochs_of(folder: Path) -> list[int]:
+    """The epoch, from 1, that each stage's weights are of: where its first figure is highest, of equals the last."""
+    found = []
+    for lines in filter(None, _histories(folder)):
+        *_, best = sorted(lines, key=lambda line: list(line.values())[1])
+        found.append(int(best["epoch"]))
+    return found
+
+
+def _histories(folder: Path) -> list[list[dict[str, float]]]:
     stages = sorted(folder.glob("stage*/progress.json"), key=lambda path: int(path.parent.name.removeprefix("stage")))
-    return Progress(stages[-1].parent).history if stages else []
+    return [Progress(path.parent).history for path in stages]
 
 
-def data_stamp(data_yaml: Path, paths: Sequence[str], rows: np.ndarray, truth: Boxes) -> str:
-    """Stands for the frames on both sides, their labels and classes: other folds or more frames give another.
+def data_stamp(data_yaml: Path, paths: Sequence[str], rows: np.ndarray, truth: Boxes) -> dict[str, str]:
+    """Stands for the frames on both sides, their labels and classes: other folds or more frames give others.
 
     data_yaml: a YOLO dataset's; paths, rows, truth: the frames that a training is judged on
     """
     classes = json.loads(Path(data_yaml).read_text())["names"]
     frames = [Path(path).parts[-2:] for path in paths]  # the mount above them may be another in the next session
-    digest = hashlib.sha1(repr([frames, classes]).encode())
+    judged = hashlib.sha1(repr([frames, classes]).encode())
     for array in (rows, truth.frame, truth.xyxy):
-        digest.update(np.ascontiguousarray(array).tobytes())
+        judged.update(np.ascontiguousarray(array).tobytes())
+    learnt = hashlib.sha1()
     for path in sorted((Path(data_yaml).parent / "labels" / "train").glob("*.txt")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
+        learnt.update(path.name.encode() + path.read_bytes())
+    return {"judged": judged.hexdigest()[:12], "learnt": learnt.hexdigest()[:12]}
 
 
-def begin(place: Path, stamp: str) -> None:
+def begin(place: Path, stamp: Stamp) -> None:
     """A stage's folder, of that stamp from now on."""
     place.mkdir(parents=True, exist_ok=True)
     (place / "done.json").unlink(missing_ok=True)
-    with replacing(place / "stamp.txt") as partial:
-        partial.write_text(stamp)
+    with replacing(place / "stamp.json") as partial:
+        partial.write_text(json.dumps(stamp))
 
 
-def forget_others(folder: Path, plan: Sequence[tuple[Path, DetectorParameters, str]]) -> None:
-    """Takes away the folders of stages that another training left: its weights must not be taken for this one's."""
+def refuse_others(folder: Path, plan: Sequence[tuple[Path, DetectorParameters, Stamp]]) -> None:
+    """ValueError, saying what differs, where a stage's folder holds another training: it is neither mixed nor lost."""
     stamps = {place: stamp for place, _, stamp in plan}
-    for place in folder.glob("stage*"):
-        note, stamp = place / "stamp.txt", stamps.get(place, "")
-        if not is_done(place, stamp) and not (note.is_file() and note.read_text() == stamp):
-            if (place / "resume.pth").is_file():
-                print(f"{place / 'resume.pth'} is of other parameters, folds or data: training starts anew")
-            shutil.rmtree(place)
+    for note in sorted(folder.glob("stage*/stamp.json")):
+        wanted = stamps.get(note.parent)
+        held = json.loads(note.read_text()) if wanted else {"chain": f"a {note.parent.name}"}
+        require_same(held, wanted or {}, folder)
 
 
-def is_done(place: Path, stamp: str) -> bool:
+def is_done(place: Path, stamp: Stamp) -> bool:
     """Whether a stage's folder holds the weights that this stamp stands for."""
     marker = place / "done.json"
     return (place / "best.pth").is_file() and marker.is_file() and json.loads(marker.read_text())["stamp"] == stamp

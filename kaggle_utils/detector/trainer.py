@@ -26,6 +26,7 @@ from kaggle_utils.detector.architecture import architecture, build, save_weights
 from kaggle_utils.detector.dataset import FrameAugmentation, FrameDataset
 from kaggle_utils.detector.inference import Detector
 from kaggle_utils.detector.parameters import DetectorParameters
+from kaggle_utils.detector.stages import Stamp
 from kaggle_utils.detector.validation import Validation, predict_paths
 from kaggle_utils.learning.checkpoints import start_from, write_checkpoint
 from kaggle_utils.learning.data_parallel import Team
@@ -61,7 +62,7 @@ class JudgedTrainer(DetectionTrainer):
         validation: Validation,
         place: Path,
         stage: DetectorParameters,
-        stamp: str,
+        stamp: Stamp,
         donors: Sequence,
         seconds_left: Callable[[], float] = endless,
     ) -> None:
@@ -155,7 +156,10 @@ class JudgedTrainer(DetectionTrainer):
         )  # fmt: skip
 
     def validate(self) -> tuple[dict[str, float], float | None]:
-        """The metric on the validation frames, every few epochs and at the end."""
+        """The metric on the validation frames, every few epochs and at the end; nothing where there are no such frames."""
+        if not len(self.judge.rows):
+            self._report({"epoch": self.epoch + 1})
+            return {}, None
         goes_on = self.stopped.startswith("the deadline") and (self.place / "best.pth").is_file()  # to the same result
         last = self.epoch + 1 >= self.epochs or (self.stop and not goes_on)
         if not self.team.leads or (self.epoch + 1) % self.stage.validate_every and not last:
@@ -178,7 +182,7 @@ class JudgedTrainer(DetectionTrainer):
     def save_model(self) -> bool:
         """Weights of the best epoch, and all that is needed to go on from this one; tensors and numbers only."""
         began = time.monotonic()
-        if self.fitness is not None and self.fitness == self.best_fitness:
+        if not len(self.judge.rows) or self.fitness is not None and self.fitness == self.best_fitness:
             stage = {"imgsz": self.stage.imgsz, "parameters": asdict(self.stage)}
             facts = {**stage, "score": self.fitness, "epoch": self.epoch + 1}
             save_weights(self.place / "best.pth", self.ema.ema, **facts)
@@ -227,10 +231,7 @@ class JudgedTrainer(DetectionTrainer):
         if not path.is_file():
             return None
         state = torch.load(path, map_location="cpu", weights_only=True)
-        if state.get("stamp") != self.stamp:
-            print(f"{path} is of other parameters, folds or data: training starts anew")
-            return None
-        return state
+        return state if state.get("stamp") == self.stamp else None
 
     def _handle_nan_recovery(self, epoch: int) -> bool:
         if self.loss is not None and not self.loss.isfinite():

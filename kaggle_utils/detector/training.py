@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kaggle_utils.detector.parameters import DetectorParameters
-from kaggle_utils.detector.stages import begin, data_stamp, forget_others, is_done, stage_plan
+from kaggle_utils.detector.stages import Stamp, begin, data_stamp, is_done, refuse_others, stage_plan
 from kaggle_utils.detector.validation import Validation
 from kaggle_utils.files import fingerprint, replacing
 from kaggle_utils.learning.data_parallel import Team, together
@@ -40,13 +40,13 @@ def train_fold(
     devices: several cards train the one model together, each on its share of every batch
     seconds_left: asked after every epoch; where another would not end in time, the stage waits for another session
     Returns (the path of best.pth, why it ended); None where no epoch was done. Earlier stages' weights are deleted when
-    all is done. Raises ValueError when a batch cannot be shared by the devices.
+    all is done. Raises ValueError when the folder holds another training, or a batch cannot be shared by the devices.
     """
     data = data_stamp(data_yaml, validation.paths, validation.rows, validation.truth)
     plan = stage_plan(parameters, data, folder)
     finished = [is_done(place, stamp) for place, _, stamp in plan]
     first = len(plan) if finished[-1] else finished.index(False)
-    forget_others(folder, plan)
+    refuse_others(folder, plan)
     stopped = "all stages"
     for place, stage, stamp in plan[first:]:
         stopped = _train_stage(data_yaml, validation, place, stage, stamp, donors, devices, seconds_left) or stopped
@@ -64,7 +64,7 @@ def train_fold(
 
 
 def _train_stage(
-    data_yaml: Path, validation: Validation, place: Path, stage: DetectorParameters, stamp: str, donors: Sequence,
+    data_yaml: Path, validation: Validation, place: Path, stage: DetectorParameters, stamp: Stamp, donors: Sequence,
     devices: Sequence[str], seconds_left: Callable[[], float],
 ) -> str:  # fmt: skip
     """Why it ended, in words."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_utils.files import plain
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
 _SCHEDULES = ("cosine", "plateau", "constant")
 _OPTIMIZERS = ("AdamW", "SGD")
-UNLEARNT = {"workers", "reserve", "cache", "prediction_sets"}  # parameters that change nothing in what is learnt
+MACHINE = {"workers", "reserve", "cache"}  # parameters that change nothing at all in what comes out
+UNLEARNT = MACHINE | {"prediction_sets", "views", "checkpoints"}  # nothing in what is learnt
 
 
 def given(names: Mapping[str, Any], preset: Mapping[str, Any] | None, known: Iterable[str]) -> dict[str, Any]:
@@ -31,6 +31,24 @@ def given(names: Mapping[str, Any], preset: Mapping[str, Any] | None, known: Ite
     {'lr': 0.1, 'epochs': 3}
     """
     return {name: source[name] for source in (preset or {}, names) for name in known if source.get(name) is not None}
+
+
+def differences(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """What two trainings, noted in plain form, differ in, a text each; parameters in UNLEARNT aside.
+
+    >>> differences({"lr": 0.1, "workers": 2, "model": {"size": "s"}}, {"lr": 0.1, "workers": 4, "model": {"size": "m"}})
+    ["model.size='s', now 'm'"]
+    """
+    before, now = _flat(held), _flat(wanted)
+    names = [name for name in now | before if name not in UNLEARNT and before.get(name) != now.get(name)]
+    return [f"{name}={before.get(name)!r}, now {now.get(name)!r}" for name in names]
+
+
+def require_same(held: Mapping[str, Any], wanted: Mapping[str, Any], where: Any) -> None:
+    """ValueError saying what differs where a training is held that would give another result than the one wanted."""
+    if differing := differences(held, wanted):
+        what = f"{where} holds a training with {'; '.join(differing)}"
+        raise ValueError(f"{what}: give the member another name, or remove {where} if it is not needed")
 
 
 def _epoch(key: int | str) -> int:
@@ -105,18 +123,6 @@ class TrainingParameters:
         {'0': 'none'}
         """
         return plain(asdict(self))
-
-    def require_same(self, noted: Mapping[str, Any], folder: Path, **also: Any) -> None:
-        """Raises ValueError when a folder's training, noted in plain form, would give another result than this.
-
-        also: what the result depends on besides, in plain form
-        """
-        wanted, held = _flat(self.plain() | also), _flat(noted)
-        names = [name for name in wanted | {n: v for n, v in held.items() if "." in n} if name not in UNLEARNT]
-        differing = [f"{n}={held.get(n)!r}, now {wanted.get(n)!r}" for n in names if held.get(n) != wanted.get(n)]
-        if differing:
-            what = f"{folder} holds a training with {'; '.join(differing)}"
-            raise ValueError(f"{what}: use another folder (`kaggle-utils run --output`) or delete this one")
 
 
 def _flat(values: Mapping[str, Any], within: str = "") -> dict[str, Any]:

@@ -30,7 +30,7 @@ from kaggle_utils.learning.batches import Fold, mixed_seed, shuffled
 from kaggle_utils.learning.checkpoints import load_weights, write_checkpoint
 from kaggle_utils.learning.data_parallel import ALONE, Team
 from kaggle_utils.learning.devices import half_precision, mixed_precision
-from kaggle_utils.learning.parameters import TrainingParameters
+from kaggle_utils.learning.parameters import TrainingParameters, require_same
 from kaggle_utils.learning.predict import moved, predict
 from kaggle_utils.learning.progress import Progress, endless, outlook
 from kaggle_utils.learning.schedule import cosine, decay_at, follow, learning_mode, open_blocks, optimizer, parameter_groups
@@ -84,9 +84,12 @@ def train(
     callbacks: Iterable[Callable[[Epoch], None]] = (),
     seconds_left: Callable[[], float] = endless,
     facts: Mapping[str, Any] | None = None,
+    until: int = 0,
     progress: str | None = None,
 ) -> Outcome:
     """Train a model on one fold; it comes back with the weights of its best epoch.
+
+    A fold without rows to be judged on gives the last epoch's weights, for which nothing is measured.
 
     loss: (outputs, targets) -> scalar
     metric: given out-of-fold predictions batch by batch; its first figure decides, higher is better
@@ -95,19 +98,22 @@ def train(
     seconds_left: asked again and again, so that the training ends in time
     facts: plain values that lie beside the weights, all that the result depends on besides the parameters:
         where they or the rows differ, it is another training
+    until: ends after so many epochs of the same schedule; 0: after all
     progress: the bar's title, None for no bar
-    Raises ValueError when the folder holds another training, FloatingPointError when the loss is not finite
-    or the metric not a number.
+    Raises ValueError when the folder holds another training, and for the schedule plateau without rows to be judged on;
+    FloatingPointError when the loss is not finite or the metric not a number.
     """
+    if parameters.schedule == "plateau" and not len(fold.valid):
+        raise ValueError("schedule is 'plateau', expected another where there are no rows to be judged on")
     folder, done, model = Path(folder), Path(folder) / "done.json", model.to(team.device)
     about = {"facts": plain(facts or {}), "rows": fold.digest()}
     if team.told(done.is_file()):  # asked once: the first process may write it before another looks
         note = json.loads(done.read_text())
-        parameters.require_same(note["parameters"], folder, **about)
+        require_same(note["parameters"], parameters.plain() | about, folder)
         outcome = Outcome(**note["outcome"] | {"folder": folder})
     else:
         run = _Training(model, loss, fold, metric, folder, parameters, team, about)
-        run.mix, run.seconds_left = mix, seconds_left
+        run.mix, run.seconds_left, run.until = mix, seconds_left, until
         outcome = run.to_the_end(tuple(callbacks), progress)
         if outcome.finished and team.leads:
             with replacing(done) as part:
@@ -123,6 +129,7 @@ class _Training:
 
     mix: Mix | None
     seconds_left: Callable[[], float]
+    until: int
 
     def __init__(
         self, model: nn.Module, loss: Loss, fold: Fold, metric: Metric,
@@ -165,7 +172,7 @@ class _Training:
                 if self.team.leads:
                     self._write_resume()
         finished = not why.startswith("the deadline")
-        best = self.best if self.best_epoch else None
+        best = self.best if math.isfinite(self.best) else None
         return Outcome(best, self.best_epoch, why, finished, self.seconds, self.history, self.folder)
 
     def _ended(self) -> str:
@@ -175,6 +182,8 @@ class _Training:
             return f"all {p.epochs} epochs"
         if p.trial and epoch >= p.trial:
             return f"a trial of {p.trial} epochs"
+        if self.until and epoch >= self.until:
+            return f"{self.until} of {p.epochs} epochs"
         if p.patience and epoch - self.best_epoch >= p.patience:
             return f"no better score in {p.patience} epochs"
         left = self.seconds_left() - p.reserve
@@ -238,14 +247,15 @@ class _Training:
             follow(self.kept, self.model, decay_at(self.step, p.ema))
 
     def _judge(self, loss: float, whole: bool, callbacks: tuple) -> None:
-        """The metric on the rows left out; writes last.pth, best.pth and progress.json."""
-        p, began, number = self.p, time.monotonic(), len(self.history) + 1
-        figures = self.team.told(self._figures() if self.team.leads else {})
+        """The metric on the rows left out, if there are any; writes last.pth, best.pth and progress.json."""
+        p, began, number, measured = self.p, time.monotonic(), len(self.history) + 1, len(self.fold.valid) > 0
+        figures = self.team.told(self._figures() if self.team.leads and measured else {})
         self.record.note("judged", len(self.fold.valid), time.monotonic() - began)
-        name, score = next(iter(figures.items()))
+        name, score = next(iter(figures.items()), ("", -math.inf))
         if math.isnan(score):
             raise FloatingPointError(f"the metric's {name} is nan in epoch {number}, expected a number")
-        if better := score > self.best and (whole or not self.history):  # else a resumed training would end elsewhere
+        better = score > self.best or not measured
+        if better := better and (whole or not self.history):  # else a resumed training would end elsewhere
             self.best, self.best_epoch = score, number
         rate = self.optimizer.param_groups[-1]["lr"]
         self.history.append(plain({"epoch": number, "whole": whole, "loss": loss, "lr": rate, **figures}))
@@ -254,7 +264,7 @@ class _Training:
         if self.team.leads:
             self._write(better)
         self.judging = time.monotonic() - began
-        self.bar.set_postfix(loss=f"{loss:.3f}", score=f"{score:.4f}", best=f"{self.best:.4f}")
+        self.bar.set_postfix(loss=f"{loss:.3f}", **({"score": f"{score:.4f}", "best": f"{self.best:.4f}"} if measured else {}))
         for callback in callbacks if self.team.leads else ():
             callback(Epoch(number, loss, figures, better, self.kept))
 
@@ -295,7 +305,7 @@ class _Training:
         if not path.is_file():
             return
         content = torch.load(path, map_location="cpu", weights_only=True)  # AdamW's step counts must stay there
-        self.p.require_same(content["parameters"], self.folder, **self.about)
+        require_same(content["parameters"], self.p.plain() | self.about, self.folder)
         for name in _NUMBERS:
             setattr(self, name, content[name])
         for name in _STATEFUL:

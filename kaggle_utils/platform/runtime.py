@@ -122,40 +122,45 @@ def kernel_slug(competition: str, stage: str) -> str:
     return f"{competition}-{stage}".replace("_", "-")
 
 
-def stage_dirs(competition: str, stage: str) -> list[Path]:
-    """The output folders of an earlier stage, several when it was fanned out by fold, in fold order.
+def stage_dirs(competition: str, stage: str, variant: str = "") -> list[Path]:
+    """The output folders of an earlier stage, several when kernels shared its work, in the order of names and numbers.
 
-    At home ``runs/<competition>/<stage>`` and ``runs/<competition>/<stage>-fold<k>``. On Kaggle the
-    attached notebooks (or datasets) called ``<competition>-<stage>`` or ``...-fold<k>``, in either
-    layout. Raises NotAttached when there is none.
+    At home ``runs/<competition><variant>/<stage>`` and ``<stage>-<anything>`` beside it, such as ``2_train-fold3``. On
+    Kaggle the attached notebooks (or datasets) called ``<competition>-<stage>`` or ``...-<anything>``, in either layout.
+    variant: of results that never meet the others' in one folder at home, such as ``-sample``
+    Raises NotAttached when there is none.
     """
     if place() == "home":
-        found = _with_folds(runs_dir() / competition, stage)
+        found = _with_suffixes(runs_dir() / f"{competition}{variant}", stage)
         how = f"run stage {stage} of {competition} first, or set KAGGLE_UTILS_RUNS (now {str(runs_dir())!r})"
-        problem = f"no output of stage {stage} of {competition}: {how}"
+        problem = f"no output of stage {stage} of {competition}{variant}: {how}"
     else:
         slug = kernel_slug(competition, stage)
         root = _kaggle("input")
         parents = [root, *root.glob("notebooks/*"), *root.glob("datasets/*")]
-        found = [folder for parent in parents for folder in _with_folds(parent, slug)]
+        found = [folder for parent in parents for folder in _with_suffixes(parent, slug)]
         problem = _missing(f"the output of notebook {slug!r}", f'"kernel_sources": ["<owner>/{slug}"]')
     if not found:
         raise NotAttached(problem)
-    return sorted(found, key=_fold_number)
+    return sorted(found, key=_natural)
 
 
-def stage_dir(competition: str, stage: str) -> Path:
-    """The one output folder of an earlier stage; NotAttached when there is none, ValueError if several."""
-    found = stage_dirs(competition, stage)
-    if len(found) > 1:
+def stage_dir(competition: str, stage: str, variant: str = "") -> Path:
+    """The one output folder of an earlier stage: that without a suffix, if it is there.
+
+    NotAttached when there is none, ValueError for several.
+    """
+    found = stage_dirs(competition, stage, variant)
+    plain = [path for path in found if path.name in (stage, kernel_slug(competition, stage))]
+    if len(plain or found) > 1:
         names = ", ".join(p.name for p in found)
         raise ValueError(f"stage {stage} of {competition} left {len(found)} outputs ({names}), expected one")
-    return found[0]
+    return (plain or found)[0]
 
 
-def output_dir(competition: str, stage: str) -> Path:
-    """Where a stage writes: Kaggle's working folder, or ``runs/<competition>/<stage>`` at home; created."""
-    return _made(runs_dir() / competition / stage if place() == "home" else _kaggle("working"))
+def output_dir(competition: str, stage: str, variant: str = "") -> Path:
+    """Where a stage writes: Kaggle's working folder, or ``runs/<competition><variant>/<stage>`` at home; created."""
+    return _made(runs_dir() / f"{competition}{variant}" / stage if place() == "home" else _kaggle("working"))
 
 
 def temp_dir() -> Path:
@@ -245,13 +250,14 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _with_folds(parent: Path, name: str) -> list[Path]:
-    return [p for p in parent.glob(name + "*") if p.is_dir() and re.fullmatch(r"(-fold\d+)?", p.name[len(name) :])]
+def _with_suffixes(parent: Path, name: str) -> list[Path]:
+    return [p for p in parent.glob(name + "*") if p.is_dir() and re.fullmatch(r"(-[a-z0-9]+)*", p.name[len(name) :])]
 
 
-def _fold_number(folder: Path) -> tuple[int, str]:
-    fold = re.search(r"-fold(\d+)$", folder.name)
-    return int(fold.group(1)) if fold else -1, str(folder)
+def _natural(folder: Path) -> tuple[list[tuple[int, str]], str]:
+    """fold2 before fold10, and the name itself before those with suffixes."""
+    parts = re.findall(r"\d+|\D+", folder.name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts], str(folder)
 
 
 def _missing(what: str, key: str) -> str:

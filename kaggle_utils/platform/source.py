@@ -32,6 +32,14 @@ class Source:
         """Whether the files are a sample's, also where a rehearsal or ``--input`` mounts one as if it were real."""
         return self.sample or (self.folder / MARKER).is_file()
 
+    def variant(self, smoke: bool = False) -> str:
+        """What sets the folders apart, at home, in which results of a sample or of a smoke run lie.
+
+        >>> Source(Path("sample"), sample=True).variant(smoke=True), Source(Path("data")).variant()
+        ('-sample-smoke', '')
+        """
+        return "-sample" * self.synthetic + "-smoke" * smoke
+
     def __str__(self) -> str:
         if not self.sample:
             return f"data: {self.folder}"

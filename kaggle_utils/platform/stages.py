@@ -23,8 +23,9 @@ from kaggle_utils import competitions
 from kaggle_utils.evidence import diary
 from kaggle_utils.platform import runtime, source
 from kaggle_utils.tasks.decisions import Worth, read_decision, write_decision
-from kaggle_utils.tasks.jobs import chosen_folds, orders, side_by_side
-from kaggle_utils.tasks.runs import Job, Runs, data_version, read_folds, read_runs, write_run
+from kaggle_utils.tasks.jobs import chosen_folds, side_by_side
+from kaggle_utils.tasks.runs import Job, Runs, carry, data_version, read_folds, read_runs
+from kaggle_utils.tasks.training import train_members
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +40,7 @@ class Stage:
 
     competition, name: of what, such as 2_train; files: where the data lie; output: this stage's folder
     devices: "cpu", or the cards that passed the check; began: Unix time
+    smoke: whether it only shows that everything runs
     """
 
     competition: Competition
@@ -47,6 +49,7 @@ class Stage:
     output: Path
     devices: tuple[str, ...] = ("cpu",)
     began: float = field(default_factory=time.time)
+    smoke: bool = False
 
     @property
     def device(self) -> str:
@@ -60,8 +63,8 @@ class Stage:
 
     @property
     def preset(self) -> Mapping[str, Any]:
-        """Parameters in place of the defaults, for the built-in sample."""
-        return self.competition.SAMPLE if self.files.sample else {}
+        """Parameters in place of the defaults, for a smoke run or the built-in sample."""
+        return self.competition.SMOKE if self.smoke else self.competition.SAMPLE if self.files.sample else {}
 
     @cached_property
     def items(self) -> Items:
@@ -81,12 +84,17 @@ class Stage:
     @property
     def facts(self) -> dict[str, Any]:
         """What every file of this stage notes of its data: for ``run.json`` and ``decision.json``."""
-        return {"competition": self.competition.NAME, "sample": self.sample, "data": self.version}
+        return {"competition": self.competition.NAME, "sample": self.sample, "smoke": self.smoke, "data": self.version}
+
+    @property
+    def variant(self) -> str:
+        """Of the folders in which results lie at home: those of the sample, and of smoke runs, have their own."""
+        return self.files.variant(self.smoke)
 
     @cached_property
     def folds(self) -> pd.DataFrame:
         """Fold, part and whatever else 1_eda wrote of each item, in the order of :attr:`items`."""
-        folder = runtime.stage_dir(self.competition.NAME, "1_eda")
+        folder = runtime.stage_dir(self.competition.NAME, "1_eda", self.variant)
         return read_folds(folder / "folds.csv", self.items.table[self.competition.KEY])
 
     @property
@@ -98,28 +106,35 @@ class Stage:
         """Those to train: one, some, or all; ValueError for one that is not there."""
         return chosen_folds(self.folds["fold"], fold, folds)
 
-    def train(self, members: Mapping[str, Any], folds: Sequence[int]) -> list[Job]:
-        """Every member trained without each fold, as far as the session has time; ``run.json`` says what there is.
+    def train(self, members: Mapping[str, Any], folds: Sequence[int], full: bool = False) -> list[Job]:
+        """Every member trained without each fold, and with full on all rows, too, as far as the session has time.
 
         members: name -> parameters, of the kind's ``members``. With two cards two models at a time, a single one on both.
+        Returns all their jobs, those that were trained already among them; see
+        :func:`kaggle_utils.tasks.training.train_members`. ``run.json`` says what there is, other members included.
         """
-        kind, competition = self.competition.KIND, self.competition
-        wanted = orders(competition.NAME, {name: one.plain() for name, one in members.items()}, folds)
+        plain = {name: one.plain() for name, one in members.items()}
+        facts = {**self.facts, "changed": {name: one.changed() for name, one in members.items()}}
         how = {"run": side_by_side(self.devices), "seconds_left": runtime.seconds_left, "progress": True}
-        jobs = kind.train(competition, self.items, self.fold_of_item, wanted, self.output, cache=self.cache, **how)
-        write_run(self.output, jobs, **self.facts, changed={name: one.changed() for name, one in members.items()})
+        jobs = train_members(
+            self.competition, self.items, self.fold_of_item, plain, folds, self.output, earlier=self.runs,
+            facts=facts, full=full, cache=self.cache,
+            unlabelled=lambda: self.competition.unlabelled(self.files.folder), **how,
+        )  # fmt: skip
+        self.__dict__.pop("runs", None)  # there are more now
         return jobs
 
-    def out_of_fold(self) -> Any:
-        """What a decision is made of, see :meth:`kaggle_utils.tasks.competition.Kind.out_of_fold`."""
-        kind, noted = self.competition.KIND, self.runs.facts.get("data")
+    def out_of_fold(self, jobs: Sequence[Job] | None = None) -> Any:
+        """What a decision is made of, see :meth:`kaggle_utils.tasks.competition.Kind.out_of_fold`; jobs: these alone."""
+        runs = self.runs if jobs is None else Runs(tuple(jobs), self.runs.facts)
+        kind, noted = self.competition.KIND, runs.facts.get("data")
         if noted not in (None, self.version):
             warnings.warn(f"2_train had other tables (data {noted}, now {self.version})", stacklevel=2)
-        judged = self.runs.fold_of_item(self.items.table[self.competition.KEY].tolist()) >= 0
+        judged = runs.fold_of_item(self.items.table[self.competition.KEY].tolist()) >= 0
         if self.name == "3_decide" and self.folds["part"][judged].nunique() < 2:
-            told = f"only the fold {self.runs.folds[0]} is trained, and its items are of one part"
+            told = f"only the fold {runs.folds[0]} is trained, and its items are of one part"
             raise ValueError(f"{told}: train another fold, or give folds.csv a finer column `part` to cross-fit over")
-        return kind.out_of_fold(self.competition, self.items, self.runs, self.folds, self.cache, "truth")
+        return kind.out_of_fold(self.competition, self.items, runs, self.folds, self.cache, "truth")
 
     def decide(self, decision: Any, worth: Worth, run: str, table: pd.DataFrame) -> None:
         """Writes ``decision.json``: run: the diary's name of this run; table: the candidates'."""
@@ -129,28 +144,34 @@ class Stage:
 
     @property
     def trained(self) -> list[Path]:
-        """The outputs of 2_train, one or one for each kernel."""
-        return runtime.stage_dirs(self.competition.NAME, "2_train")
+        """The outputs of 2_train, one or one for each kernel; in 2_train itself those that note what they hold."""
+        if self.name != "2_train":
+            return runtime.stage_dirs(self.competition.NAME, "2_train", self.variant)
+        at_home = runtime.place() == "home"  # on Kaggle the attached ones were taken over when the stage was opened
+        there = runtime.stage_dirs(self.competition.NAME, "2_train", self.variant) if at_home else [self.output]
+        return [folder for folder in there if (folder / "run.json").is_file()]
 
     @cached_property
     def runs(self) -> Runs:
-        """What 2_train left, in all of its outputs; in 2_train itself what it has just written."""
-        return read_runs([self.output] if self.name == "2_train" else self.trained, self.sample)
+        """What 2_train left, in all of its outputs."""
+        return read_runs(self.trained, self.sample, self.smoke)
 
     def decision(self) -> tuple[dict[str, Any], Worth, dict[str, Any]]:
         """(the kind's decision, its worth, facts), as 3_decide wrote them; ValueError where it was made from other data."""
-        folder = self.output if self.name == "3_decide" else runtime.stage_dir(self.competition.NAME, "3_decide")
-        return read_decision(folder / "decision.json", self.sample)
+        folder = self.output if self.name == "3_decide" else runtime.stage_dir(self.competition.NAME, "3_decide", self.variant)
+        return read_decision(folder / "decision.json", self.sample, self.smoke)
 
     def predictor(self, models: str) -> Any:
-        """What answers items by that decision; models: the "first" fold's, or "all".
+        """What answers items by that decision; models: the "first" fold's, or "all", or those trained on all rows, "full".
 
-        ValueError for weights that the decision was not measured with.
+        ValueError for weights that the decision was not measured with; those of "full" no figure was measured with.
         """
         decision, _, facts = self.decision()
         kind = self.competition.KIND
         predictor = kind.predictor(self.competition, self.runs, decision, self.device, models)
-        self.runs.require_weights(facts["weights"], predictor.folds)
+        if models == "full":
+            print("weights that were trained on all rows answer: no figure was measured with them")
+        self.runs.require_weights(facts["weights"], [fold for fold in predictor.folds if fold in self.runs.folds])
         return predictor
 
     def close(self, parameters: Mapping[str, Any], defaults: Mapping[str, Any], score: float, **more: Any) -> dict[str, Any]:
@@ -158,37 +179,39 @@ class Stage:
 
         more: interval, fold_scores, comment, and whatever else is worth a column, see :func:`kaggle_utils.evidence.diary.entry`
         """
-        name, about = self.competition.NAME, {"sample": self.sample, "data": self.version}
+        name, about = self.competition.NAME, {"sample": self.sample, "smoke": self.smoke, "data": self.version}
         line = diary.entry(name, self.name, parameters, defaults, score=score, started=self.began, **about, **more)
         diary.append(runtime.diary_file(), line)
         print("in the diary as", line["run"])
         return line
 
 
-def open_stage(competition: str | Competition, name: str, cards: bool = False) -> Stage:
+def open_stage(competition: str | Competition, name: str, cards: bool = False, smoke: bool = False) -> Stage:
     """A stage of a competition, with its data found and said, and what a killed session left taken over.
 
     competition: as :func:`kaggle_utils.competitions.find` takes it; name: such as 2_train
     cards: whether it computes on GPUs: they are checked now, in seconds, and not after an hour
+    smoke: whether it only shows that everything runs: results are kept apart from others, as those of the sample are
     Raises NotAttached for data that is not there, GpuUnusable for a card whose kernels this torch lacks.
     """
     found = competitions.find(competition)
     files = source.find(found)
     print(files)
-    output = runtime.output_dir(found.NAME, name)
+    output = runtime.output_dir(found.NAME, name, files.variant(smoke))
     devices = tuple(card.device for card in runtime.check_gpu()) if cards else ()
     taken = restore(found.NAME, name, output)
     if cards:
         print("computing on", *(devices or ("cpu",)))
     if taken:
         print(f"going on with {len(taken)} files of an earlier session")
-    return Stage(found, name, files, output, devices or ("cpu",))
+    return Stage(found, name, files, output, devices or ("cpu",), smoke=smoke)
 
 
 def restore(competition: str, stage: str, output: Path) -> list[str]:
     """Copy the files of this stage's attached earlier outputs that ``output`` lacks; returns their names.
 
-    At home nothing is copied: a stage finds its own files where it left them.
+    What several ``run.json`` note is noted together. At home nothing is copied: a stage finds its own files where it
+    left them.
     """
     if runtime.place() == "home":
         return []
@@ -204,4 +227,6 @@ def restore(competition: str, stage: str, output: Path) -> list[str]:
                 (output / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, output / name)
                 taken.append(str(name))
+            elif str(name) == "run.json":
+                carry(path, output)
     return taken

@@ -113,6 +113,9 @@ class Competition(Protocol):
     def test(self, folder: Path) -> Items:
         """Those to predict, in the submission's order."""
 
+    def unlabelled(self, folder: Path) -> Items | None:
+        """Those whose truth nobody knows, for members that learn from another's predictions; None where there are none."""
+
     def hidden(self, folder: Path) -> Items:
         """A hidden test in a folder of its own, with its truth where that lies in it or beside it."""
 
@@ -157,17 +160,19 @@ class Kind(Protocol):
         """
 
     def members(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """name -> parameters of each member that a notebook's variables ask for."""
+        """name -> parameters of each member that a notebook's variables ask for, see :mod:`kaggle_utils.tasks.members`."""
 
     def train(
         self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path, *,
-        cache: Path, run: Callable[[Sequence[Order], Callable], list] | None = None,
+        cache: Path, unlabelled: Items | None = None, run: Callable[[Sequence[Order], Callable], list] | None = None,
         seconds_left: Callable[[], float], progress: bool = False,
     ) -> list[Job]:  # fmt: skip
         """Each order trained, and its prediction sets written; what is done is not done again.
 
+        Orders whose parents are trained, in any order; a job notes its order's origin, and of all rows it has no figure.
         items: whose files are there; fold_of_item: (N,) int64, -1: only ever trained on; cache: a folder for what this
-        session alone needs; run: what runs orders (:func:`kaggle_utils.tasks.jobs.side_by_side`), None: this CPU
+        session alone needs; unlabelled: what a member learns from that learns from another's predictions
+        run: what runs orders (:func:`kaggle_utils.tasks.jobs.side_by_side`), None: this CPU
         seconds_left: a function of a module; a training ends in time, and a warning names what there was no time for
         """
 
@@ -184,7 +189,7 @@ class Kind(Protocol):
     ) -> Callable[[Sequence[Look]], Iterable]:
         """looks of some items -> their answers, by the rules that stage 3 measured.
 
-        decision: as decision.json has it; models: those of the "first" fold, or of "all"; ``folds`` tells which
+        decision: as decision.json has it; models: those of the "first" fold, of "all", or "full"; ``folds`` tells which
         """
 
     def same(self, one: str, other: str) -> bool:

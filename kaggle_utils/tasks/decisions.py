@@ -88,17 +88,19 @@ def write_decision(path: Path, decision: Mapping[str, Any], worth: Worth, weight
     """``decision.json``.
 
     decision: the kind's own, plain values; weights: fingerprints of those it was measured with
-    facts: sample, data (the version), run (the diary's), table (of candidates), and what else is plain
+    facts: sample, smoke, data (the version), run (the diary's), table (of candidates), and what else is plain
     """
     content = {"decision": decision, "worth": asdict(worth), "weights": weights, **facts}
     with replacing(path) as partial:
         partial.write_text(json_text(content, indent=1) + "\n")
 
 
-def read_decision(path: Path, sample: bool | None = None) -> tuple[dict[str, Any], Worth, dict[str, Any]]:
+def read_decision(
+    path: Path, sample: bool | None = None, smoke: bool | None = None
+) -> tuple[dict[str, Any], Worth, dict[str, Any]]:
     """The inverse of :func:`write_decision`: (the kind's decision, its worth, the facts with ``weights``).
 
-    sample: whether the data in use are the built-in sample's; None: whatever the decision was made from
+    sample, smoke: of what the data and the run in use are; None: whatever the decision was made from
     Raises ValueError for a file that is no decision, or one made from other data.
 
     >>> import tempfile
@@ -111,7 +113,7 @@ def read_decision(path: Path, sample: bool | None = None) -> tuple[dict[str, Any
     facts = json.loads(Path(path).read_text())
     if not {"decision", "worth", "weights"} <= facts.keys():
         raise ValueError(f"{path} holds {sorted(facts)}, expected a decision as 3_decide writes it")
-    require_same_source(facts, sample, path)
+    require_same_source(facts, sample, path, smoke)
     worth = facts.pop("worth")
     return facts.pop("decision"), Worth(**{name: figure(value) for name, value in worth.items()}), facts
 

@@ -1,7 +1,7 @@
-"""Jobs as plain data: a member trained on all folds but one; in a mapping, out a folder. What runs them is handed in.
+"""Jobs as plain data: a member trained on all folds but one, or on all rows; in a mapping, out a folder.
 
-Cards side by side on this machine are one way (:func:`side_by_side`), a kernel for each fold on Kaggle is another: it
-is the same stage with the same parameters and ``fold`` set.
+What runs them is handed in. Cards side by side on this machine are one way (:func:`side_by_side`), a kernel for each fold
+on Kaggle is another: it is the same stage with the same parameters and ``fold`` set.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from kaggle_utils.errors import KitError
+from kaggle_utils.tasks.runs import ALL_ROWS, job_title
 
 # Cards side by side are processes, and a competition that is a module goes to them by its name, as functions do.
 copyreg.pickle(ModuleType, lambda module: (import_module, (module.__name__,)))
@@ -25,19 +28,41 @@ copyreg.pickle(ModuleType, lambda module: (import_module, (module.__name__,)))
 class Order:
     """What is to be trained: plain values, so that it can be sent anywhere.
 
-    competition: its name; member: ``[a-z0-9]+``; fold: the one left out
+    competition: its name; member: ``[a-z0-9]+``; fold: the one left out, or ALL_ROWS
     parameters: all that the training needs to know, in JSON's types
+    origin: what else its result depends on, by words: digests of the split and of others' weights
+    parents: role (see :mod:`kaggle_utils.tasks.members`) -> file of another member's weights
+    epochs: at which each stage of the training ends; none: at the last, or earlier, as the parameters say
     """
 
     competition: str
     member: str
     fold: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    epochs: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epochs", tuple(self.epochs))
 
     @property
     def title(self) -> str:
         """How bars and messages name it."""
-        return f"{self.member} fold {self.fold}"
+        return job_title(self.member, self.fold)
+
+    @property
+    def place(self) -> str:
+        """What a folder of its own is called.
+
+        >>> Order("reef", "a", 0).place, Order("reef", "a", ALL_ROWS).place
+        ('fold0', 'full')
+        """
+        return "full" if self.fold == ALL_ROWS else f"fold{self.fold}"
+
+    def left_out(self, fold_of_item: np.ndarray) -> np.ndarray:
+        """(N,) bool: items that it is judged on and has not seen, of a training on all rows none; fold_of_item: (N,)."""
+        return (fold_of_item == self.fold) & (self.fold != ALL_ROWS)
 
 
 def chosen_folds(there: Iterable[int], fold: int | None = None, folds: Sequence[int] | None = None) -> list[int]:

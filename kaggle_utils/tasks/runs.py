@@ -2,10 +2,10 @@
 
 ``folds.csv`` (stage 1) names the fold of every item, and the finer ``part`` that decisions are cross-fitted over.
 ``run.json`` (stage 2) lies beside weights and prediction sets and says whose they are: one entry for each job, which is
-a member trained on all folds but one. A prediction set is what one member's models say of the items they have not
-seen, asked in one view; it is called ``<member>_<view>``, and ``<member>_<view>_last`` where the last epoch's weights
-were asked and not the best one's. One kernel may train everything or one fold of one member: outputs are read as if one
-kernel had written them, once it is sure that they belong together.
+a member trained on all folds but one, or on all rows. A prediction set is what one member's models say of the items they
+have not seen, asked in one view; it is called ``<member>_<view>``, and ``<member>_<view>_last`` where the last epoch's
+weights were asked and not the best one's. One kernel may train everything or one fold of one member, and a later one adds its
+jobs to those that are there: outputs are read as if one kernel had written them, once it is sure that they belong together.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MEMBER = re.compile(r"[a-z0-9]+")
+ALL_ROWS = -1  # in place of a fold: trained on every row, for the submission only
 DTYPES = ("uint8", "float32", "text")  # of masks, of labels, of boxes
 
 
@@ -53,8 +54,7 @@ class PredictionSet:
     dtype: str = "uint8"
 
     def __post_init__(self) -> None:
-        if not _MEMBER.fullmatch(self.member):
-            raise ValueError(f"the member is called {self.member!r}, expected small letters and digits only")
+        require_name(self.member)
         if self.checkpoint not in ("best", "last") or self.dtype not in DTYPES:
             raise ValueError(f"{self.checkpoint!r} weights kept as {self.dtype!r}, expected best or last, and {DTYPES}")
 
@@ -64,14 +64,31 @@ class PredictionSet:
         return f"{self.member}_{self.view}" + ("" if self.checkpoint == "best" else f"_{self.checkpoint}")
 
 
+def require_name(member: str) -> None:
+    """ValueError for what no member may be called: names of files and prediction sets are made of it."""
+    if not _MEMBER.fullmatch(member):
+        raise ValueError(f"the member is called {member!r}, expected small letters and digits only")
+
+
+def job_title(member: str, fold: int) -> str:
+    """How messages and folders name a training.
+
+    >>> job_title("unet", 2), job_title("unet", ALL_ROWS)
+    ('unet fold 2', 'unet full')
+    """
+    return f"{member} full" if fold == ALL_ROWS else f"{member} fold {fold}"
+
+
 @dataclass(frozen=True)
 class Job:
-    """A member trained on all folds but one: what came of it.
+    """A member trained on all folds but one, or on ALL_ROWS: what came of it.
 
     items: names of those it was judged on and has not seen; score: the best epoch's, on them
     minutes: of training; stopped: why it ended, in words
     weights: checkpoint -> file; sets: name -> (how it was asked, its files, as the kind reads them)
     parameters: all that it was trained with, in JSON's types; history: figures, an epoch each
+    origin: what else its result depends on, by words: digests of the split and of others' weights
+    best_epochs: the best epoch of each stage of the training, from 1
     """
 
     member: str
@@ -84,10 +101,12 @@ class Job:
     sets: Mapping[str, tuple[PredictionSet, tuple[Path, ...]]]
     parameters: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
+    best_epochs: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "items", tuple(self.items))
-        object.__setattr__(self, "history", tuple(self.history))
+        for name in ("items", "history", "best_epochs"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @property
     def title(self) -> str:
@@ -96,7 +115,17 @@ class Job:
         >>> Job("unet", 2, (), 0.5, 1.0, "", {}, {}, {}).title
         'unet fold 2'
         """
-        return f"{self.member} fold {self.fold}"
+        return job_title(self.member, self.fold)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ended by itself; else another session goes on with it."""
+        return not self.stopped.startswith("the deadline")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What its result follows from: with another it is another training."""
+        return {**self.parameters, **self.origin}
 
 
 @dataclass(frozen=True)
@@ -104,7 +133,7 @@ class Runs:
     """Everything that was trained, by however many sessions.
 
     jobs: in order of member, as they were first met, and of fold
-    facts: what the first output notes besides (competition, sample, data, changed)
+    facts: what the first output notes besides (competition, sample, smoke, data, changed)
     """
 
     jobs: tuple[Job, ...]
@@ -113,17 +142,17 @@ class Runs:
     @cached_property
     def folds(self) -> list[int]:
         """Numbers of the folds that some member was trained without."""
-        return sorted({job.fold for job in self.jobs})
+        return sorted({job.fold for job in self.jobs} - {ALL_ROWS})
 
     def folds_of(self, models: str) -> list[int]:
-        """Those whose models answer: the "first" fold, or "all"; ValueError for another word.
+        """Those whose models answer: the "first" fold, "all", or those trained on all rows: "full"; ValueError for others.
 
         >>> Runs(tuple(Job("unet", fold, (), 0.5, 1.0, "", {}, {}, {}) for fold in (1, 2))).folds_of("first")
         [1]
         """
-        if models not in ("first", "all"):
-            raise ValueError(f"models is {models!r}, expected 'first' or 'all'")
-        return self.folds if models == "all" else self.folds[:1]
+        if models not in ("first", "all", "full"):
+            raise ValueError(f"models is {models!r}, expected 'first', 'all' or 'full'")
+        return {"first": self.folds[:1], "all": self.folds, "full": [ALL_ROWS]}[models]
 
     @cached_property
     def sets(self) -> dict[str, PredictionSet]:
@@ -141,9 +170,15 @@ class Runs:
         """fold -> files of a prediction set."""
         return {job.fold: job.sets[name][1] for job in self.jobs if name in job.sets}
 
-    def weights(self, member: str, checkpoint: str = "best") -> dict[int, Path]:
-        """fold -> weights; FileNotFoundError saying whose are missing and what lies there."""
-        return {job.fold: _there(job, checkpoint) for job in self.jobs if job.member == member}
+    def weights(self, member: str, checkpoint: str = "best", folds: Iterable[int] | None = None) -> dict[int, Path]:
+        """fold -> weights; folds: those that are wanted, None: all that were left out by some training.
+
+        FileNotFoundError saying whose are missing and what lies there; ValueError for a fold that is wanted and not trained.
+        """
+        own = {job.fold: job for job in self.jobs if job.member == member}
+        for fold in folds or ():
+            self._first(lambda job, fold=fold: own.get(fold) is job, job_title(member, fold))
+        return {fold: _there(job, checkpoint) for fold, job in own.items() if fold in (self.folds if folds is None else folds)}
 
     def parameters(self, member: str) -> Mapping[str, Any]:
         """What a member was trained with; ValueError for one that was not."""
@@ -249,11 +284,33 @@ def data_version(folder: Path) -> str:
 
 
 def write_run(folder: Path, jobs: Sequence[Job], **facts: Any) -> Path:
-    """``run.json`` of a training; returns its path. facts: plain values (competition, sample, data, changed)."""
-    noted = [_noted(job, folder) for job in jobs]
-    with replacing(folder / "run.json") as partial:
-        partial.write_text(json_text({"jobs": noted, **facts}, indent=1) + "\n")
-    return folder / "run.json"
+    """``run.json`` of a training; returns its path. Other jobs that it notes already stay, and so does their order.
+
+    facts: plain values (competition, sample, smoke, data, changed: by member); ValueError for another source than noted
+    """
+    return _add(folder, [_noted(job, folder) for job in jobs], facts, anew=True)
+
+
+def carry(run: Path, folder: Path) -> None:
+    """Adds the jobs of another output's ``run.json``, whose files have been copied to folder, to those noted there."""
+    content = json.loads(run.read_text())
+    _add(folder, content.pop("jobs"), content)
+
+
+def _add(folder: Path, jobs: Sequence[Mapping[str, Any]], facts: Mapping[str, Any], anew: bool = False) -> Path:
+    """anew: whether a job takes the place of the same one that is noted."""
+    path = folder / "run.json"
+    held = json.loads(path.read_text()) if path.is_file() else {"jobs": []}
+    require_same_data(held, facts, path, "this run")
+    one, other = ({(noted["member"], noted["fold"]): noted for noted in some} for some in (held["jobs"], jobs))
+    for key in () if anew else one.keys() & other.keys():
+        if any(one[key].get(name) != other[key].get(name) for name in ("parameters", "origin", "items", "history")):
+            raise ValueError(f"{job_title(*key)} is in two outputs that are attached, expected it once: detach one of them")
+    both = {**one, **other}
+    changed = {"changed": {**held.get("changed", {}), **facts["changed"]}} if "changed" in facts else {}
+    with replacing(path) as partial:
+        partial.write_text(json_text({**held, **facts, **changed, "jobs": [*both.values()]}, indent=1) + "\n")
+    return path
 
 
 def _noted(job: Job, folder: Path) -> dict[str, Any]:
@@ -265,40 +322,43 @@ def _noted(job: Job, folder: Path) -> dict[str, Any]:
     return vars(job) | {"sets": sets, "weights": weights, "minutes": round(job.minutes, 2)}
 
 
-def read_runs(folders: Iterable[Path], sample: bool | None = None) -> Runs:
-    """The outputs of the training stage together.
+def read_runs(folders: Iterable[Path], sample: bool | None = None, smoke: bool | None = None) -> Runs:
+    """The outputs of the training stage together. A job that several hold alike, as when one went on from another, is one.
 
-    sample: whether the data in use are the built-in sample's, see :func:`require_same_source`
+    sample, smoke: of what the data and the run in use are, see :func:`require_same_source`
     Raises FileNotFoundError where run.json is missing, and ValueError for outputs that do not belong together: from
-    another source, a job in two, an item judged by two folds, a member whose folds were trained with other parameters.
+    another source, a job trained twice, an item judged by two folds, a member whose folds were trained with other
+    parameters.
     """
-    outputs = [(Path(folder), _run_json(Path(folder), sample)) for folder in folders]
-    _refuse_other_data(outputs)
+    outputs = [(Path(folder), _run_json(Path(folder), sample, smoke)) for folder in folders]
+    if not outputs:
+        return Runs(())
+    for folder, run in outputs[1:]:
+        require_same_data(outputs[0][1], run, outputs[0][0], folder)
     jobs = [_job(noted, folder) for folder, run in outputs for noted in run["jobs"]]
     first = dict.fromkeys(job.member for job in jobs)
     jobs.sort(key=lambda job: (list(first).index(job.member), job.fold))
-    _refuse_twins(jobs)
+    jobs = _once_each(jobs)
     _refuse_judged_twice(jobs)
     return Runs(tuple(jobs), {name: value for name, value in outputs[0][1].items() if name != "jobs"})
 
 
-def _run_json(folder: Path, sample: bool | None) -> dict[str, Any]:
+def _run_json(folder: Path, sample: bool | None, smoke: bool | None) -> dict[str, Any]:
     path = folder / "run.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing, stage 2_train writes it when its folds are done; {_lies_in(folder)}")
     run = json.loads(path.read_text())
     refuse([f"it holds {sorted(run)}, expected the jobs of a training by this version" for _ in [0] if "jobs" not in run], path)
-    require_same_source(run, sample, path)
+    require_same_source(run, sample, path, smoke)
     return run
 
 
-def _refuse_other_data(outputs: Sequence[tuple[Path, Mapping[str, Any]]]) -> None:
-    first, one = outputs[0]
-    for folder, other in outputs[1:]:
-        for name in {"competition", "sample", "data"} & one.keys() & other.keys():
-            if one[name] != other[name]:
-                both = f"{name} is {one[name]!r} in {first} and {other[name]!r} in {folder}"
-                raise ValueError(f"{both}, expected trainings on the same data")
+def require_same_data(held: Mapping[str, Any], wanted: Mapping[str, Any], there: Any, here: Any) -> None:
+    """ValueError where what two outputs note of their data differs; there, here: how they are called."""
+    for name in ("competition", "sample", "smoke", "data"):
+        if name in held and name in wanted and held[name] != wanted[name]:
+            both = f"{name} is {held[name]!r} in {there} and {wanted[name]!r} in {here}"
+            raise ValueError(f"{both}, expected trainings on the same data: take another folder of output, or remove that one")
 
 
 def _job(noted: dict[str, Any], folder: Path) -> Job:
@@ -312,20 +372,36 @@ def _job(noted: dict[str, Any], folder: Path) -> Job:
     return Job(**noted | figures | {"sets": sets, "weights": weights, "history": history})
 
 
-def _refuse_twins(jobs: Sequence[Job]) -> None:
-    """The same job twice, or two halves of one member that were not trained alike."""
+def _once_each(jobs: Sequence[Job]) -> list[Job]:
+    """Each job once; ValueError for one that was trained twice, and for two halves of one member not trained alike."""
     seen: dict[tuple[str, int], Job] = {}
     for job in jobs:
-        if (job.member, job.fold) in seen:
-            both = (_folder(one) for one in (seen[job.member, job.fold], job))
-            raise ValueError(f"{job.title} is in {' and in '.join(map(str, both))}, expected it once")
         other = next((one for (member, _), one in seen.items() if member == job.member), job)
         for name in sorted((job.parameters.keys() | other.parameters.keys()) - UNLEARNT):
             one, two = other.parameters.get(name), job.parameters.get(name)
             if one != two:
                 both = f"{one!r} in {other.title} and {two!r} in {job.title}"
                 raise ValueError(f"the parameter {name!r} is {both}, expected folds trained alike")
-        seen[job.member, job.fold] = job
+        twin = seen.get((job.member, job.fold))
+        seen[job.member, job.fold] = job if twin is None else _one_of(twin, job)
+    return list(seen.values())
+
+
+def _one_of(one: Job, other: Job) -> Job:
+    """The same job from two outputs: the one that was gone on with, else the one that has its files, and more sets."""
+    if one.origin == other.origin and one.items == other.items:
+        if not (one.finished and other.finished) and len(one.history) != len(other.history):
+            return max(one, other, key=lambda job: len(job.history))
+        if json_text(one.history) == json_text(other.history) and _same_weights(one, other):
+            return max(one, other, key=lambda job: (all(path.is_file() for path in job.weights.values()), len(job.sets)))
+    folders = " and in ".join(str(_folder(job)) for job in (one, other))
+    raise ValueError(f"{one.title} was trained twice, in {folders}, expected it once: take away one of the outputs")
+
+
+def _same_weights(one: Job, other: Job) -> bool:
+    """As far as both lie here."""
+    both = [(path, other.weights[name]) for name, path in one.weights.items() if name in other.weights]
+    return all(fingerprint(a) == fingerprint(b) for a, b in both if a.is_file() and b.is_file())
 
 
 def _refuse_judged_twice(jobs: Sequence[Job]) -> None:
@@ -358,17 +434,19 @@ def _lies_in(folder: Path) -> str:
     return f"in {folder} lies: {', '.join(names[:12]) or 'nothing'}{more}"
 
 
-def require_same_source(content: Mapping[str, Any], sample: bool | None, path: Path) -> None:
-    """Raises ValueError when a file's ``sample`` says that it was made from other data than are in use.
+def require_same_source(content: Mapping[str, Any], sample: bool | None, path: Path, smoke: bool | None = None) -> None:
+    """Raises ValueError when a file says that it was made from other data, or by another kind of run, than are in use.
 
-    content: what the file holds, with or without the flag; sample: whether the data in use are the built-in
-    sample's; None: not checked
+    content: what the file holds, with or without these flags; sample: whether the data in use are the built-in
+    sample's; smoke: whether the run only shows that everything runs; None: not checked
 
     >>> require_same_source({"sample": True}, False, "decision.json")
     Traceback (most recent call last):
     ValueError: decision.json was made from the built-in sample, expected the competition's data: run the stage again
     """
-    made_from = content.get("sample")
-    if None not in (made_from, sample) and made_from != sample:
-        there, here = (("the competition's data", "the built-in sample")[flag] for flag in (made_from, sample))
-        raise ValueError(f"{path} was made from {there}, expected {here}: run the stage again")
+    words = {"sample": ("the competition's data", "the built-in sample"), "smoke": ("a real run", "a smoke run")}
+    for name, here in (("sample", sample), ("smoke", smoke)):
+        there = content.get(name)
+        if None not in (there, here) and there != here:
+            made_from, expected = (words[name][flag] for flag in (there, here))
+            raise ValueError(f"{path} was made from {made_from}, expected {expected}: run the stage again")

@@ -90,6 +90,22 @@ def test_folds_come_in_the_order_of_their_numbers(kaggle):
     assert names == ["reef-2-train-fold0", "reef-2-train-fold2", "reef-2-train-fold10"]
 
 
+def test_kernels_of_members_are_found_and_stages_do_not_mix(kaggle):
+    others = ("reef-2-trainer", "reef-2-train_old", "reef-2-train-", "reef-1-eda-fpn", "clouds-2-train-fpn")
+    for name in ("reef-2-train-unet-fold1", "reef-2-train-fpn-fold10", "reef-2-train-fpn-fold2", "reef-2-train", *others):
+        folder(kaggle / "input" / "notebooks" / "ann" / name)
+    names = [p.name for p in runtime.stage_dirs("reef", "2_train")]
+    assert names == ["reef-2-train", "reef-2-train-fpn-fold2", "reef-2-train-fpn-fold10", "reef-2-train-unet-fold1"]
+
+
+def test_samples_and_smoke_runs_have_folders_of_their_own_at_home(home):
+    for variant in ("", "-sample", "-sample-smoke"):
+        assert runtime.output_dir("reef", "1_eda", variant) == Path(f"runs/reef{variant}/1_eda")
+        assert runtime.stage_dirs("reef", "1_eda", variant) == [Path(f"runs/reef{variant}/1_eda")]
+    with pytest.raises(runtime.NotAttached, match="no output of stage 1_eda of reef-smoke: run"):
+        runtime.stage_dir("reef", "1_eda", "-smoke")
+
+
 def test_one_output_is_asked_for_and_several_are_there(kaggle):
     for fold in (0, 1):
         folder(kaggle / "input" / f"reef-2-train-fold{fold}")

@@ -35,21 +35,26 @@ class Untaught:
     METRIC = "F2"
 
     def train(self, competition, items, fold_of_item, wanted, output, *, cache, run, seconds_left, progress):
+        self.wanted = [order.title for order in wanted]
         self.asked = {"items": len(items), "cache": cache, "seconds_left": seconds_left, "progress": progress}
         return run(wanted, lambda order, devices: self._job(competition, items, fold_of_item, order, output))
 
     def _job(self, competition, items, fold_of_item, order, output):
-        path, one = output / f"fold{order.fold}" / "best.pth", PredictionSet(order.member, "identity")
-        path.parent.mkdir(exist_ok=True)
+        path, one = output / order.member / order.place / "best.pth", PredictionSet(order.member, "identity")
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{order.title} {order.parameters}")
-        names = items.table[competition.KEY][fold_of_item == order.fold]
-        return Job(order.member, order.fold, names, 0.5, 1.0, "", {"best": path}, {one.name: (one, ())}, order.parameters)
+        names = items.table[competition.KEY][order.left_out(fold_of_item)]
+        sets = {one.name: (one, ())} if len(names) else {}
+        return Job(
+            order.member, order.fold, names, 0.5, 1.0, "", {"best": path}, sets, order.parameters, origin=order.origin,
+            best_epochs=(order.fold + 4,),
+        )  # fmt: skip
 
     def out_of_fold(self, competition, items, runs, folds, cache, progress):
         return runs.fold_of_item(items.table[competition.KEY]).tolist(), folds["part"].tolist()
 
     def predictor(self, competition, runs, decision, device, models):
-        return SimpleNamespace(folds=runs.folds if models == "all" else runs.folds[:1], decision=decision, device=device)
+        return SimpleNamespace(folds=runs.folds_of(models), decision=decision, device=device)
 
 
 class Tides(Squares):
@@ -98,7 +103,7 @@ class TestAtHome:
         stage = open_stage(Tides(), "2_train")
         assert "THE BUILT-IN SAMPLE" in capsys.readouterr().out
         assert stage.files.folder == Path("runs/samples/tides") and stage.sample and stage.preset == {"lr": 0.5}
-        assert stage.output == Path("runs/tides/2_train") and stage.output.is_dir() and stage.device == "cpu"
+        assert stage.output == Path("runs/tides-sample/2_train") and stage.output.is_dir() and stage.device == "cpu"
         assert len(stage.items) == 12 and stage.cache == Path("runs/temp/tides")
 
     def test_with_data_there_is_no_sample_and_no_preset(self, home, monkeypatch):
@@ -109,7 +114,7 @@ class TestAtHome:
     def test_a_competition_may_be_named(self, home, monkeypatch):
         (home / "my_squares.py").write_text("from toy_boxes import Squares\n\nMINE = Squares()\n")
         monkeypatch.syspath_prepend(home)
-        assert open_stage("my_squares:MINE", "1_eda").output == Path("runs/squares/1_eda")
+        assert open_stage("my_squares:MINE", "1_eda").output == Path("runs/squares-sample/1_eda")
 
     def test_folds_are_read_in_the_order_of_the_items(self):
         stage = open_stage(Tides(), "2_train")
@@ -121,7 +126,7 @@ class TestAtHome:
     def test_a_training_leaves_a_run_with_its_source_and_what_was_changed(self):
         stage = trained(lr=0.3)
         assert stage.runs.facts == {
-            "competition": "tides", "sample": True, "data": stage.version, "changed": {"calm": {"lr": 0.3}},
+            "competition": "tides", "sample": True, "smoke": False, "data": stage.version, "changed": {"calm": {"lr": 0.3}},
         }  # fmt: skip
         assert stage.runs.folds == [0, 1] and stage.runs.parameters("calm") == {"lr": 0.3}
         assert stage.runs.judged_on(1) == tuple(f"1-{n}" for n in range(6))
@@ -136,9 +141,71 @@ class TestAtHome:
         assert [path.name for path in stage.trained] == ["2_train", "2_train-fold0"] and stage.runs.folds == [0, 1]
         assert stage.out_of_fold() == ([0] * 6 + [1] * 6, list(range(12)))
 
+    def test_a_member_added_later_is_noted_beside_the_others(self):
+        trained(lr=0.3)
+        stage = open_stage(Tides(), "2_train")
+        jobs = stage.train({"calm": Parameters(0.3), "wild": Parameters(0.5)}, [0, 1], full=True)
+        assert [job.title for job in jobs] == [
+            f"{name} {place}" for name in ("calm", "wild") for place in ("fold 0", "fold 1", "full")
+        ]
+        assert Tides.KIND.wanted == ["calm full", "wild full"] and len(stage.runs.jobs) == 6
+        assert stage.runs.facts["changed"] == {"calm": {"lr": 0.3}, "wild": {"lr": 0.5}}
+        assert stage.out_of_fold(jobs[3:5])[0] == [0] * 6 + [1] * 6 and stage.out_of_fold(jobs[:1])[0] == [0] * 6 + [-1] * 6
+
+    def test_a_training_that_is_there_is_not_lost_to_other_parameters_folds_or_data(self):
+        stage = trained()
+        with pytest.raises(ValueError, match="calm/fold0 holds a training with lr=0.1, now 0.2: give the member another name"):
+            trained(lr=0.2)
+        folds = stage.output.parent / "1_eda" / "folds.csv"
+        folds.write_text(folds.read_text().replace("1-5,1,", "1-5,0,"))
+        with pytest.raises(ValueError, match="holds a training with split="):
+            trained()
+        (stage.files.folder / "more.csv").write_text("another table")
+        with pytest.raises(ValueError, match="data is .* in what is trained and .* in this run"):
+            trained()
+        assert stage.runs.weights("calm")[0].read_text().startswith("calm fold 0")
+
+    def test_a_smoke_run_has_its_own_folders_parameters_and_notes(self):
+        trained()
+        with pytest.raises(NotAttached, match="no output of stage 1_eda of tides-sample-smoke: run stage 1_eda"):
+            open_stage(Tides(), "2_train", smoke=True).folds  # noqa: B018
+        eda = open_stage(Tides(), "1_eda", smoke=True)
+        folded(eda.items, eda.output)
+        stage = open_stage(Tides(), "2_train", smoke=True)
+        assert (
+            stage.output == Path("runs/tides-sample-smoke/2_train")
+            and stage.preset == Tides.SMOKE
+            and stage.facts["smoke"] is True
+        )
+        stage.train({"calm": Parameters()}, [0])
+        assert stage.close({}, {}, 0.5)["smoke"] is True
+        assert open_stage(Tides(), "3_decide", smoke=True).runs.folds == [0] and open_stage(Tides(), "3_decide").runs.folds == [
+            0,
+            1,
+        ]
+
+    def test_a_smoke_runs_output_beside_a_real_one_is_refused(self):
+        eda = open_stage(Tides(), "1_eda", smoke=True)
+        folded(eda.items, eda.output)
+        stage = open_stage(Tides(), "2_train", smoke=True)
+        stage.train({"calm": Parameters()}, [0])
+        stage.output.rename(trained().output.with_name("2_train-smoke"))
+        with pytest.raises(ValueError, match="2_train-smoke/run.json was made from a smoke run, expected a real run"):
+            open_stage(Tides(), "3_decide").runs  # noqa: B018
+
+    def test_weights_of_all_rows_answer_and_it_is_said_that_nothing_measured_them(self, capsys):
+        stage = trained()
+        decided()
+        stage.train({"calm": Parameters()}, [0, 1], full=True)
+        assert open_stage(Tides(), "4_submit").predictor("full").folds == [-1]
+        assert "trained on all rows answer: no figure was measured with them" in capsys.readouterr().out
+
     def test_the_samples_training_is_not_decided_upon_with_real_data(self, home, monkeypatch):
         trained()
         monkeypatch.setenv("KAGGLE_UTILS_INPUT", str(Tides().make_sample(home / "data" / "of-tides").parent))
+        with pytest.raises(NotAttached, match="no output of stage 2_train of tides: run stage 2_train"):
+            open_stage(Tides(), "3_decide").runs  # noqa: B018
+        Path("runs/tides-sample/2_train").rename("runs/tides/2_train")
         with pytest.raises(ValueError, match="run.json was made from the built-in sample, expected the competition's data"):
             open_stage(Tides(), "3_decide").runs  # noqa: B018
 
@@ -159,11 +226,14 @@ class TestAtHome:
         trained()
         decided()
         monkeypatch.setenv("KAGGLE_UTILS_INPUT", str(Tides().make_sample(home / "data" / "of-tides").parent))
+        Path("runs/tides-sample").rename("runs/tides")
         with pytest.raises(ValueError, match="decision.json was made from the built-in sample"):
             open_stage(Tides(), "4_submit").decision()
 
     def test_without_an_earlier_stage_it_is_named(self):
-        with pytest.raises(NotAttached, match="no output of stage 2_train of tides: run stage 2_train of tides first"):
+        with pytest.raises(
+            NotAttached, match="no output of stage 2_train of tides-sample: run stage 2_train of tides first"
+        ):
             open_stage(Tides(), "3_decide").runs  # noqa: B018
 
     def test_a_predictor_is_made_of_the_weights_that_were_measured(self):
@@ -223,9 +293,30 @@ class TestOnKaggle:
         again = open_stage(Tides(), "2_train")
         assert "going on with 3 files of an earlier session" in capsys.readouterr().out
         assert again.output == kaggle / "working" and again.runs.folds == [0]
-        assert again.runs.weights("calm")[0] == kaggle / "working" / "fold0" / "best.pth"
+        assert again.runs.weights("calm")[0] == kaggle / "working" / "calm" / "fold0" / "best.pth"
         again.close({}, {}, 0.6)
         assert [line["score"] for line in diary.read(kaggle / "working/diary.jsonl").entries] == [0.5, 0.6]
+
+    def test_outputs_of_two_members_are_taken_over_and_noted_together(self, kaggle):
+        for name in ("calm", "wild"):
+            open_stage(Tides(), "2_train").train({name: Parameters()}, [0, 1])
+            (kaggle / "working").rename(kaggle / f"input/notebooks/me/tides-2-train-{name}")
+        again = open_stage(Tides(), "2_train")
+        again.train({"high": Parameters(0.4)}, [0])
+        titles = [f"{name} fold {k}" for name in ("calm", "wild") for k in (0, 1)]
+        assert [job.title for job in again.runs.jobs] == [*titles, "high fold 0"] and Tides.KIND.wanted == ["high fold 0"]
+        (kaggle / "working").rename(kaggle / "input/notebooks/me/tides-2-train-high")  # which carries the others along
+        runs = open_stage(Tides(), "3_decide").runs
+        assert [job.title for job in runs.jobs] == [*titles, "high fold 0"]
+
+    def test_outputs_that_hold_another_job_of_one_name_are_refused_together(self, kaggle):
+        for number in "12":
+            open_stage(Tides(), "2_train").train({"calm": Parameters(float(number))}, [0])
+            (kaggle / "working").rename(kaggle / f"elsewhere{number}")
+        for number in "12":
+            (kaggle / f"elsewhere{number}").rename(kaggle / f"input/notebooks/me/tides-2-train-{number}")
+        with pytest.raises(ValueError, match="calm fold 0 is in two outputs that are attached, expected it once: detach one"):
+            open_stage(Tides(), "2_train")
 
     def test_the_next_stage_takes_nothing_over(self, kaggle):
         trained()

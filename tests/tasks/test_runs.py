@@ -133,13 +133,43 @@ class TestSeveralRuns:
 
     def test_the_same_job_twice_is_refused(self, output):
         folders = [output(HALVES[0], name="one"), output({"fold": 0, "items": ("c",)}, name="other")]
-        with pytest.raises(ValueError, match="unet fold 0 is in .*one and in .*other, expected it once"):
+        with pytest.raises(ValueError, match="unet fold 0 was trained twice, in .*one and in .*other, expected it once: take away one"):
             read_runs(folders)
 
-    def test_the_same_job_twice_is_refused_also_where_it_left_no_weights(self, tmp_path):
-        write_run(tmp_path, [Job("a", 0, (), 0.5, 1.0, "", {}, {}, {})])
-        with pytest.raises(ValueError, match="a fold 0 is in .*, expected it once"):
-            read_runs([tmp_path, tmp_path])
+    def test_a_job_that_an_output_carries_along_is_met_once(self, output, tmp_path):
+        """A kernel that trained another member had this one's output attached, and took it over."""
+        first = output(HALVES[0], name="first", data="A")
+        both = output(HALVES[0], {"member": "pan", **HALVES[0]}, name="both", data="A")
+        for folders in ([first, both], [both, first]):
+            found = read_runs(folders)
+            assert [job.title for job in found.jobs] == ["unet fold 0", "pan fold 0"] and len(found.sets) == 4
+            assert found.weights("unet")[0] == folders[0] / "unet_fold0" / "best.pth"
+
+    @pytest.mark.parametrize("changed", [{"origin": {"split": "b"}}, {"history": [{"epoch": 1, "loss": 0.5}]}, {"items": ("a",)}])
+    def test_a_job_of_another_origin_or_history_is_another(self, output, changed):
+        folders = [output(HALVES[0], name="one"), output({**HALVES[0], **changed}, name="other")]
+        with pytest.raises(ValueError, match="unet fold 0 was trained twice"):
+            read_runs(folders)
+
+    def test_the_same_job_with_other_weights_is_another(self, output):
+        folders = [output(HALVES[0], name="one"), output(HALVES[0], name="other")]
+        assert len(read_runs(folders).jobs) == 1
+        (folders[1] / "unet_fold0" / "last.pth").write_text("trained again")
+        with pytest.raises(ValueError, match="unet fold 0 was trained twice"):
+            read_runs(folders)
+
+    def test_where_weights_were_not_downloaded_the_output_that_has_them_is_taken(self, output):
+        folders = [output(HALVES[0], name="one"), output(HALVES[0], name="other")]
+        for name in ("best", "last"):
+            (folders[0] / "unet_fold0" / f"{name}.pth").unlink()
+        assert read_runs(folders).weights("unet")[0].is_relative_to(folders[1])
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_a_training_that_went_on_elsewhere_takes_the_place_of_its_beginning(self, output, turned):
+        begun = {**HALVES[0], "stopped": "the deadline: 5 s to use", "history": [{"epoch": 1, "loss": 0.7}]}
+        folders = [output(begun, name="begun"), output(HALVES[0], name="ended")]
+        [found] = read_runs(folders[:: -1 if turned else 1]).jobs
+        assert found.finished and len(found.history) == 2
 
     def test_an_item_judged_by_two_folds_is_refused(self, output):
         folders = [output({"fold": 0, "items": ("a", "b")}), output({"fold": 1, "items": ("b", "c")})]
@@ -172,7 +202,7 @@ class TestSeveralRuns:
         found = read_runs([output(*HALVES), output(*others)])
         assert found.parameters("unet")["imgsz"] == 640 and found.parameters("pan")["imgsz"] == 1280
 
-    @pytest.mark.parametrize("name", ["competition", "sample", "data"])
+    @pytest.mark.parametrize("name", ["competition", "sample", "smoke", "data"])
     def test_trainings_on_other_data_are_not_mixed(self, output, name):
         folders = [output(HALVES[0], **{name: "A"}), output(HALVES[1], **{name: "B"})]
         with pytest.raises(ValueError, match=f"{name} is 'A' in .*0 and 'B' in .*1, expected trainings on the same data"):

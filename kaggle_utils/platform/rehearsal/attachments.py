@@ -25,20 +25,26 @@ KIT = "kaggle-utils"
 
 @dataclass
 class Attachments:
-    """mounts: path below Kaggle's folder -> what lies there; stages: stage -> its outputs; findings: what is amiss."""
+    """mounts: path below Kaggle's folder -> what lies there; stages: stage -> its outputs; findings: what is amiss.
+
+    variant: of the folders in which outputs of this kind of run lie, see :meth:`kaggle_utils.platform.source.Source.variant`
+    """
 
     mounts: dict[str, Path] = field(default_factory=dict)
     stages: dict[str, list[Path]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    variant: str = ""
 
 
-def attachments(stage: chain.Stage, root: Path, content: Mapping, datasets: Mapping[str, Path]) -> Attachments:
+def attachments(
+    stage: chain.Stage, root: Path, content: Mapping, datasets: Mapping[str, Path], variant: str = ""
+) -> Attachments:
     """The kernels and datasets that a stage takes; the competition is mounted by :func:`competition_mounts`.
 
     root: the folder of kernels; content: the stage's metadata; datasets: ``owner/slug`` -> folder
     Raises NotAttached when an earlier stage has left no output here.
     """
-    found = Attachments()
+    found = Attachments(variant=variant)
     for source in content.get("kernel_sources", []):
         _kernel(found, source, {other.name: other for other in chain.stages(stage.competition, root)})
     for source in content.get("dataset_sources", []):
@@ -52,7 +58,7 @@ def _kernel(found: Attachments, source: str, chained: Mapping[str, chain.Stage])
         found.findings.append(Finding(f"{source} is not simulated: its output is not here", fatal=False))
         return
     stage = chained[slug]
-    found.stages[stage.runs_as] = runtime.stage_dirs(stage.competition, stage.runs_as)
+    found.stages[stage.runs_as] = runtime.stage_dirs(stage.competition, stage.runs_as, found.variant)
     for folder in found.stages[stage.runs_as]:
         kernel = runtime.kernel_slug(stage.competition, folder.name)
         found.mounts[f"input/notebooks/{_owner(owner)}/{kernel}"] = folder

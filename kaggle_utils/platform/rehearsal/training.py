@@ -26,7 +26,7 @@ from kaggle_utils.platform.runtime import Limits
 from kaggle_utils.tasks.competition import FoldSize
 from kaggle_utils.tasks.cost import ModelCost, TrainingCost, read_costs
 from kaggle_utils.tasks.jobs import chosen_folds
-from kaggle_utils.tasks.runs import read_folds
+from kaggle_utils.tasks.runs import ALL_ROWS, read_folds
 
 EPOCHS = 3  # the first warms up
 UNLIKE = "; but this machine lacks the GPU that the kernel asks for"
@@ -61,6 +61,9 @@ def rehearse_training(
     folds_here = chosen_folds(fold_of_item)
     sizes = full or {one: competition.KIND.fold_size(items, fold_of_item, one, parameters) for one in folds_here}
     wanted = chosen_folds(sizes, settings.get("fold"), settings.get("folds"))
+    if settings.get("full"):
+        whole = FoldSize(max(one.train + one.valid for one in sizes.values()), 0)
+        wanted, sizes = [*wanted, ALL_ROWS], {**sizes, ALL_ROWS: whole}
     fold = folds_here[0]
     rows = _some(items.filled, fold_of_item == fold, n)
     tried = FoldSize(int((fold_of_item[rows] != fold).sum()), int((fold_of_item[rows] == fold).sum()))
@@ -71,7 +74,7 @@ def rehearse_training(
         mounts = {**rehearsal.mounts, **competition_mounts(competition.SLUG, rehearsal.folder, few)}
         session = Session(Path(name, "kaggle"), mounts, rehearsal.how)
         rehearsal.say(f"{EPOCHS} epochs on {tried.train} {competition.UNIT}s, {tried.valid} to predict")
-        values = {**chosen, "trial": EPOCHS, "fold": fold, "folds": None}
+        values = {**chosen, "trial": EPOCHS, "fold": fold, "folds": None, **({"full": False} if "full" in settings else {})}
         run = run_notebook(session, inject(rehearsal.notebook, values), limits=rehearsal.limits)
         models = tuple(read_costs(session.working))
     report = TrainingReport(run, tried, tuple(findings(run, rehearsal.limits)))

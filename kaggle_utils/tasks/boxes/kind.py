@@ -60,19 +60,19 @@ class BoxesInVideo:
         return BoxParameters.chosen(names, preset)
 
     def members(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> dict[str, BoxParameters]:
-        """name -> its training's parameters, from a notebook's variables: one member, named after its model.
+        """Each member's training, see :func:`kaggle_utils.tasks.members.members_of`; alone it is named after its model.
 
         >>> list(BoxesInVideo((1280, 720)).members({"model": "yolov5s+p2"}))
         ['yolov5sp2']
         """
         from kaggle_utils.tasks.boxes.parameters import member_name
+        from kaggle_utils.tasks.members import members_of
 
-        parameters = self.parameters(names, preset)
-        return {member_name(parameters.model): parameters}
+        return members_of(names, preset, self.parameters, lambda alone: member_name(alone.model))
 
     def train(
         self, competition: Competition, items: VideoItems, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path, *,
-        cache: Path, run: Callable[[Sequence[Order], Callable], list] | None = None,
+        cache: Path, unlabelled: VideoItems | None = None, run: Callable[[Sequence[Order], Callable], list] | None = None,
         seconds_left: Callable[[], float] = endless, progress: bool = False,
     ) -> list[Job]:  # fmt: skip
         """Each order trained, and its prediction sets written, see :meth:`kaggle_utils.tasks.competition.Kind.train`.
@@ -83,7 +83,7 @@ class BoxesInVideo:
         from kaggle_utils.tasks.jobs import run_orders
 
         facts = {"key": competition.KEY, "classes": competition.CLASSES, "metric": self.metric}
-        places = {"folder": output, "scratch": cache, "seconds_left": seconds_left}
+        places = {"folder": output, "scratch": cache, "unlabelled": unlabelled, "seconds_left": seconds_left}
         return run_orders(wanted, train_member, run, items=items, fold_of_item=fold_of_item, **facts, **places)
 
     def fold_size(self, items: VideoItems, fold_of_item: np.ndarray, fold: int, parameters: BoxParameters) -> FoldSize:
@@ -108,7 +108,7 @@ class BoxesInVideo:
     ) -> Predictor:
         """looks of some frames -> their boxes, by the rules that stage 3 measured.
 
-        decision: as decision.json has it; models: the "first" fold's, or "all" folds', which stage 3 has not measured
+        decision: as decision.json has it; models: the "first" fold's; or "all" folds', or those of "full", not measured
         """
         from kaggle_utils.tasks.boxes.decision import Decision
         from kaggle_utils.tasks.boxes.prediction import Predictor

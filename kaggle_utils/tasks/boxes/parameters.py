@@ -22,9 +22,15 @@ class BoxParameters(DetectorParameters):
 
     # predictions, all on frames the model has not seen; more cost time, and change nothing in what is learnt
     prediction_sets: tuple[str, ...] = ("identity", "hflip", "identity@1.25")  # @: times the input size
+    # other members
+    start_from: str = ""  # one with whose weights of the same fold this one begins
+    learns_from: str = ""  # one whose boxes in frames without truth are learnt like true ones
+    pseudo_from: float = 0.5  # score from which such a box counts
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.start and self.start_from:
+            raise ValueError(f"start is {self.start!r} and start_from {self.start_from!r}, expected one of both")
         if isinstance(self.prediction_sets, str) or not self.prediction_sets:
             raise ValueError(f"prediction_sets is {self.prediction_sets!r}, expected some such as ('identity', 'hflip')")
         for view in self.prediction_sets:

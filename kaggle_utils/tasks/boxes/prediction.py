@@ -22,7 +22,7 @@ class Predictor:
 
     runs: of the training stage; size: (width, height) of frames
     models: "first": the first fold's, the set-up that stage 3 measured; "all": every fold's, all their
-        prediction sets fused
+        prediction sets fused; "full": those trained on all rows
     folds: those whose models are used
     """
 
@@ -33,7 +33,7 @@ class Predictor:
 
         self.folds = runs.folds_of(models)
         sets = [runs.sets[name] for name in decision.sets]
-        weights = {one.member: runs.weights(one.member, one.checkpoint) for one in sets}
+        weights = {one.member: runs.weights(one.member, one.checkpoint, self.folds) for one in sets}
         self.detectors = {
             (member, fold): Detector.load(paths[fold], device) for member, paths in weights.items() for fold in self.folds
         }

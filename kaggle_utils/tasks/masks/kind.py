@@ -62,14 +62,15 @@ class Masks:
         return MaskTraining.chosen(names, preset, self.classes)
 
     def members(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> dict[str, MaskTraining]:
-        """A member for each input size of ``sizes``, named after it, in place of the one ``size``: an image pyramid.
+        """Each member's training, see :func:`kaggle_utils.tasks.members.members_of`; alone it is named after its architecture.
 
-        >>> list(Masks(4, (350, 525)).members({"sizes": [[480, 320], (640, 448)]}))
-        ['480x320', '640x448']
+        >>> pyramid = Masks(4, (350, 525)).members({"members": {"small": {}, "large": {"size": (640, 448)}}})
+        >>> {name: one.masks.size for name, one in pyramid.items()}
+        {'small': (480, 320), 'large': (640, 448)}
         """
-        given = [source["sizes"] for source in (names, preset or {}) if source.get("sizes") is not None]
-        sizes = given[0] if given else [self.parameters(names, preset).masks.size]
-        return {f"{w}x{h}": self.parameters({**names, "size": (w, h)}, preset) for w, h in sizes}
+        from kaggle_utils.tasks.members import members_of
+
+        return members_of(names, preset, self.parameters, lambda alone: alone.model.architecture)
 
     def train(
         self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path,
@@ -98,7 +99,7 @@ class Masks:
     ) -> MaskPredictor:
         """Looks of some items -> (classes, height, width) uint8, 0 or 1, of each, by the rules that stage 3 measured.
 
-        decision: as decision.json has it; models: "all" folds', or the "first", for items that it left out
+        decision: as decision.json has it; models: "all" folds', the "first", for items that it left out, or those of "full"
         """
         from kaggle_utils.tasks.masks.decision import Decision
         from kaggle_utils.tasks.masks.prediction import MaskPredictor

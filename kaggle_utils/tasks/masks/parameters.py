@@ -36,6 +36,9 @@ class MaskParameters:
     views: tuple[str, ...] = ("identity", "hflip")  # each predicted and stored by itself: 4 GB for all of clouds
     checkpoints: tuple[str, ...] = ("best",)  # or best and last: the last epoch's weights are another member
     least_share: float = 0.03  # while training, masks below this share of the picture count as empty
+    start_from: str = ""  # another member, with whose weights of the same fold this one begins
+    learns_from: str = ""  # another member, whose masks of items without truth are learnt like true ones
+    pseudo_from: float = 0.5  # probability from which a pixel belongs to such a mask
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class MaskTraining:
             raise ValueError(f"augmentations is {c.augmentations!r}, but the loss {c.loss!r} wants masks of 0 and 1, no mixup")
         if odd := [name for name in c.checkpoints if name not in ("best", "last")]:
             raise ValueError(f"checkpoints has {odd[0]!r}, expected best or last")
+        if m.start and c.start_from:
+            raise ValueError(f"start is {m.start!r} and start_from {c.start_from!r}, expected one of both")
         if m.architecture == "classifier" or m.classes != classes or m.labels not in (0, classes):
             made = f"architecture {m.architecture}, classes={m.classes}, labels={m.labels}"
             raise ValueError(f"the model is {made}, expected masks of {classes} classes, and {classes} labels or 0")

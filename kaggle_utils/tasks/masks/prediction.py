@@ -52,7 +52,7 @@ def predictions(
 class MaskPredictor:
     """Items to masks: every set of a decision is the mean over the folds' models, then it is decided.
 
-    runs: of the training stage; models: "all" folds', or the "first", for items that it left out
+    runs: of the training stage; models: "all" folds', the "first", for items that it left out, or those of "full"
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class MaskPredictor:
         """(masks (B, K, height, width), labels (B, K)) of one prediction set."""
         one, answers = self.trained[asked.member], []
         how = {"batch": len(pixels), "device": self.device, "mixed": one.training.mixed}
-        weights = self.runs.weights(asked.member, asked.checkpoint)
+        weights = self.runs.weights(asked.member, asked.checkpoint, self.folds)
         for fold in self.folds:
             found = predictions(self.model(weights[fold]), pixels, range(len(pixels)), asked.view, self.kind.shape, **how)
             answers += [answer for _, answer in found]

@@ -21,18 +21,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kaggle_utils.errors import KitError
-from kaggle_utils.files import fingerprint
+from kaggle_utils.files import figure, fingerprint, replacing
 from kaggle_utils.learning.augment import split_sets
 from kaggle_utils.learning.batches import Fold
-from kaggle_utils.learning.checkpoints import load_weights
+from kaggle_utils.learning.checkpoints import load_weights, start_from
 from kaggle_utils.learning.data_parallel import Team, together
 from kaggle_utils.learning.mixing import mixing
-from kaggle_utils.learning.models import build
+from kaggle_utils.learning.models import build, load_model
 from kaggle_utils.learning.progress import endless, noted
 from kaggle_utils.learning.store import PredictionStore
 from kaggle_utils.learning.trainer import Outcome, train
 from kaggle_utils.tasks.jobs import Order, run_orders
-from kaggle_utils.tasks.masks.cache import cached_pixels, cached_truths
+from kaggle_utils.tasks.masks.cache import Stacked, cached_pixels, cached_truths
 from kaggle_utils.tasks.masks.examples import DiceMetric, MaskExamples
 from kaggle_utils.tasks.masks.parameters import MaskTraining
 from kaggle_utils.tasks.masks.prediction import predictions
@@ -54,6 +54,7 @@ def train_all(
     output: Path,
     *,
     cache: Path,
+    unlabelled: Items | None = None,
     run: Callable[[Sequence[Order], Callable], list] | None = None,
     seconds_left: Callable[[], float] = endless,
     progress: bool = False,
@@ -61,6 +62,7 @@ def train_all(
     """What came of each order for which there was time.
 
     items: that are all there; fold_of_item: (N,); output: folder for weights and prediction sets; cache: for pixels
+    unlabelled: what a member learns from that learns from another's masks
     run: what runs orders, see :func:`kaggle_utils.tasks.jobs.side_by_side`; None: this CPU, one after another
     seconds_left: a function of a module where there are several devices; progress: show bars
     A warning names what the session's end left no time for. Raises KitError when that is everything, or when
@@ -77,8 +79,11 @@ def train_all(
         build(one.model)  # what cannot be made, or started from, is told before hours of decoding
         with noted(_place(output, order), "cached", len(items)):  # before processes part: once
             _resized(competition, items, cache, one, order.member if progress else None)
+            if one.masks.learns_from:
+                cached_pixels(competition, unlabelled, cache, one.masks.size, order.member if progress else None, **one.pixels)
     shared = {"competition": competition, "items": items, "fold_of_item": fold_of_item, "output": output, "cache": cache}
-    return run_orders(wanted, train_one, run, **shared, seconds_left=seconds_left, progress=progress)
+    shared |= {"unlabelled": unlabelled, "seconds_left": seconds_left, "progress": progress}
+    return run_orders(wanted, train_one, run, **shared)
 
 
 def train_one(
@@ -90,29 +95,33 @@ def train_one(
     fold_of_item: np.ndarray,
     output: Path,
     cache: Path,
+    unlabelled: Items | None = None,
     seconds_left: Callable[[], float] = endless,
     progress: bool = False,
 ) -> Job | None:
     """One member trained on all folds but one, which it then predicts in every view; what is done is not done again.
 
-    None when the session's end left no time for an epoch. devices: several train the one model together; the rest as
-    for :func:`train_all`
+    None when the session's end left no time for an epoch, or on all rows, where no epoch is better than another, for
+    the last. devices: several train the one model together; the rest as for :func:`train_all`
     """
     one, title = _training(competition, order), order.title if progress else None
-    given = _Given(competition, items, fold_of_item, order, one, _place(output, order), cache)
+    given = _Given(competition, items, fold_of_item, order, one, _place(output, order), cache, unlabelled)
+    if one.masks.learns_from:
+        _answered(given, devices[0], title)
     outcome = together(devices, _trained, given, seconds_left, title)
-    if not outcome.best_epoch:
+    if not outcome.best_epoch or not (outcome.finished or len(given.left_out)):
         return None
     weights = {name: outcome.folder / f"{name}.pth" for name in dict.fromkeys(("best", *one.masks.checkpoints))}
     names = items.table[competition.KEY].to_numpy()[given.left_out]
     return Job(
-        order.member, order.fold, tuple(names.tolist()), float(outcome.best), outcome.seconds / 60, outcome.stopped,
-        weights, _predicted(given, weights, devices[0], title), dict(order.parameters), outcome.history,
+        order.member, order.fold, tuple(names.tolist()), figure(outcome.best), outcome.seconds / 60, outcome.stopped,
+        weights, _predicted(given, weights, devices[0], title) if len(names) else {}, dict(order.parameters),
+        outcome.history, order.origin, [outcome.best_epoch],
     )  # fmt: skip
 
 
 def _place(output: Path, order: Order) -> Path:
-    return output / f"{order.member}_fold{order.fold}"
+    return output / f"{order.member}_{order.place}"
 
 
 def _training(competition: Competition, order: Order) -> MaskTraining:
@@ -130,11 +139,12 @@ class _Given:
     training: MaskTraining
     folder: Path
     cache: Path
+    unlabelled: Items | None = None
 
     @property
     def left_out(self) -> np.ndarray:
         """(M,) rows that are judged and predicted."""
-        return np.flatnonzero(self.fold_of_item == self.order.fold)
+        return np.flatnonzero(self.order.left_out(self.fold_of_item))
 
 
 def _trained(team: Team, given: _Given, seconds_left: Callable[[], float], progress: str | None) -> Outcome:
@@ -144,13 +154,22 @@ def _trained(team: Team, given: _Given, seconds_left: Callable[[], float], progr
     learnt = {name: value for name, value in asdict(one.masks).items() if name not in _NOT_LEARNT}
     size, fold = one.masks.size, given.order.fold
     facts = {"model": one.model.plain(), "size": size, "fold": fold, "masks": learnt, "data": _digest(given)}
+    facts["origin"] = dict(given.order.origin)
     pictures, batches = split_sets(one.masks.augmentations)
-    examples = MaskExamples(pixels, bits, classes, pictures)
+    examples, rows = MaskExamples(pixels, bits, classes, pictures), np.setdiff1d(np.arange(len(bits)), given.left_out)
+    if one.masks.learns_from:
+        more = cached_pixels(given.competition, given.unlabelled, given.cache, size, **one.pixels)
+        examples = MaskExamples(Stacked(pixels, more), Stacked(bits, np.load(_answers(given), "r")), classes, pictures)
+        rows = np.r_[rows, len(bits) : examples.images.shape[0]]
+    model = build(one.model, seed=one.training.seed + max(fold, 0))
+    if one.masks.start_from:
+        fitting, tensors = start_from(model, Path(given.order.parents["start_from"]))
+        if team.leads:
+            print(f"{given.order.title}: {fitting} of {tensors} tensors fit those of {one.masks.start_from}")
     return train(
-        build(one.model, seed=one.training.seed + fold), one.loss(),
-        Fold(examples, np.flatnonzero(given.fold_of_item != fold), given.left_out),
-        DiceMetric(bits, classes, one.masks.least_share), given.folder, one.training, team=team,
-        mix=mixing(batches), seconds_left=seconds_left, facts=facts, progress=progress,
+        model, one.loss(), Fold(examples, rows, given.left_out), DiceMetric(bits, classes, one.masks.least_share),
+        given.folder, one.training, team=team, mix=mixing(batches), seconds_left=seconds_left, facts=facts,
+        until=max(given.order.epochs, default=0), progress=progress,
     )  # fmt: skip
 
 
@@ -161,6 +180,28 @@ def _resized(
     size = one.masks.size
     pixels = cached_pixels(competition, items, cache, size, progress and f"{competition.UNIT}s", **one.pixels)
     return pixels, cached_truths(competition, items, cache, size, progress and "masks")
+
+
+def _answers(given: _Given) -> Path:
+    """Where the masks lie that another member gives the items without truth."""
+    names, one = given.unlabelled.table[given.competition.KEY].tolist(), given.training.masks
+    key = repr((names, fingerprint(given.order.parents["learns_from"]), one.size, one.pseudo_from))
+    return given.cache / f"pseudo_{hashlib.sha1(key.encode()).hexdigest()[:12]}.npy"
+
+
+def _answered(given: _Given, device: str, progress: str | None) -> None:
+    """Makes them, at this member's size, unless they are there."""
+    one, weights, path = given.training, Path(given.order.parents["learns_from"]), _answers(given)
+    if path.is_file():
+        return
+    facts = load_weights(weights)
+    parent, as_it_reads = load_model(weights, device), {"grayscale": True} if facts["masks"]["grayscale"] else {}
+    pixels = cached_pixels(given.competition, given.unlabelled, given.cache, tuple(facts["size"]), progress, **as_it_reads)
+    how = {"batch": one.training.batch, "device": device, "mixed": one.training.mixed, "progress": progress}
+    found = predictions(parent, pixels, range(len(pixels)), "identity", one.masks.size[::-1], **how)
+    drawn = [np.packbits(masks >= one.masks.pseudo_from, axis=1, bitorder="little")[:, 0] for _, (masks, _) in found]
+    with replacing(path) as part:
+        np.save(part, np.concatenate(drawn))
 
 
 def _digest(given: _Given) -> str:
@@ -216,9 +257,9 @@ def _require_space(competition: Competition, output: Path, wanted: Sequence[Orde
     output.mkdir(parents=True, exist_ok=True)
     kind, masks, sets = competition.KIND, 0, set()
     for order in wanted:
-        asked = _training(competition, order).masks
-        masks += int((fold_of_item == order.fold).sum()) * len(asked.views) * len(asked.checkpoints)
-        sets.update(product([order.member], asked.views, asked.checkpoints))
+        asked, left_out = _training(competition, order).masks, int(order.left_out(fold_of_item).sum())
+        masks += left_out * len(asked.views) * len(asked.checkpoints)
+        sets.update(product([order.member], asked.views, asked.checkpoints) if left_out else ())
     needed = masks * kind.classes * math.prod(kind.shape)
     held = sum(512 * path.stat().st_blocks for path in output.glob("*_masks.npy"))
     free = shutil.disk_usage(output).free

@@ -26,9 +26,9 @@ def attach(tmp_path, monkeypatch):
     for stage in ("1_eda", "2_train-fold0", "2_train-fold1"):
         (runs / "pond" / stage).mkdir(parents=True)
 
-    def found(name: str, datasets: dict | None = None, **changes: object):
+    def found(name: str, datasets: dict | None = None, variant: str = "", **changes: object):
         content = json.loads((write_kernel(root, name, **changes) / "kernel-metadata.json").read_text())
-        return attachments(chain.stage(name, root), root, content, datasets or {})
+        return attachments(chain.stage(name, root), root, content, datasets or {}, variant)
 
     return found
 
@@ -41,6 +41,12 @@ def test_a_stage_that_was_fanned_out_has_all_its_folds_attached(attach):
     found = attach("pond-3-submit")
     assert list(found.mounts) == [f"input/notebooks/me/pond-2-train-fold{k}" for k in (0, 1)]
     assert [path.name for path in found.stages["2_train"]] == ["2_train-fold0", "2_train-fold1"]
+
+
+def test_a_smoke_run_has_what_smoke_runs_left(attach, tmp_path):
+    (tmp_path / "runs/pond-smoke/1_eda").mkdir(parents=True)
+    expected = {"input/notebooks/me/pond-1-eda": tmp_path / "runs/pond-smoke/1_eda"}
+    assert attach("pond-2-train", variant="-smoke").mounts == expected
 
 
 def test_a_stage_that_the_metadata_does_not_name_is_not_attached(attach):

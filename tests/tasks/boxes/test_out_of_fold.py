@@ -11,6 +11,7 @@ from reef_tables import BOX, table
 
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.competitions import reef
+from kaggle_utils.tasks.boxes.decision import Decision, FrameByFrame
 from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.out_of_fold import out_of_fold
 from kaggle_utils.tasks.boxes.tables import write_boxes
@@ -30,19 +31,21 @@ def data(tmp_path) -> VideoItems:
 def output(data, tmp_path):
     """Writes the output of a kernel that trained one fold; returns its folder."""
 
-    def write(fold: int, rows: list[int], name: str = "", parameters: dict = PARAMETERS, views=("identity",), **facts) -> Path:
+    def write(
+        fold: int, rows: list[int], name: str = "", parameters: dict = PARAMETERS, views=("identity",), member="plain", **facts
+    ) -> Path:
         folder = tmp_path / (name or f"2_train-fold{fold}")
-        place = folder / "plain" / f"fold{fold}"
+        place = folder / member / f"fold{fold}"
         place.mkdir(parents=True)
         (place / "best.pth").write_text(f"weights of fold {fold} in {name}")
         names = data.table["image_id"].iloc[rows].reset_index(drop=True)
         sets = {}
         for view in views:
-            one = PredictionSet("plain", view, dtype="text")
+            one = PredictionSet(member, view, dtype="text")
             boxes = Boxes(range(len(rows)), [[fold, 0, 10, 10]] * len(rows), [0.5] * len(rows))
             write_boxes(place / f"{one.name}.csv", names, boxes)
             sets[one.name] = (one, (place / f"{one.name}.csv",))
-        job = Job("plain", fold, tuple(names), 0.5, 1.0, "", {"best": place / "best.pth"}, sets, parameters)
+        job = Job(member, fold, tuple(names), 0.5, 1.0, "", {"best": place / "best.pth"}, sets, parameters)
         write_run(folder, [job], **facts)
         return folder
 
@@ -57,6 +60,17 @@ def test_folds_of_several_kernels_are_read_as_if_one_had_trained_them(data, outp
     assert list(zip(boxes.frame.tolist(), boxes.xyxy[:, 0].tolist(), strict=True)) == [(0, 0), (1, 1), (2, 0), (3, 1)]
     assert judged.fold.tolist() == [0, 1, 0, 1] and judged.items.table["image_id"].tolist() == ["0-0", "0-1", "0-3", "0-4"]
     assert judged.truth.frame.tolist() == [0, 1, 2, 3] and judged.clips.tolist() == [0, 0, 1, 2]  # a gap is a cut
+
+
+def test_two_members_of_two_kernels_are_fused_as_if_one_had_trained_them(data, output):
+    halves, other = ((0, [0, 1]), (1, [2, 3])), {"parameters": PARAMETERS | {"imgsz": 1280}, "member": "large"}
+    folders = {output(fold, rows, name, **how) for fold, rows in halves for name, how in (("2_train", {}), ("2_train-large", other))}
+    runs = read_runs(sorted(folders))
+    judged = out_of_fold(data, "image_id", runs, np.zeros(len(data), int))
+    assert list(judged.sets) == ["plain_identity", "large_identity"] and runs.parameters("large")["imgsz"] == 1280
+    assert judged.sets["plain_identity"].frame.tolist() == judged.sets["large_identity"].frame.tolist() == [0, 1, 2, 3]
+    both = FrameByFrame(Decision(sets=tuple(judged.sets), fusion={"method": "nms", "iou": 0.5}, cut=0.1), (1280, 720))
+    assert len(both.update([boxes[boxes.frame == 0] for boxes in judged.sets.values()])) == 1
 
 
 def test_a_set_that_a_fold_lacks_is_left_out(data, output):
@@ -99,7 +113,7 @@ def test_what_changes_nothing_in_what_is_learnt_may_differ(output):
 
 
 def test_the_same_fold_twice_is_refused(output):
-    with pytest.raises(ValueError, match="plain fold 0 is in .*one.* and in .*other.*, expected it once"):
+    with pytest.raises(ValueError, match="plain fold 0 was trained twice, in .*one.* and in .*other.*, expected it once"):
         read_runs([output(0, [0, 1], "one"), output(0, [2, 3], "other")])
 
 

@@ -47,7 +47,7 @@ def test_a_decision_goes_with_the_models_it_was_measured_with(runs, models, n):
 
 
 def test_models_are_the_first_or_all(runs):
-    with pytest.raises(ValueError, match="models is 'best', expected 'first' or 'all'"):
+    with pytest.raises(ValueError, match="models is 'best', expected 'first', 'all' or 'full'"):
         Predictor(runs, DECISION, SIZE, "best")
 
 

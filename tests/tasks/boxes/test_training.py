@@ -84,17 +84,16 @@ def test_what_is_done_is_not_done_again(squares, tmp_path):
     assert [f.stat().st_mtime_ns for f in files] == before and (place / "plain_rot180.csv").is_file()
 
 
-@pytest.mark.parametrize("change", ["folds", "parameters"])
-def test_other_folds_or_parameters_are_trained_anew(squares, tmp_path, change):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"folds": np.tile([0, 1], 6)}, r"data.judged='\w+', now '\w+'; data.learnt="), ({"lr": 1e-4}, "parameters.lr=.*, now 0.0001:")],
+)
+def test_other_folds_or_parameters_are_refused_and_nothing_is_lost(squares, tmp_path, change, said):
     trained(squares, tmp_path)
-    before, folds = stamp(tmp_path), FOLDS
-    if change == "folds":
-        folds = np.tile([0, 1], 6)
-        (job,) = trained(squares, tmp_path, folds=folds)
-    else:
-        (job,) = trained(squares, tmp_path, lr=1e-4)
-    assert stamp(tmp_path) != before and len(lines(tmp_path)) == 1
-    assert list(job.items) == squares.table["name"][folds == 0].tolist()
+    before = stamp(tmp_path)
+    with pytest.raises(ValueError, match=f"fold0 holds a training with {said}.*another name, or remove .*fold0"):
+        trained(squares, tmp_path, **change)
+    assert stamp(tmp_path) == before and (tmp_path / "plain" / "fold0" / "best.pth").is_file()
 
 
 def killed(monkeypatch, at: int) -> None:
@@ -120,21 +119,23 @@ def test_a_killed_training_goes_on_behind_its_last_epoch(squares, tmp_path, monk
     assert [line["epoch"] for line in lines(tmp_path)] == [1, 2, 3]
 
 
-def test_a_killed_training_of_other_parameters_is_not_gone_on_with(squares, tmp_path, monkeypatch, capsys):
+def test_a_killed_training_of_other_parameters_is_not_gone_on_with(squares, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         killed(patch, at=0)
         with pytest.raises(KeyboardInterrupt):
             trained(squares, tmp_path, epochs=2)
-    trained(squares, tmp_path, epochs=2, seed=5)
-    assert [line["epoch"] for line in lines(tmp_path)] == [1, 2] and "training starts anew" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="holds a training with parameters.seed=0, now 5"):
+        trained(squares, tmp_path, epochs=2, seed=5)
+    assert [line["epoch"] for line in lines(tmp_path)] == [1]
 
 
-def test_a_changed_stage_of_a_chain_and_those_behind_it_are_trained_anew(squares, tmp_path):
-    first, stamps = {"imgsz": 96, "epochs": 1}, []
-    for second in (128, 160):
-        trained(squares, tmp_path, chain=(first, {"imgsz": second, "epochs": 1}))
-        stamps.append(stamp(tmp_path, stage=1))
-    assert stamps[0] != stamps[1] and load_weights(tmp_path / "plain" / "fold0" / "best.pth")["imgsz"] == 160
+def test_a_chain_with_a_changed_stage_or_one_less_is_another_training(squares, tmp_path):
+    chain = ({"imgsz": 96, "epochs": 1}, {"imgsz": 128, "epochs": 1})
+    trained(squares, tmp_path, chain=chain)
+    with pytest.raises(ValueError, match="holds a training with parameters.imgsz=128, now 160"):
+        trained(squares, tmp_path, chain=(chain[0], {"imgsz": 160, "epochs": 1}))
+    with pytest.raises(ValueError, match="holds a training with chain='a stage1', now None"):
+        trained(squares, tmp_path, chain=chain[:1])
 
 
 def test_hours_end_a_stage_and_do_not_stretch_it(squares, tmp_path):
@@ -174,9 +175,7 @@ def test_a_view_that_is_none_is_refused_before_anything_is_trained(wrong):
         Squares.KIND.parameters({"prediction_sets": ("identity", wrong)}, {})
 
 
-def test_weights_of_another_training_are_never_taken_for_this_ones(squares, tmp_path):
-    """Its session ends before the first epoch: nothing is what there is, however full the folder."""
-    trained(squares, tmp_path, epochs=1)
+def test_without_time_for_an_epoch_there_is_nothing(squares, tmp_path):
     with pytest.raises(KitError, match="no time was left to train plain fold 0"):
         trained(squares, tmp_path, epochs=1, lr=0.02, seconds_left=no_time)
     assert not list((tmp_path / "plain" / "fold0").glob("stage*/best.pth"))

@@ -87,7 +87,7 @@ def test_validation_gives_what_the_out_of_fold_predictions_gave(trained: Trained
 
 
 def test_other_models_than_the_first_folds_or_alls_are_refused(trained: Trained) -> None:
-    with pytest.raises(ValueError, match="models is 'last', expected 'first' or 'all'"):
+    with pytest.raises(ValueError, match="models is 'last', expected 'first', 'all' or 'full'"):
         clouds.KIND.predictor(clouds, trained.runs, decision(*SETS), models="last")
 
 

@@ -42,7 +42,7 @@ def test_a_competition_of_ones_own_goes_through_all_stages(tmp_path: Path) -> No
     choice = Choice(judged.ground, first, plain)
     choice.step("rules", lambda base: with_rules(judged, base, (60, 128, 190), ("hull",)))
     worth, chosen = Worth.of(choice, {"all empty": beside["all empty"]}), choice.candidate
-    assert first == "64x64_identity" and worth.over["all empty"][0] == judged.ground.total(beside["all empty"])
+    assert first == "fpn_identity" and worth.over["all empty"][0] == judged.ground.total(beside["all empty"])
     (tmp_path / "3_decide").mkdir()
     write_decision(tmp_path / "3_decide/decision.json", chosen.decision.plain(), worth, runs.fingerprints())
     decision, _, facts = read_decision(tmp_path / "3_decide/decision.json")
