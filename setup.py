@@ -35,7 +35,7 @@ RUN = [
     "six",  # which that imports without declaring it
 ]
 TEST = ["pytest", "hypothesis"]
-BENCH = ["hotcoco", "pycocotools", "faster-coco-eval", "simplejpeg"]
+BENCH = ["hotcoco", "pycocotools", "faster-coco-eval", "simplejpeg", "hill-climbing", "hillclimbers"]
 
 setup(
     name="kaggle-utils",

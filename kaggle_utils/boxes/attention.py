@@ -14,8 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from kaggle_utils.boxes.clips import frame_pairs
-from kaggle_utils.boxes.table import Boxes, iou
+from kaggle_utils.boxes.table import Boxes
 
 
 def attend(
@@ -49,14 +48,19 @@ def attend(
         raise ValueError(f"gain is {gain}, expected 0 or more")
     if by not in ("own", "neighbour"):
         raise ValueError(f"by is {by!r}, expected 'own' or 'neighbour'")
-    score = boxes.score.copy()
+    from kaggle_utils.compiled.attention import most_given
+    from kaggle_utils.compiled.matching import rows_by_frame
+    from kaggle_utils.compiled.threads import side_by_side
+
+    clip = np.unique(clip_of_frame, return_inverse=True)[1]
+    if len(boxes) and boxes.frame.max() >= len(clip):
+        raise ValueError(f"a row lies in frame {boxes.frame.max()}, expected frames below {len(clip)} (clip_of_frame)")
+    start, rows = rows_by_frame(boxes.frame, len(clip))
+    table = (start, rows, clip, boxes.xyxy, boxes.score, boxes.label)
+    score, settings = boxes.score.copy(), (float(gain), float(min_iou), float(min_score), by == "own")
     for step in [*range(-1, -behind - 1, -1), *range(1, ahead + 1)]:
-        rows, others = frame_pairs(boxes.frame, clip_of_frame, step)
-        overlap = iou(boxes.xyxy[rows], boxes.xyxy[others])
-        gives = (overlap > min_iou) & (boxes.score[others] >= min_score) & (boxes.label[rows] == boxes.label[others])
-        rows, others, overlap = rows[gives], others[gives], overlap[gives]
         most = np.zeros(len(boxes))
-        np.maximum.at(most, rows, gain * boxes.score[rows if by == "own" else others] * overlap)
+        side_by_side(partial(most_given, *table, step, *settings, most), start)
         score += most
     return boxes.replace(score=np.minimum(score, 1.0))
 

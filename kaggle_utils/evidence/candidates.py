@@ -9,7 +9,7 @@ That a step is taken or not is decided once, on all parts: the one thing that a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -136,18 +136,23 @@ class Choice:
         return {part: self.ground.total(counts[self.ground.part == part]) for part in self.ground.parts}
 
     def step(
-        self, title: str, candidates: Mapping[str, Candidate] | Callable[[Candidate], Mapping[str, Candidate]]
+        self,
+        title: str,
+        candidates: Mapping[str, Candidate] | Callable[[Candidate], Mapping[str, Candidate]],
+        offered: Mapping[int | None, Collection[str]] | None = None,
     ) -> pd.DataFrame:
         """Looks at candidates beside what stands, and takes the best of them or leaves it.
 
         candidates: by name; or a function that makes them of the candidate that stands, which each part asks about what
             stands without it: a part has no say in what is tried on it
+        offered: {part: what may be chosen where it is left out, None: where none is}, for candidates of a shorter list
+            that was made without that part; None: all
         Returns a table as of :meth:`Ground.table` against what stood before; its last row is the choice made anew.
         """
         menus = {base: self._menu(base, candidates) for base in dict.fromkeys([self.name, *self.anew.values()])}
         before, stood = self.counts, self.name
-        anew = {part: self._best(menus[name], part) for part, name in self.anew.items()}
-        best, made = self._best(menus[stood]), self._counts(anew)
+        anew = {part: self._best(_of(menus[name], offered, part), part) for part, name in self.anew.items()}
+        best, made = self._best(_of(menus[stood], offered, None)), self._counts(anew)
         table = self.ground.table({name: self.known[name].counts for name in dict.fromkeys([stood, *menus[stood]])}, stood)
         gain = self.ground.gain(made, before)
         taken = gain.low > 0 or not self.certain
@@ -181,6 +186,11 @@ class Choice:
 
     def _counts(self, names: Mapping[int, str]) -> np.ndarray:
         return of_parts({part: self.known[name].counts for part, name in names.items()}, self.ground.part)
+
+
+def _of(menu: Sequence[str], offered: Mapping[int | None, Collection[str]] | None, part: int | None) -> list[str]:
+    """What a part may choose; all where nothing of the menu is offered, as where the list does not speak of it."""
+    return [name for name in menu if offered is not None and name in offered[part]] or list(menu)
 
 
 def _said(best: str, stood: str, gain: Interval, taken: bool, table: pd.DataFrame) -> str:

@@ -151,7 +151,11 @@ def mask_sizes() -> Job:
             Peer("naive grid", lambda: lambda: naive_grid(maps, truths), target=20, same=np.array_equal, rounds=3),
             Peer(
                 "itself on OpenCV's labels",
-                lambda: lambda: np.stack([mask_size_table(*pair, LEVELS, SIZES, counts=components.component_counts) for pair in pairs]),
+                lambda: (
+                    lambda: np.stack(
+                        [mask_size_table(*pair, LEVELS, SIZES, counts=components.component_counts) for pair in pairs]
+                    )
+                ),
                 same=np.array_equal,
             ),
         ],

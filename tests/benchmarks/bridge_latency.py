@@ -40,7 +40,9 @@ def main(n_frames: int = 2000) -> None:
         reef.close()
     median, most = np.percentile(spent, (50, 95))
     load = os.getloadavg()[0]
-    print(f"a frame and its answer: median {median:.2f} ms, 95 % within {most:.2f} ms (load {load:.1f} on {os.cpu_count()} cores)")
+    print(
+        f"a frame and its answer: median {median:.2f} ms, 95 % within {most:.2f} ms (load {load:.1f} on {os.cpu_count()} cores)"
+    )
 
 
 def _competition(scratch: Path, n_frames: int) -> Path:

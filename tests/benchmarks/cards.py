@@ -48,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         fed = n / _seconds_an_epoch(devices[:1], Path(folder) / "fed", size, n, batch)
         held = 1000 * batch / float(_step("unet", devices[0], size, batch).split()[0])
-        print(f"\n{fed:.0f} images a second with reading and augmenting, {held:.0f} on tensors that are there: {fed / held:.0%}")
+        print(
+            f"\n{fed:.0f} images a second with reading and augmenting, {held:.0f} on tensors that are there: {fed / held:.0%}"
+        )
         print(f"(aim {AIM:.0%})")
         for title, seconds in _folds_and_cards(devices, Path(folder), size, n, batch):
             print(f"{title}: {seconds:.1f} s")
@@ -85,7 +87,9 @@ def _learn(team: Team, folder: Path, size: tuple[int, int], n: int, batch: int, 
     """The times at which the epochs of a training on made pictures ended."""
     rng, ends = np.random.default_rng(0), []
     pictures = rng.integers(0, 256, (n, *size[::-1], 3), dtype=np.uint8)
-    examples = MaskExamples(pictures, rng.integers(0, 16, (n, *size[::-1]), dtype=np.uint8), 4, "brightness_contrast+flips+rotate_rescale")
+    examples = MaskExamples(
+        pictures, rng.integers(0, 16, (n, *size[::-1]), dtype=np.uint8), 4, "brightness_contrast+flips+rotate_rescale"
+    )
 
     def told(epoch: Epoch) -> None:
         ends.append(time.perf_counter())

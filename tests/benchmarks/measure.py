@@ -79,7 +79,5 @@ def numba_import_seconds() -> float:
 
 def _fresh_process(code: str, cache: str) -> float:
     environment = os.environ | ({"NUMBA_CACHE_DIR": cache} if cache else {})
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=_ROOT, env=environment, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=_ROOT, env=environment, check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1])

@@ -18,9 +18,11 @@ import numpy as np
 from kaggle_utils.evidence.candidates import Candidate, of_parts
 from kaggle_utils.masks.search import dice_of, fit, fit_on
 from kaggle_utils.masks.statistics import MaskStatistics
+from kaggle_utils.masks.thinned import ThinnedMasks
 from kaggle_utils.tasks.masks.decision import Decision, Merge, same_rule
 from kaggle_utils.tasks.masks.out_of_fold import OutOfFold
 from kaggle_utils.tasks.masks.passes import measured
+from kaggle_utils.tasks.masks.ranking import ranked
 from kaggle_utils.tasks.merges import groups_of_sets
 
 _AT_ONCE = 6  # merges measured in one pass: their statistics take 100 MB each at clouds' full size
@@ -79,21 +81,32 @@ def baseline(
 
 
 def merged(
-    judged: OutOfFold, levels: Sequence[int], all_ways: bool = True, progress: str | None = None
-) -> dict[str, Candidate]:
+    judged: OutOfFold,
+    levels: Sequence[int],
+    masks: ThinnedMasks,
+    best: int = 12,
+    all_ways: bool = True,
+    progress: str | None = None,
+) -> tuple[dict[str, Candidate], dict[int | None, list[str]]]:
     """Levels and sizes fitted for each further set alone, and for sets merged: members and views apart, all, all but one.
 
-    all_ways: all are merged in each way of :func:`merges_of`, else by the mean alone
+    masks: of :func:`kaggle_utils.tasks.masks.ranking.thinned`: of the merges of several sets so many are looked at whole as
+        rank highest on them, and the mean of all; all_ways: all are merged in each way of :func:`merges_of`
+    Returns the candidates, and which of them may be chosen where a part is left out, for
+    :meth:`kaggle_utils.evidence.candidates.Choice.step`: the ranking has not seen that part either.
     """
-    merges = {name: Merge((name,)) for name in judged.sets[1:]}
+    alone, merges = {name: Merge((name,)) for name in judged.sets[1:]}, {}
     for title, sets in groups_of_sets(judged.sets).items():
         ways = merges_of(sets) if title == "all" and all_ways else {"mean": Merge(sets)}
         merges |= {title if way == "mean" else f"{title}, {way}": merge for way, merge in ways.items()}
-    names, found = list(merges), {}
-    for some in (names[i : i + _AT_ONCE] for i in range(0, len(names), _AT_ONCE)):
-        seen = looks(judged, {name: merges[name] for name in some}, levels, progress=progress)
+    chosen = ranked(masks, judged, merges, levels, best)[0] if merges else {}
+    offered = {part: [*alone, "all", *names] for part, names in chosen.items()}
+    whole = [name for name in alone | merges if any(name in names for names in offered.values())]
+    found = {}
+    for some in (whole[i : i + _AT_ONCE] for i in range(0, len(whole), _AT_ONCE)):
+        seen = looks(judged, {name: (alone | merges)[name] for name in some}, levels, progress=progress)
         found |= {name: fitted(seen.pop(name), judged.part) for name in some}
-    return found
+    return found, offered
 
 
 def with_rules(
