@@ -18,16 +18,13 @@ from itertools import product
 
 import numpy as np
 
-from kaggle_utils.compiled.threads import at_once
 from kaggle_utils.evidence.crossfit import CrossFit, cross_fit, first_of_best
 from kaggle_utils.evidence.joint_cuts import best_cuts
 from kaggle_utils.masks.rules import ClassDecision, MaskDecision, gate_scores
 from kaggle_utils.masks.statistics import MaskStatistics
 
 
-def dice_of(
-    statistics: MaskStatistics, decision: MaskDecision, class_scores: np.ndarray | None = None
-) -> np.ndarray:
+def dice_of(statistics: MaskStatistics, decision: MaskDecision, class_scores: np.ndarray | None = None) -> np.ndarray:
     """(N, C) float64: the Dice of each mask that :func:`kaggle_utils.masks.rules.masks_by_rule` would give.
 
     class_scores: (N, C), where the decision uses them
@@ -47,9 +44,7 @@ def _highest(scores: np.ndarray) -> np.ndarray:
     return np.arange(scores.shape[1]) == scores.argmax(1)[:, None]
 
 
-def _dice(
-    statistics: MaskStatistics, c: int, rule: ClassDecision, score: np.ndarray, best: np.ndarray
-) -> np.ndarray:
+def _dice(statistics: MaskStatistics, c: int, rule: ClassDecision, score: np.ndarray, best: np.ndarray) -> np.ndarray:
     """(N,) of one class; best: (N,) bool, kept whatever the score and size."""
     if rule.draw not in statistics.levels or rule.outline not in statistics.outlines:
         raise ValueError(f"class {c} draws {rule}, measured are {statistics.levels} in {statistics.outlines}")
@@ -91,9 +86,7 @@ def _ranked(score: np.ndarray | None, asked: np.ndarray) -> tuple[np.ndarray, np
     return np.append(0.0, kinds), rank.astype(np.uint16 if len(kinds) < 2**16 - 1 else np.uint32)
 
 
-def _best_triplet(
-    statistics: MaskStatistics, c: int, rows: np.ndarray, score: np.ndarray | None, best: np.ndarray
-) -> _Found:
+def _best_triplet(statistics: MaskStatistics, c: int, rows: np.ndarray, score: np.ndarray | None, best: np.ndarray) -> _Found:
     """The level that decides, the size, the gate, and the level and outline that draw."""
     levels = [(level, outline) for level in statistics.levels for outline in statistics.outlines]
     drawn = statistics.drawn[:, c].reshape(-1, len(levels))
@@ -169,6 +162,8 @@ def _decide(
     statistics: MaskStatistics, rows: np.ndarray, scores: np.ndarray | None, top_n: int, best_class: bool
 ) -> tuple[float, MaskDecision]:
     """The sum of Dice over rows and the decision, for one setting; scores (N, C) or None: no gates."""
+    from kaggle_utils.compiled.threads import at_once
+
     best = np.zeros(statistics.empty.shape, bool) if scores is None else best_class & _highest(scores)
     columns = [None] * best.shape[1] if scores is None else scores.T
     searches = (_best_components, _best_triplet)

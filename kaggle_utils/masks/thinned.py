@@ -15,8 +15,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from kaggle_utils.compiled.threads import at_once
-
 SIZES = (0.0, 0.02, 0.05, 0.08)  # least share of the picture: the clouds competition's were .04 to .08
 _AT_ONCE = 256  # images
 
@@ -62,6 +60,7 @@ def dice_by_fold(
     The last axis is the sum of the images' Dice and how many there are.
     """
     from kaggle_utils.compiled.thinned import dice_of_means
+    from kaggle_utils.compiled.threads import at_once
 
     members, truths = (_flat(maps) for maps in (masks.members, masks.truths))
     fold, asked = _asked(masks, fold_of_image, levels, sizes)
@@ -82,6 +81,7 @@ def dice_of_merges(
 ) -> np.ndarray:
     """(K, G, C, L, S, 2) as of :func:`dice_by_fold`; merges: K that make (n, C, h, w) uint8 of (M, n, C, h, w)."""
     from kaggle_utils.compiled.thinned import dice_of_maps
+    from kaggle_utils.compiled.threads import at_once
 
     truths = _flat(masks.truths)
     fold, asked = _asked(masks, fold_of_image, levels, sizes)

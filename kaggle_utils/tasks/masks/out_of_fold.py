@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.evidence.eight_bits import as_bytes
 from kaggle_utils.evidence.merging import merged
-from kaggle_utils.learning.store import Joined, PredictionStore, ensemble
+from kaggle_utils.learning.store import Joined, PredictionStore
 from kaggle_utils.tasks.masks.cache import cached_truths, planes
 from kaggle_utils.tasks.masks.decision import Merge
 
@@ -57,18 +56,6 @@ class OutOfFold:
     def truths(self) -> Iterator[np.ndarray]:
         """(K, height, width) uint8, 0 or 1, of each item in turn."""
         return (planes(bits, self.classes) for bits in self.bits)
-
-    def merged_masks(self, merge: Merge) -> Iterator[np.ndarray]:
-        """(K, height, width) uint8 of each item in turn, the sets merged; a few items are held at a time.
-
-        A set that is alone comes as it lies on disk.
-        """
-        stores = [self.masks[name] for name in merge.sets]
-        if merge.leaves_as_it_is:
-            yield from (stores[0].read_bytes([row])[0] for row in self.rows)
-            return
-        for _, masks in ensemble(stores, self.rows, **merge.settings, chunk=4):
-            yield from as_bytes(np.clip(masks, 0, 1))
 
     def merged_labels(self, merge: Merge) -> np.ndarray:
         """(M, K) float32, the label head's probabilities, the sets merged."""

@@ -9,7 +9,6 @@ pytest.importorskip("torch")
 from clouds_fixtures import Trained, trained  # noqa: E402, F401
 
 from kaggle_utils.competitions import clouds  # noqa: E402
-from kaggle_utils.tasks.masks.decision import Merge  # noqa: E402
 
 SETS = ("96x64_identity", "96x64_hflip")
 
@@ -30,14 +29,6 @@ def test_truths_are_decoded_once(trained: Trained, monkeypatch: pytest.MonkeyPat
     judged = trained.judged
     monkeypatch.setattr(clouds, "truth", lambda *a: pytest.fail("decoded again"))
     assert all((one == other).all() for one, other in zip(judged.truths(), trained.judged.truths(), strict=True))
-
-
-def test_a_set_alone_comes_as_it_lies_on_disk(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    judged = trained.judged
-    expected = list(judged.merged_masks(Merge((SETS[0], SETS[0]))))  # the mean of twice the same
-    monkeypatch.setattr("kaggle_utils.tasks.masks.out_of_fold.ensemble", lambda *a, **k: pytest.fail("made floats"))
-    found = list(judged.merged_masks(Merge(SETS[:1])))
-    assert np.array_equal(found, expected) and found[0].dtype == np.uint8
 
 
 def test_parts_may_be_finer_than_folds_and_one_fold_alone_has_them(trained: Trained) -> None:
