@@ -171,10 +171,12 @@ class JudgedTrainer(DetectionTrainer):
             figures = self.judge.figures(boxes)
         name, score = next(iter(figures.items()))
         self.best_fitness = score if self.best_fitness is None else max(self.best_fitness, score)
-        more = {"loss": float(sum(self.tloss.values())), "minutes": self.seconds / 60, "batch": self.batch_size}
-        noted = {"epoch": self.epoch + 1, **figures, "boxes": len(boxes), **more}
-        self.record.history.append({name: round(value, 4) for name, value in noted.items()})
+        self._report({"epoch": self.epoch + 1, **figures, "boxes": len(boxes)})
         return {name: score}, score
+
+    def _report(self, figures: dict[str, float]) -> None:
+        figures |= {"loss": float(sum(self.tloss.values())), "minutes": self.seconds / 60, "batch": self.batch_size}
+        self.record.history.append({name: round(value, 4) for name, value in figures.items()})
 
     def save_metrics(self, metrics: dict[str, float]) -> None:
         """ultralytics' results.csv is not written: progress.json is."""

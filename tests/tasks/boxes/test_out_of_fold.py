@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from reef_tables import BOX, table
 
+from kaggle_utils.boxes.matching import IOU_THRESHOLDS
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.competitions import reef
 from kaggle_utils.tasks.boxes.decision import Decision, FrameByFrame
@@ -55,7 +56,7 @@ def output(data, tmp_path):
 def test_folds_of_several_kernels_are_read_as_if_one_had_trained_them(data, output):
     runs = read_runs([output(1, [4, 1]), output(0, [0, 3])])
     assert runs.fold_of_item(data.table["image_id"].tolist()).tolist() == [0, 1, -1, 0, 1, -1] and runs.folds == [0, 1]
-    judged = out_of_fold(data, "image_id", runs, np.zeros(len(data), int))
+    judged = out_of_fold(data, "image_id", runs, np.zeros(len(data), int), (1280, 720), IOU_THRESHOLDS)
     boxes = judged.sets["plain_identity"]
     assert list(zip(boxes.frame.tolist(), boxes.xyxy[:, 0].tolist(), strict=True)) == [(0, 0), (1, 1), (2, 0), (3, 1)]
     assert judged.fold.tolist() == [0, 1, 0, 1] and judged.items.table["image_id"].tolist() == ["0-0", "0-1", "0-3", "0-4"]
@@ -66,7 +67,7 @@ def test_two_members_of_two_kernels_are_fused_as_if_one_had_trained_them(data, o
     halves, other = ((0, [0, 1]), (1, [2, 3])), {"parameters": PARAMETERS | {"imgsz": 1280}, "member": "large"}
     folders = {output(fold, rows, name, **how) for fold, rows in halves for name, how in (("2_train", {}), ("2_train-large", other))}
     runs = read_runs(sorted(folders))
-    judged = out_of_fold(data, "image_id", runs, np.zeros(len(data), int))
+    judged = out_of_fold(data, "image_id", runs, np.zeros(len(data), int), (1280, 720), IOU_THRESHOLDS)
     assert list(judged.sets) == ["plain_identity", "large_identity"] and runs.parameters("large")["imgsz"] == 1280
     assert judged.sets["plain_identity"].frame.tolist() == judged.sets["large_identity"].frame.tolist() == [0, 1, 2, 3]
     both = FrameByFrame(Decision(sets=tuple(judged.sets), fusion={"method": "nms", "iou": 0.5}, cut=0.1), (1280, 720))
@@ -75,19 +76,19 @@ def test_two_members_of_two_kernels_are_fused_as_if_one_had_trained_them(data, o
 
 def test_a_set_that_a_fold_lacks_is_left_out(data, output):
     runs = read_runs([output(0, [0, 1], views=("identity", "hflip")), output(1, [2, 3])])
-    assert list(out_of_fold(data, "image_id", runs, np.zeros(len(data), int)).sets) == ["plain_identity"]
+    assert list(out_of_fold(data, "image_id", runs, np.zeros(len(data), int), (1280, 720), IOU_THRESHOLDS).sets) == ["plain_identity"]
 
 
 def test_outputs_without_a_common_set_are_refused(data, output):
     runs = read_runs([output(0, [0, 1], views=("hflip",)), output(1, [2, 3])])
     with pytest.raises(ValueError, match="no prediction set has all of the folds"):
-        out_of_fold(data, "image_id", runs, np.zeros(len(data), int))
+        out_of_fold(data, "image_id", runs, np.zeros(len(data), int), (1280, 720), IOU_THRESHOLDS)
 
 
 def test_a_frame_that_is_not_in_the_table_is_refused(data, output):
     runs = read_runs([output(0, [0, 5])])
     with pytest.raises(ValueError, match="plain fold 0 was judged on '0-5', which is not in this data"):
-        out_of_fold(data.take(range(5)), "image_id", runs, np.zeros(5, int))
+        out_of_fold(data.take(range(5)), "image_id", runs, np.zeros(5, int), (1280, 720), IOU_THRESHOLDS)
 
 
 def test_a_frame_judged_by_two_folds_is_refused(output):
