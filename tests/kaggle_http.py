@@ -17,6 +17,10 @@ class Refusal(Exception):
         self.status = status
 
 
+class Page(Refusal):
+    """An answer that is no JSON: a proxy's, a login's."""
+
+
 class Silence(Exception):
     """The connection is cut without an answer."""
 
@@ -74,15 +78,18 @@ class Handler(BaseHTTPRequestHandler):
         except Silence:
             self.close_connection = True
             return
+        except Page as page:
+            self._send(page.status, str(page).encode(), "text/html")
+            return
         except Refusal as refusal:
             self._send(refusal.status, {"code": refusal.status, "message": str(refusal)})
             return
         self._send(200, found)
 
-    def _send(self, status: int, content: dict | bytes) -> None:
+    def _send(self, status: int, content: dict | bytes, kind: str = "") -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
-        kind = "application/octet-stream" if isinstance(content, bytes) else "application/json"
+        kind = kind or ("application/octet-stream" if isinstance(content, bytes) else "application/json")
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -33,6 +33,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]  # where the package lies, and at
 KAGGLE = Path("/kaggle")  # where Kaggle mounts input, working and temp
 SESSION_HOURS, RERUN_HOURS = 12.0, 9.0
 WEEK_HOURS = 30.0  # of GPUs, an account
+FANNED_OUT = r"(-fold\d+|-by(-[a-z0-9]+)+)?"  # behind a stage's name, where several kernels run it
 
 
 @dataclass(frozen=True)
@@ -123,21 +124,21 @@ def kernel_slug(competition: str, stage: str) -> str:
 
 
 def stage_dirs(competition: str, stage: str) -> list[Path]:
-    """The output folders of an earlier stage, several when it was fanned out by fold, in fold order.
+    """The output folders of an earlier stage, several when it was fanned out, in fold order.
 
-    At home ``runs/<competition>/<stage>`` and ``runs/<competition>/<stage>-fold<k>``. On Kaggle the
-    attached notebooks (or datasets) called ``<competition>-<stage>`` or ``...-fold<k>``, in either
-    layout. Raises NotAttached when there is none.
+    At home ``runs/<competition>/<stage>``, ``<stage>-fold<k>`` beside it, and ``<stage>-by-memberunet-fold<k>``
+    where it was fanned out by more than the fold. On Kaggle the attached notebooks (or datasets) that are called
+    ``<competition>-<stage>`` and so on, in either layout. Raises NotAttached when there is none.
     """
     if place() == "home":
-        found = _with_folds(runs_dir() / competition, stage)
+        found = _fanned_out(runs_dir() / competition, stage)
         how = f"run stage {stage} of {competition} first, or set KAGGLE_UTILS_RUNS (now {str(runs_dir())!r})"
         problem = f"no output of stage {stage} of {competition}: {how}"
     else:
         slug = kernel_slug(competition, stage)
         root = _kaggle("input")
         parents = [root, *root.glob("notebooks/*"), *root.glob("datasets/*")]
-        found = [folder for parent in parents for folder in _with_folds(parent, slug)]
+        found = [folder for parent in parents for folder in _fanned_out(parent, slug)]
         problem = _missing(f"the output of notebook {slug!r}", f'"kernel_sources": ["<owner>/{slug}"]')
     if not found:
         raise NotAttached(problem)
@@ -245,8 +246,8 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _with_folds(parent: Path, name: str) -> list[Path]:
-    return [p for p in parent.glob(name + "*") if p.is_dir() and re.fullmatch(r"(-fold\d+)?", p.name[len(name) :])]
+def _fanned_out(parent: Path, name: str) -> list[Path]:
+    return [p for p in parent.glob(name + "*") if p.is_dir() and re.fullmatch(FANNED_OUT, p.name[len(name) :])]
 
 
 def _fold_number(folder: Path) -> tuple[int, str]:

@@ -8,13 +8,13 @@ import pytest
 from kernel_folders import write_kernel
 
 from kaggle_utils.platform.parameters import inject
-from kaggle_utils.platform.push.stamping import Stamp, stamped
+from kaggle_utils.platform.push.stamping import Stamp, made
 
 pytest_plugins = ["kaggle_fixtures"]
 
 
 def content(folder, stamp: Stamp) -> tuple[dict, dict]:
-    with stamped(folder, stamp) as copy:
+    with made(folder, stamp).written() as copy:
         found = json.loads((copy / "kernel-metadata.json").read_text())
         return found, json.loads((copy / found["code_file"]).read_text())
 
@@ -28,7 +28,7 @@ def test_the_owner_takes_the_placeholders_place_everywhere(pond):
 
 def test_the_repository_is_left_as_it_was_and_the_copy_goes(pond):
     before = (pond / "pond-2-train/kernel-metadata.json").read_text()
-    with stamped(pond / "pond-2-train", Stamp("me", {"fold": 3})) as copy:
+    with made(pond / "pond-2-train", Stamp("me", {"fold": 3})).written() as copy:
         assert copy.is_dir()
     assert not copy.exists()
     assert (pond / "pond-2-train/kernel-metadata.json").read_text() == before
@@ -48,7 +48,7 @@ def test_overrides_that_the_notebook_brings_along_are_not_pushed(pond):
 
 
 def test_one_fold_gets_its_own_slug_and_a_title_that_makes_it(pond):
-    found, _ = content(pond / "pond-2-train", Stamp("me", suffix="fold3"))
+    found, _ = content(pond / "pond-2-train", Stamp("me", {"fold": 3}, ["fold"]))
     assert (found["id"], found["title"]) == ("me/pond-2-train-fold3", "Pond 2 train fold3")
 
 
@@ -70,7 +70,9 @@ def test_another_accelerator_sets_shape_and_switches(pond):
     [
         (Stamp("me", accelerator="P100"), "accelerator 'P100' is unknown, expected one of NvidiaTeslaP100"),
         (Stamp("me", {"folds": 3}), "'folds'"),
-        (Stamp("me", suffix="fold" + "0" * 40), "expected 5 to 50"),
+        (Stamp("me", {"fold": 10**40}, ["fold"]), "expected 5 to 50"),
+        (Stamp("me", {"fold": -1}, ["fold"]), "fold -1 cannot stand in a kernel's name: folds are numbered from 0"),
+        (Stamp("me", {"image_size": "a b"}, ["image_size"]), "image_size a b cannot stand in a kernel's name"),
         (Stamp("m e"), "expected owner/slug"),
     ],
 )
