@@ -64,7 +64,7 @@ class KaggleServer:
         self.kernels: dict[str, list[dict]] = {}  # owner/slug -> the SaveKernel request of each version
         self.sessions: dict[str, list[str]] = defaultdict(lambda: ["COMPLETE"])  # the last status stays
         self.script: list[str] = []  # what a new version's session goes through, where `sessions` is not to say
-        self.late = 0  # so many looks at a kernel do not show its newest version yet
+        self.late = 0  # so many looks do not show a kernel's newest version, or the newest submission, yet
         self.failures: dict[str, str] = {}  # owner/slug -> the failure message of a status
         self.outputs: dict[str, dict[str, bytes]] = defaultdict(dict)
         self.signature = ""  # the query of the addresses of outputs
@@ -232,6 +232,7 @@ class KaggleServer:
             raise Refusal(400, "Submission not allowed: your team has used its submissions for today")
         self.allowed_today -= 1
         self.submissions.append(request)
+        self._unshown["submissions"] = self.late
         message = f"Successfully submitted to {request['competitionName']}"
         return {"message": message, "ref": 4000 + len(self.submissions)}
 
@@ -246,7 +247,9 @@ class KaggleServer:
             for n, sent in enumerate(self.submissions)
             if sent["competitionName"] == request["competitionName"]
         ]
-        return self._page("submissions", rows[::-1], request)
+        hidden = bool(rows) and self._unshown.get("submissions", 0) > 0
+        self._unshown["submissions"] = max(0, self._unshown.get("submissions", 0) - 1)
+        return self._page("submissions", rows[::-1][hidden:], request)
 
     def _StartSubmissionUpload(self, request: dict) -> dict:
         token = f"blob{next(self._numbers)}"

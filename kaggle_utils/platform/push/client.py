@@ -29,8 +29,8 @@ _KEY = re.compile(r"KGAT_\w+|\b[0-9a-fA-F]{32,}\b")  # a token, a key of kaggle.
 class KaggleFailure(KitError):
     """A call that did not succeed.
 
-    kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``full`` (no
-    room for another session), ``unreachable`` (no answer, or none of Kaggle's, so it may or may not have
+    kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``busy`` (no
+    room for another session, or what is to be read is not there yet), ``unreachable`` (no answer, or none of Kaggle's, so it may or may not have
     arrived), ``unshown`` (Kaggle does not show yet what it was sent), ``sources`` (some of its sources are
     not there), ``run`` (a kernel ended badly), ``stopped`` (from the keyboard), ``client`` (the client itself gave up)
     status: HTTP status, 0 where there is none

@@ -28,10 +28,9 @@ _REJECTED = {
     "models": "invalidModelSources",
 }
 SAVED = "NEW_SCRIPT"  # the state of a version that was never run
-_FAILED = ("ERROR", "CANCEL_ACKNOWLEDGED")
 _LONGEST_PAUSE_S = 60.0
 _AGAIN_S = (2.0, 10.0, 30.0)  # pauses before a download is tried again
-_FULL = re.compile(r"session count of \d+ reached")  # "Maximum batch GPU session count of 2 reached."
+_BUSY = re.compile(r"session count of \d+ reached")  # "Maximum batch GPU session count of 2 reached."
 _NO_TIME = re.compile(r"no time was left to train [^:\\]+")  # what a training prints of models it did not begin
 
 
@@ -60,9 +59,14 @@ class Version:
         return self.state == "COMPLETE"
 
     @property
+    def failed(self) -> bool:
+        """Whether its session has ended badly."""
+        return self.state in ("ERROR", "CANCEL_ACKNOWLEDGED")
+
+    @property
     def over(self) -> bool:
         """Whether its session has ended."""
-        return self.complete or self.state in _FAILED
+        return self.complete or self.failed
 
     def __str__(self) -> str:
         """As messages name it.
@@ -133,7 +137,7 @@ def send(made: Made, mark: Mark, run: bool = True, keep: Sequence[int] = ()) -> 
 
 def _sent(wanted: str, answer: dict, mark: Mark) -> Version:
     if answer.get("error"):
-        kind = "full" if _FULL.search(answer["error"]) else "refused"
+        kind = "busy" if _BUSY.search(answer["error"]) else "refused"
         raise KaggleFailure(kind, f"{wanted} was not pushed: Kaggle says {answer['error']!r}")
     if not answer.get("versionNumber"):
         raise KaggleFailure("unreachable", f"{wanted}: what came is no answer of Kaggle's")
@@ -162,20 +166,14 @@ def pauses(first_s: float) -> Iterator[float]:
         pause = min(pause * 1.5, max(pause, _LONGEST_PAUSE_S))
 
 
-def why_it_failed(version: Version) -> str:
-    """A sentence and the tail of its log."""
+def why_it_failed(version: Version, lines: int = 30) -> str:
+    """A sentence and the last lines of its log."""
     try:
-        tail = log_tail(version.kernel)
+        log = _log_text(request(f"{_SERVICE}/ListKernelSessionOutput", **_named(version.kernel)).get("log") or "")
     except KaggleFailure as failure:
-        tail = f"(no log: {failure})"
-    message = f": {version.message}" if version.message else ""
+        log = f"(no log: {failure})"
+    message, tail = f": {version.message}" if version.message else "", "\n".join(log.splitlines()[-lines:])
     return f"{version} ended with {version.state}{message}. --again sends it once more. The end of its log:\n{tail}"
-
-
-def log_tail(kernel: str, lines: int = 30) -> str:
-    """The last lines of a kernel's log; KaggleFailure when it cannot be had."""
-    log = request(f"{_SERVICE}/ListKernelSessionOutput", **_named(kernel)).get("log") or ""
-    return "\n".join(_log_text(log).splitlines()[-lines:])
 
 
 def _log_text(log: str) -> str:

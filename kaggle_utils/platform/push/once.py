@@ -2,8 +2,8 @@
 
 Before it is sent the other side is asked whether it has it. What is asked and sent stands under a lock, which the
 client's process holds as well: who is killed in the middle leaves it to the client until that has ended. In the lock's
-file stands what was begun: where its answer never came, the other side is given some looks to show what it has
-accepted, before it counts as lost.
+file stands what was sent and not seen since: the other side is given some looks to show what it has accepted, before
+it counts as lost.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kaggle_utils.files import locked
 from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.signals import uninterrupted
 
-LOOKS = 8  # in vain, until what was sent without an answer counts as lost
+LOOKS = 8  # in vain, until what was sent counts as lost
 _T = TypeVar("_T")
 
 
@@ -41,12 +41,9 @@ def once(path: Path, what: str, there: Callable[[], _T | None], send: Callable[[
         found = there()
         if found is None and begun == what and int(looks) < LOOKS:
             _write(file, f"{what} {int(looks) + 1}")
-            raise KaggleFailure("unshown", f"{path.name} was sent, but Kaggle's answer was lost and it does not show it yet")
-        if found is None:
-            _write(file, f"{what} 0")
-            found = _sent(send, file)
-        _write(file, "")
-        return found
+            raise KaggleFailure("unshown", f"{path.name} was sent before, and Kaggle does not show it yet")
+        _write(file, "" if found is not None else f"{what} 0")
+        return _sent(send, file) if found is None else found
 
 
 def _sent(send: Callable[[Sequence[int]], _T], file: IO) -> _T:

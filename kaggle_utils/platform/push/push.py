@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from kaggle_utils.platform import parameters
 from kaggle_utils.platform.push import chain, metadata, submissions
@@ -18,7 +19,7 @@ from kaggle_utils.platform.push.client import KaggleFailure, owner_name
 from kaggle_utils.platform.push.kernels import Version, why_it_failed
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.outputs import bring_home
-from kaggle_utils.platform.push.sending import Progress, ensured, patiently
+from kaggle_utils.platform.push.sending import carried_out, ensured, patiently
 from kaggle_utils.platform.push.sources import taken, versions_read
 from kaggle_utils.platform.push.stamping import Made, Stamp, made
 from kaggle_utils.tasks.competition import SUBMISSION
@@ -77,23 +78,18 @@ def _refuse(found: Stage, kernels: list[str], order: Order) -> None:
         raise ValueError(f"--files is {order.files!r}, expected it to take {SUBMISSION}, which is to be uploaded")
 
 
-def walk(start: str, root) -> list[Stage]:
+def walk(start: str, root: Path) -> list[Stage]:
     """The stages to push: all of a competition, or those from one kernel on. ValueError for neither."""
-    every = {found.name: found for found in chain.every_stage(root)}
-    if start not in every:
+    if all(found.name != start for found in chain.every_stage(root)):
         return chain.stages(start, root)
-    found = chain.stages(every[start].competition, root)
-    return found[found.index(every[start]) :]
+    first = chain.stage(start, root)
+    every = chain.stages(first.competition, root)
+    return every[every.index(first) :]
 
 
 def _orders(walked: list[Stage], contents: list[dict], order: Order) -> list[Order]:
     """Each stage's part of an order: the overrides that its notebook has a parameter for, and so on."""
-    names = [
-        set(parameters.defaults(json.loads((found.folder / content["code_file"]).read_text(encoding="utf-8"))))
-        if order.overrides
-        else set()
-        for found, content in zip(walked, contents, strict=True)
-    ]
+    names = [_parameters(found.folder / content["code_file"]) for found, content in zip(walked, contents, strict=True)]
     for name, value in parameters.parse_set(order.overrides).items():
         if not any(name in known for known in names):
             raise ValueError(f"no stage of {walked[0].competition} has a parameter {name!r} (= {value!r})")
@@ -106,6 +102,13 @@ def _orders(walked: list[Stage], contents: list[dict], order: Order) -> list[Ord
         )
         for found, content, known in zip(walked, contents, names, strict=True)
     ]
+
+
+def _parameters(notebook: Path) -> set[str]:
+    try:
+        return set(parameters.defaults(json.loads(notebook.read_text(encoding="utf-8"))))
+    except ValueError:  # a script, or a notebook without any
+        return set()
 
 
 def _stamps(order: Order, sources: dict[str, list[Version]] | None = None) -> list[Stamp]:
@@ -126,8 +129,8 @@ def _pushed(step: Step, order: Order) -> list[Version]:
     names = [kernel.kernel for kernel in kernels]
     marks = [kernel.mark(stamp, names, reads, order.run) for kernel, stamp in zip(kernels, stamps, strict=True)]
     todo = {k.kernel: partial(ensured, k, mark, order) for k, mark in zip(kernels, marks, strict=True)}
-    pushed = Progress(order, todo).carry_out()
-    wrong = [why_it_failed(version) for version in pushed if version.over and not version.complete]
+    pushed = carried_out(todo, order)
+    wrong = [why_it_failed(version) for version in pushed if version.failed]
     if order.waits:
         wrong += bring_home(found, pushed, order)
     if wrong:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -36,70 +35,62 @@ def patiently(step: Callable[[], _T | None], order: Order) -> _T:
                 return found
             lost = 0
         except KaggleFailure as failure:
-            full = failure.kind == "full"
-            lost = 0 if full else lost + 1
+            busy = failure.kind == "busy"
+            lost = 0 if busy else lost + 1
             sits_out |= failure.kind == "unshown"
-            if not (sits_out and (failure.passing or full and order.waits)) or lost > PATIENCE:
+            if not (order.waits if busy else sits_out and failure.passing) or lost > PATIENCE:
                 raise
             if str(failure) != said:
                 said = str(failure)
-                order.report(f"{said}; trying again" + (" until there is room" if full else ""))
+                order.report(f"{said}; trying again")
         time.sleep(pause)
     raise AssertionError("pauses have no end")
 
 
-@dataclass
-class Progress:
-    """Kernels to be pushed, and how far that is.
+def carried_out(todo: Mapping[str, Callable[[], Version]], order: Order) -> list[Version]:
+    """The versions of kernels when all are sent, and have ended where the order waits.
 
-    todo: kernel (owner/slug) -> what sees to it that Kaggle has it, and gives its version; found: those it has
+    todo: kernel (owner/slug) -> what sees to it that Kaggle has it, and gives its version
+    Raises KaggleFailure, which names the kernels and says how to go on.
     """
+    found: dict[str, Version] = {}
 
-    order: Order
-    todo: Mapping[str, Callable[[], Version]]
-    found: dict[str, Version] = field(default_factory=dict)
+    def step() -> list[Version] | None:
+        found.update(_looked_at(found, order))
+        bar.n = sum(version.over for version in found.values())
+        bar.set_postfix_str(", ".join(f"{version.kernel.split('/')[1]} {version.state}" for version in found.values()))
+        for kernel in [kernel for kernel in todo if kernel not in found]:
+            found[kernel] = todo[kernel]()
+        return [*found.values()] if not order.waits or all(version.over for version in found.values()) else None
 
-    def carry_out(self) -> list[Version]:
-        """The versions when all are sent, and have ended where the order waits; KaggleFailure naming the kernels."""
-        with tqdm(total=len({*self.todo, *self.found}), disable=None if self.order.progress else True, unit="kernel") as bar:
-            try:
-                return patiently(lambda: self._round(bar), self.order)
-            except KaggleFailure as failure:
-                raise KaggleFailure(failure.kind, self._told(failure), failure.status) from None
+    with tqdm(total=len(todo), disable=None if order.progress else True, unit="kernel") as bar:
+        try:
+            return patiently(step, order)
+        except KaggleFailure as failure:
+            text = _told(failure, found, [kernel for kernel in todo if kernel not in found])
+            raise KaggleFailure(failure.kind, text, failure.status) from None
 
-    def _round(self, bar: tqdm) -> list[Version] | None:
-        self._look()
-        bar.n = sum(version.over for version in self.found.values())
-        bar.set_postfix_str(", ".join(f"{v.kernel.split('/')[1]} {v.state}" for v in self.found.values()))
-        for kernel in self._unsent:
-            self.found[kernel] = self.todo[kernel]()
-        ended = all(version.over for version in self.found.values())
-        return [*self.found.values()] if ended or not self.order.waits else None
 
-    @property
-    def _unsent(self) -> list[str]:
-        return [kernel for kernel in self.todo if kernel not in self.found]
+def _looked_at(found: Mapping[str, Version], order: Order) -> dict[str, Version]:
+    """Those that ran, now. A status of another version than the one that is waited for is not taken for it."""
+    now = look([kernel for kernel, version in found.items() if not version.over])
+    for kernel, version in now.items():
+        before = found[kernel]
+        if version is None or version.version < before.version:
+            raise KaggleFailure("unshown", f"{before} is not shown, there is {version or 'no such kernel'}")
+        if version.version > before.version:
+            raise KaggleFailure("run", f"{before} is waited for, and there is version {version.version} by now")
+        if version.failed:
+            order.report(": ".join(filter(None, [f"{version} ended with {version.state}", version.message])))
+    return now
 
-    def _look(self) -> None:
-        """A status or a source of another version than the one that is waited for is not taken for it."""
-        running = [kernel for kernel, version in self.found.items() if not version.over]
-        for kernel, now in look(running).items() if running else ():
-            before = self.found[kernel]
-            if now is None or now.version < before.version:
-                raise KaggleFailure("unshown", f"{before} is not shown, there is {now or 'no such kernel'}")
-            if now.version > before.version:
-                raise KaggleFailure("run", f"{before} is waited for, and there is version {now.version} by now")
-            self.found[kernel] = now
-            if now.over and not now.complete:
-                self.order.report(": ".join(filter(None, [f"{now} ended with {now.state}", now.message])))
 
-    def _told(self, failure: KaggleFailure) -> str:
-        running = [str(version) for version in self.found.values() if not version.over]
-        names = "" if any(kernel in str(failure) for kernel in self.todo) else ", ".join([*running, *self._unsent]) + ": "
-        unsent = f"; not sent yet: {', '.join(self._unsent)}" if self.found and self._unsent else ""
-        full = failure.kind == "full"
-        how = "; the same command goes on" if full or failure.passing or self.found else ""
-        return f"{names}{failure}{unsent}{how}{', with --wait when there is room' * (full and not self.order.waits)}"
+def _told(failure: KaggleFailure, found: Mapping[str, Version], unsent: Sequence[str]) -> str:
+    running = [str(version) for version in found.values() if not version.over]
+    names = "" if any(kernel in str(failure) for kernel in (*found, *unsent)) else ", ".join([*running, *unsent]) + ": "
+    rest = f"; not sent yet: {', '.join(unsent)}" if found and unsent else ""
+    room = " as soon as there is room, --wait waits for it" if failure.kind == "busy" else ""
+    return f"{names}{failure}{rest}" + (f"; the same command goes on{room}" if found or room or failure.passing else "")
 
 
 def ensured(made: Made, mark: Mark, order: Order) -> Version:
@@ -107,7 +98,7 @@ def ensured(made: Made, mark: Mark, order: Order) -> Version:
 
     One that has ended before its work was done is sent again, to go on from what it left.
     """
-    going_on: list[Made] = []
+    versions = [made]
 
     def there() -> Version | None:
         seen = look([made.kernel])[made.kernel]
@@ -118,14 +109,14 @@ def ensured(made: Made, mark: Mark, order: Order) -> Version:
             raise KaggleFailure("unshown", f"{made.kernel} is being pushed from elsewhere")
         if seen.complete and (left := work_left(seen)):
             order.report(f"{seen} has ended before its work was done: {left}; it is sent again to go on")
-            going_on.append(made.going_on())
+            versions.append(made.going_on())
             return None
         order.report(f"{seen} is this already, {seen.state}: {seen.url}")
         return seen
 
     def sent(keep: Sequence[int]) -> Version:
-        version = send([made, *going_on][-1], mark, order.run, keep)
+        version = send(versions[-1], mark, order.run, keep)
         order.report(f"{version} {'pushed' if order.run else 'saved'}: {version.url}")
         return version
 
-    return once(order.locks / made.kernel, mark.digest, there, sent)
+    return once(order.locks / made.kernel, mark.sent if order.again else mark.digest, there, sent)

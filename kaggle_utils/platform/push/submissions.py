@@ -57,7 +57,8 @@ def submit(competition: str, found: Stage, version: Version, order: Order) -> No
         return answer["message"]
 
     try:
-        order.report(patiently(lambda: once(order.locks / f"{competition}-submission", sign, there, sent), order))
+        what = f"{version.version}{sign}"
+        order.report(patiently(lambda: once(order.locks / f"{competition}-submission", what, there, sent), order))
     except KaggleFailure as failure:
         text = f"{version} was not submitted to {competition}: {failure}; the same command submits it once"
         raise KaggleFailure(failure.kind, text, failure.status) from None

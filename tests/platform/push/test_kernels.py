@@ -13,7 +13,7 @@ from kernel_folders import COMPETITION, write_kernel
 
 from kaggle_utils.platform.push import kernels
 from kaggle_utils.platform.push.client import KaggleFailure
-from kaggle_utils.platform.push.kernels import Version, download, log_tail, look, why_it_failed
+from kaggle_utils.platform.push.kernels import Version, download, look, why_it_failed
 from kaggle_utils.platform.push.stamping import Stamp, made
 
 pytest_plugins = ["kaggle_fixtures"]
@@ -85,7 +85,7 @@ def test_an_error_within_a_good_answer_is_a_failure(service, pond):
     service.push_error = "Maximum batch GPU session count of 2 reached"
     with pytest.raises(KaggleFailure, match="was not pushed: Kaggle says 'Maximum batch GPU session count") as caught:
         send(pond / "pond-2-train", Stamp("me"))
-    assert caught.value.kind == "full"
+    assert caught.value.kind == "busy"
 
 
 def test_a_name_clash_says_what_to_do(service, pond):
@@ -140,7 +140,7 @@ def test_a_failed_kernel_shows_its_message_and_the_end_of_its_log(service):
 def test_a_log_that_is_plain_text_is_shown_as_it_is(service):
     service.kernels[TRAIN] = [{}]
     service.logs[TRAIN] = "one\ntwo\nthree"
-    assert log_tail(TRAIN, lines=2) == "two\nthree"
+    assert why_it_failed(Version(TRAIN, 1, "ERROR"), lines=2).endswith("log:\ntwo\nthree")
 
 
 def files(folder: Path) -> list[str]:

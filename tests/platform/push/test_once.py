@@ -39,7 +39,7 @@ def test_what_was_sent_without_an_answer_is_looked_for_before_it_is_sent_again(t
         once(tmp_path / "k", "digest", lambda: None, lose())
     assert caught.value.kind == "unshown"
     for _ in range(LOOKS):
-        with pytest.raises(KaggleFailure, match="k was sent, but"):
+        with pytest.raises(KaggleFailure, match="k was sent before, and Kaggle does not show it yet"):
             once(tmp_path / "k", "digest", lambda: None, never)
     assert once(tmp_path / "k", "digest", lambda: None, lambda keep: "sent") == "sent"
 
@@ -64,7 +64,7 @@ def test_who_insists_on_stopping_leaves_it_to_be_looked_for(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         once(tmp_path / "k", "digest", lambda: None, stopped_twice)
-    with pytest.raises(KaggleFailure, match="k was sent, but"):
+    with pytest.raises(KaggleFailure, match="k was sent before, and Kaggle does not show it yet"):
         once(tmp_path / "k", "digest", lambda: None, never)
 
 

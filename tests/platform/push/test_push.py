@@ -165,7 +165,7 @@ def test_what_is_only_saved_is_run_later(service, order, news):
     assert service.kernels[TRAIN][0]["kernelExecutionType"] == "QUICK_SAVE" and "version 1 saved" in news[-1]
     push("pond-2-train", replace(order, run=False))
     assert versions(service) == {TRAIN: 1}
-    with pytest.raises(KaggleFailure, match="pond-2-train version 1 is NEW_SCRIPT: push again when it is complete"):
+    with pytest.raises(KaggleFailure, match="pond-2-train version 1 is NEW_SCRIPT: run it"):
         push("pond-3-submit", replace(order, wait=True))
     push("pond-2-train", order)
     assert "kernelExecutionType" not in service.kernels[TRAIN][1]
@@ -235,7 +235,7 @@ def test_kernels_that_the_list_does_not_show_yet_are_known_from_their_siblings(s
 def test_a_stage_is_not_sent_while_kernels_that_it_takes_run(service, order):
     service.sessions[FOLDS[1]] = ["RUNNING", "RUNNING", "COMPLETE"]
     push("pond-2-train", replace(order, overrides=["fold=0..1"]))
-    with pytest.raises(KaggleFailure, match="pond-2-train-fold1 version 1 is RUNNING: .*--wait waits for one that runs"):
+    with pytest.raises(KaggleFailure, match="pond-2-train-fold1 version 1 is RUNNING: .*--wait waits for that"):
         push("pond-3-submit", order)
     push("pond-3-submit", replace(order, wait=True))
     assert service.kernels["me/pond-3-submit"][0]["kernelDataSources"] == FOLDS

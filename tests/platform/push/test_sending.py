@@ -31,7 +31,7 @@ def test_folds_that_there_is_no_room_for_are_sent_when_others_have_ended(service
     assert [p.kernel for p in pushed] == FOLDS
     assert [len(service.kernels[kernel]) for kernel in FOLDS] == [1] * 5
     [full] = [line for line in news if "session count of 2" in line and "fold2" in line]
-    assert full.endswith("trying again until there is room")
+    assert full.endswith("trying again")
     assert (order.runs / "kaggle/pond/2_train-fold4").is_dir()
 
 
@@ -56,7 +56,9 @@ def test_a_fold_that_fails_while_others_wait_for_room_is_told_then(service, orde
 def test_who_does_not_wait_is_told_what_was_not_sent_and_the_next_stage_is_not_sent_without_it(service, order, two_rooms):
     service.script = ["RUNNING"]
     order = replace(order, overrides=["fold=0..4", "image_size=1280"], accelerator="NvidiaL4")
-    unsent = "not sent yet: me/pond-2-train-fold2, .*fold4; the same command goes on, with --wait when there is room"
+    unsent = (
+        "not sent yet: me/pond-2-train-fold2, .*fold4; the same command goes on as soon as there is room, --wait waits for it"
+    )
     with pytest.raises(KaggleFailure, match=unsent):
         push("pond-2-train", order)
     last = replace(order, overrides=[], accelerator=None)
