@@ -29,10 +29,10 @@ _KEY = re.compile(r"KGAT_\w+|\b[0-9a-fA-F]{32,}\b")  # a token, a key of kaggle.
 class KaggleFailure(KitError):
     """A call that did not succeed.
 
-    kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``busy`` (no
-    room for another session, or what is to be read is not there yet), ``unreachable`` (no answer, or none of Kaggle's, so it may or may not have
-    arrived), ``unshown`` (Kaggle does not show yet what it was sent), ``sources`` (some of its sources are
-    not there), ``run`` (a kernel ended badly), ``stopped`` (from the keyboard), ``client`` (the client itself gave up)
+    kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``busy`` (no room for another
+    session, or what is to be read is not there yet), ``unreachable`` (no answer, or none of Kaggle's, so it may or may
+    not have arrived), ``unshown`` (Kaggle does not show yet what it was sent), ``sources`` (some of its sources are not
+    there), ``run`` (a kernel ended badly), ``stopped`` (from the keyboard), ``client`` (the client itself gave up)
     status: HTTP status, 0 where there is none
     """
 
@@ -73,7 +73,7 @@ def ask(call: str, limit_s: float = 120.0, keep: Sequence[int] = (), **arguments
     return _read(call, done)
 
 
-def request(name: str, keep: Sequence[int] = (), **message: Any) -> dict:
+def request(name: str, keep: Sequence[int] = (), /, **message: Any) -> dict:
     """Kaggle's answer to one request, in JSON; name: of service and method. Raises KaggleFailure."""
     [answer] = requests([(name, message)], keep)
     if isinstance(answer, KaggleFailure):

@@ -98,23 +98,6 @@ def _owner(api) -> str | None:
     return api.config_values.get("username")
 
 
-def _push(api, folder: str, run: bool) -> dict:
-    """run=False saves alone, which older clients have no word for."""
-    from kagglesdk.kernels.services.kernels_api_service import KernelsApiClient
-    from kagglesdk.kernels.types.kernels_enums import KernelExecutionType
-
-    def quick(calls, request):
-        request.kernel_execution_type = KernelExecutionType.QUICK_SAVE
-        return save(calls, request)
-
-    save = KernelsApiClient.save_kernel
-    try:
-        KernelsApiClient.save_kernel = save if run else quick
-        return api.kernels_push(folder).to_dict()
-    finally:
-        KernelsApiClient.save_kernel = save
-
-
 class _Json:
     """A message of the service as it is, where the SDK has a class for each."""
 
@@ -180,7 +163,6 @@ def _gpu_hours_left(api) -> float | None:
 CALLS: dict[str, Callable] = {
     "owner": _owner,
     "requests": _requests,
-    "push": _push,
     "outputs": _outputs,
     "submit_file": _submit_file,
     "gpu_hours_left": _gpu_hours_left,

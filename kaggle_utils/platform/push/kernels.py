@@ -120,19 +120,18 @@ def mine() -> list[str]:
     return [row["ref"] for row in all_rows(f"{_SERVICE}/ListKernels", "kernels", **how)]
 
 
-def send(made: Made, mark: Mark, run: bool = True, keep: Sequence[int] = ()) -> Version:
-    """Pushes a kernel; Kaggle starts to run it, or with ``run=False`` only saves it.
+def send(made: Made, mark: Mark, keep: Sequence[int] = ()) -> Version:
+    """Pushes a kernel; Kaggle starts to run it, or only saves it if its mark says so.
 
     keep: see :func:`kaggle_utils.platform.push.client.ask`. Raises KaggleFailure when Kaggle refuses, does
     not answer, or took the kernel without some of its sources.
     """
-    with made.written(mark) as folder:
-        try:
-            return _sent(made.kernel, ask("push", keep=keep, folder=str(folder), run=run), mark)
-        except KaggleFailure as failure:
-            told = "" if made.kernel in str(failure) else f"{made.kernel} was not pushed: "
-            clash = "; another notebook of yours has this title, perhaps under an older slug: rename or delete it"
-            raise KaggleFailure(failure.kind, f"{told}{failure}{clash * (failure.status == 409)}", failure.status) from None
+    try:
+        return _sent(made.kernel, request(f"{_SERVICE}/SaveKernel", keep, **made.request(mark)), mark)
+    except KaggleFailure as failure:
+        told = "" if made.kernel in str(failure) else f"{made.kernel} was not pushed: "
+        clash = "; another notebook of yours has this title, perhaps under an older slug: rename or delete it"
+        raise KaggleFailure(failure.kind, f"{told}{failure}{clash * (failure.status == 409)}", failure.status) from None
 
 
 def _sent(wanted: str, answer: dict, mark: Mark) -> Version:

@@ -23,7 +23,7 @@ ACCELERATORS = tuple(
 RETIRED = {"NvidiaTeslaP100": "retired by Kaggle on 2026-09-15, the session runs on NvidiaTeslaT4: two T4s, 16 GB each"}
 
 _LISTS = ("dataset_sources", "competition_sources", "kernel_sources", "model_sources", "keywords")
-_BOOLEANS = ("is_private", "enable_gpu", "enable_tpu", "enable_internet")
+BOOLEANS = ("is_private", "enable_gpu", "enable_tpu", "enable_internet")
 _TEXTS = ("id", "title", "code_file", "language", "kernel_type", "machine_shape", "docker_image")
 _CHOICES = {
     "language": ("python", "r", "rmarkdown"),
@@ -31,7 +31,7 @@ _CHOICES = {
     "machine_shape": ACCELERATORS,
     "docker_image_pinning_type": ("original", "latest"),
 }
-_KEYS = {*_LISTS, *_BOOLEANS, *_TEXTS, *_CHOICES, "id_no"}
+_KEYS = {*_LISTS, *BOOLEANS, *_TEXTS, *_CHOICES, "id_no"}
 _NEEDED = ("id", "title", "code_file", "language", "kernel_type", "enable_internet")
 _SOURCE = re.compile(r"[\w-]+/[\w-]+(/\d+)?")
 _SOURCES = {
@@ -68,13 +68,14 @@ def slug_of(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
-def problems(folder: Path, others: Collection[str] = ()) -> list[str]:
+def problems(folder: Path, others: Collection[str] = (), content: dict | None = None) -> list[str]:
     """Everything wrong with a kernel's folder, a sentence each; empty when it may be pushed.
 
-    others: names of the kernel folders that exist; a source of the same owner must be one of them.
+    others: names of the kernel folders that exist; a source of the same owner must be one of them
+    content: metadata in place of what the folder holds
     Raises ValueError when there is no metadata to look at.
     """
-    found = read(folder)
+    found = read(folder) if content is None else content
     if shape := [*_shape(found)]:
         return shape
     return [*_identity(found), *_machine(found), *_code(folder, found), *_sources(found), *_own_sources(found, others)]
@@ -89,7 +90,7 @@ def _shape(found: dict) -> Iterator[str]:
     for key, value in found.items():
         if key in _LISTS and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
             yield f"{key} is {value!r}, expected a list of texts"
-        if key in _BOOLEANS and str(value).lower() not in ("true", "false"):
+        if key in BOOLEANS and str(value).lower() not in ("true", "false"):
             yield f"{key} is {value!r}, expected true or false"
         if key in _TEXTS and not (isinstance(value, str) and value):
             yield f"{key} is {value!r}, expected a text"

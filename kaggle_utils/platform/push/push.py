@@ -45,10 +45,10 @@ def push(start: str, order: Order | None = None, whole: bool = False) -> list[Ve
     for what Kaggle refuses, rejects or fails to finish.
     """
     order = replace(order or Order(), **({"wait": True} if whole else {}))
-    steps = planned(start, order, whole)
-    owner = owner_name(order.owner)
+    planned(start, order, whole)  # what is wrong at home is told before anything is asked
+    steps = planned(start, replace(order, owner=owner_name(order.owner)), whole)
     try:
-        return [version for step in steps for version in _pushed(step, replace(step.order, owner=owner))]
+        return [version for step in steps for version in _pushed(step)]
     except (KeyboardInterrupt, SystemExit):
         order.report("stopped; what was sent runs on, and the same command goes on here")
         raise
@@ -60,12 +60,12 @@ def planned(start: str, order: Order, whole: bool = False) -> list[Step]:
     walked = walk(start, root) if whole else [chain.stage(start, root)]
     contents = [chain.check(found, root) for found in walked]
     orders = _orders(walked, contents, order) if whole else [order]
-    owner = order.owner or os.environ.get("KAGGLE_USERNAME") or metadata.OWNER
-    steps = []
-    for found, content, part in zip(walked, contents, orders, strict=True):
-        kernels = [made(found.folder, stamp) for stamp in _stamps(replace(part, owner=owner))]
-        steps.append(Step(found, content, part, kernels))
-        _refuse(found, [kernel.kernel for kernel in kernels], part)
+    parts = list(zip(walked, contents, orders, strict=True))
+    steps = [
+        Step(found, content, part, [made(found.folder, stamp) for stamp in _stamps(part)]) for found, content, part in parts
+    ]
+    for step in steps:
+        _refuse(step.found, [kernel.kernel for kernel in step.kernels], step.order)
     return steps
 
 
@@ -111,23 +111,21 @@ def _parameters(notebook: Path) -> set[str]:
         return set()
 
 
-def _stamps(order: Order, sources: dict[str, list[Version]] | None = None) -> list[Stamp]:
-    refs = {name: [version.kernel for version in versions] for name, versions in (sources or {}).items()}
+def _stamps(order: Order) -> list[Stamp]:
+    owner = order.owner or os.environ.get("KAGGLE_USERNAME") or metadata.OWNER
     wide = parameters.fanned(order.overrides)
-    return [Stamp(order.owner, values, wide, order.accelerator, refs) for values in parameters.fan_out(order.overrides)]
+    return [Stamp(owner, values, wide, order.accelerator) for values in parameters.fan_out(order.overrides)]
 
 
-def _pushed(step: Step, order: Order) -> list[Version]:
-    found = step.found
-    stages = [other.name for other in chain.every_stage(chain.kernels_root(order.kernels))]
-    sources = patiently(lambda: taken(step.content, stages, order), order)
-    stamps = _stamps(order, sources)
-    kernels = [made(found.folder, stamp) for stamp in stamps]
-    _announce(kernels[0], sources, order)
+def _pushed(step: Step) -> list[Version]:
+    found, order = step.found, step.order
+    stages = {f"{order.owner}/{other.name}" for other in chain.every_stage(chain.kernels_root(order.kernels))}
+    sources = patiently(lambda: taken(step.kernels[0].content, stages, order), order)
     known = [version for versions in sources.values() for version in versions]
+    kernels = [kernel.taking({name: [v.kernel for v in sources[name]] for name in sources}) for kernel in step.kernels]
+    _announce(kernels[0], known, order)
     reads = patiently(lambda: versions_read(kernels[0].content, known), order)
-    names = [kernel.kernel for kernel in kernels]
-    marks = [kernel.mark(stamp, names, reads, order.run) for kernel, stamp in zip(kernels, stamps, strict=True)]
+    marks = [kernel.mark([other.kernel for other in kernels], reads, order.run) for kernel in kernels]
     todo = {k.kernel: partial(ensured, k, mark, order) for k, mark in zip(kernels, marks, strict=True)}
     pushed = carried_out(todo, order)
     wrong = [why_it_failed(version) for version in pushed if version.failed]
@@ -140,9 +138,9 @@ def _pushed(step: Step, order: Order) -> list[Version]:
     return pushed
 
 
-def _announce(kernel: Made, sources: dict[str, list[Version]], order: Order) -> None:
-    if sources:
-        order.report(f"{kernel.stage} takes {', '.join(v.kernel for versions in sources.values() for v in versions)}")
+def _announce(kernel: Made, takes: list[Version], order: Order) -> None:
+    if takes:
+        order.report(f"{kernel.stage} takes {', '.join(version.kernel for version in takes)}")
     shape = kernel.content.get("machine_shape", "")
     if shape in metadata.RETIRED:
         order.report(f"{kernel.stage} asks for {shape}: {metadata.RETIRED[shape]}")

@@ -115,7 +115,7 @@ def ensured(made: Made, mark: Mark, order: Order) -> Version:
         return seen
 
     def sent(keep: Sequence[int]) -> Version:
-        version = send(versions[-1], mark, order.run, keep)
+        version = send(versions[-1], mark, keep)
         order.report(f"{version} {'pushed' if order.run else 'saved'}: {version.url}")
         return version
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from kaggle_utils.platform.push import metadata
 from kaggle_utils.platform.push.client import KaggleFailure, requests
 from kaggle_utils.platform.push.kernels import SAVED, Version, look, mine, there
 from kaggle_utils.platform.push.order import Order
@@ -19,25 +18,24 @@ _DATASET = "datasets.DatasetApiService/GetDataset"
 
 
 def taken(content: Mapping, stages: Collection[str], order: Order) -> dict[str, list[Version]]:
-    """Name of an earlier stage -> the complete kernels that stand for it.
+    """Source of a kernel that is a stage of ours -> the complete kernels that stand for it.
 
-    content: the kernel's metadata; stages: names of all kernels there are. Raises KaggleFailure where one is not
-    there, runs on (``busy``), or has not been sent of a fan-out; with ``again`` what there is is taken.
+    content: the kernel's metadata; stages: all kernels (owner/slug) that there are at home. Raises KaggleFailure where
+    one is not there, runs on (``busy``), or has not been sent of a fan-out; with ``again`` what there is is taken.
     """
-    sources = [source.split("/") for source in content.get("kernel_sources", [])]
-    names = [slug for owner, slug, *pin in sources if not pin and owner in (metadata.OWNER, order.owner) and slug in stages]
-    forms = {name: re.compile(re.escape(f"{order.owner}/{name}") + FANNED_OUT) for name in names}
-    listed = {kernel for kernel in (mine() if names else ()) if any(form.fullmatch(kernel) for form in forms.values())}
-    shown = look(sorted(listed | {f"{order.owner}/{name}" for name in names}))
+    ours = [source for source in content["kernel_sources"] if source in stages]
+    forms = {source: re.compile(re.escape(source) + FANNED_OUT) for source in ours}
+    listed = {kernel for kernel in (mine() if ours else ()) if any(form.fullmatch(kernel) for form in forms.values())}
+    shown = look(sorted(listed.union(ours)))
     siblings = {kernel for version in shown.values() if version and version.mark for kernel in version.mark.kernels}
     shown |= look(sorted(siblings - shown.keys()))
-    there = {name: [v for k, v in sorted(shown.items()) if v and form.fullmatch(k)] for name, form in forms.items()}
-    return {name: _complete(name, _last_push(name, versions, order), order) for name, versions in there.items()}
+    there = {source: [v for k, v in sorted(shown.items()) if v and form.fullmatch(k)] for source, form in forms.items()}
+    return {source: _complete(_last_push(source, versions, order), order) for source, versions in there.items()}
 
 
-def _last_push(name: str, there: list[Version], order: Order) -> list[Version]:
+def _last_push(source: str, there: list[Version], order: Order) -> list[Version]:
     if not there:
-        raise KaggleFailure("sources", f"{order.owner}/{name} is not on Kaggle yet: `kaggle-utils push {name}` first")
+        raise KaggleFailure("sources", f"{source} is not on Kaggle yet: `kaggle-utils push {source.split('/')[1]}` first")
     marked = [version for version in there if version.mark]
     if not marked:
         return there[:1]
@@ -46,18 +44,18 @@ def _last_push(name: str, there: list[Version], order: Order) -> list[Version]:
     unsent = {kernel for version in pushed for kernel in version.mark.kernels} - {version.kernel for version in pushed}
     if unsent and not order.again:
         how = "push them as before, or take what there is with --again"
-        raise KaggleFailure("sources", f"{name}: {', '.join(sorted(unsent))} not sent yet: {how}")
+        raise KaggleFailure("sources", f"{source}: {', '.join(sorted(unsent))} not sent yet: {how}")
     return pushed
 
 
-def _complete(name: str, pushed: list[Version], order: Order) -> list[Version]:
+def _complete(pushed: list[Version], order: Order) -> list[Version]:
     if running := [f"{version} is {version.state}" for version in pushed if not version.over]:
         kind = "sources" if any(version.state == SAVED for version in pushed) else "busy"
         how = "run it" if kind == "sources" else "push again when it is complete; --wait waits for that"
         raise KaggleFailure(kind, f"{', '.join(running)}: {how}")
     complete = [version for version in pushed if version.complete]
     if not complete:
-        raise KaggleFailure("sources", f"{name}: none of its kernels is complete: {', '.join(map(str, pushed))}")
+        raise KaggleFailure("sources", f"none of {', '.join(map(str, pushed))} is complete")
     for version in pushed:
         if version.failed:
             order.report(f"{version} ended with {version.state}, so it is left out")

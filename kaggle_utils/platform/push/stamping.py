@@ -1,17 +1,14 @@
-"""What is written into a kernel just before it is pushed: owner, machine, parameters, sources, and its mark.
+"""A kernel as it is sent: with owner, machine, parameters, sources and its mark written into it.
 
-The repository's files name no account and no experiment. A push works on a temporary copy, in which
-``OWNER`` is the account, the notebook has its overrides in a cell of their own, and an earlier stage
-that was fanned out stands in ``kernel_sources`` with all its kernels.
+The repository's files name no account and no experiment. In what is sent ``OWNER`` is the account, the notebook has its
+overrides in a cell of their own, and an earlier stage that was fanned out stands in ``kernel_sources`` with all its kernels.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +16,8 @@ from pathlib import Path
 from kaggle_utils.platform import parameters
 from kaggle_utils.platform.push import metadata
 from kaggle_utils.platform.push.mark import Mark, digest, digest_of, marked
+
+_NAMES = {"id": "slug", "title": "newTitle", "keywords": "categoryIds", "id_no": "id"}  # in a request, other than camelCase
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,12 @@ class Stamp:
     owner: account name
     values: parameter -> value, overriding the notebook's; fanned: those of them that differ within a fan-out
     accelerator: machine shape in place of the declared one; ``none`` for a CPU; None leaves it
-    sources: an earlier kernel's name -> the kernels (owner/slug) that are taken for it
     """
 
     owner: str
     values: Mapping[str, object] = field(default_factory=dict)
     fanned: Sequence[str] = ()
     accelerator: str | None = None
-    sources: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def suffix(self) -> str:
@@ -78,40 +75,51 @@ def _word(name: str, value: object) -> str:
 
 @dataclass(frozen=True)
 class Made:
-    """A kernel as it is sent, but for its mark: metadata, and a notebook's JSON or a script; ``stage``: its name at home."""
+    """A kernel as it is sent, but for its mark.
+
+    stage: its name at home; content: metadata; code: a notebook's JSON or a script; settings: its overrides in words
+    """
 
     stage: str
     content: dict
     code: str
+    settings: str = ""
 
     @property
     def kernel(self) -> str:
         """owner/slug."""
         return self.content["id"]
 
-    def mark(self, stamp: Stamp, together: Sequence[str], reads: Mapping[str, int | None], run: bool = True) -> Mark:
+    def taking(self, kernels: Mapping[str, Sequence[str]]) -> Made:
+        """The same, reading others; kernels: one of its sources -> what is taken for it."""
+        sources = [kernel for source in self.content["kernel_sources"] for kernel in kernels.get(source, [source])]
+        return replace(self, content=self.content | {"kernel_sources": sources})
+
+    def going_on(self) -> Made:
+        """The same, reading its own earlier output as well, which it goes on from."""
+        return replace(self, content=self.content | {"kernel_sources": [*self.content["kernel_sources"], self.kernel]})
+
+    def mark(self, together: Sequence[str], reads: Mapping[str, int | None], run: bool = True) -> Mark:
         """What it will say of itself.
 
         together: all kernels of this push; reads: what it reads -> version; run: False where it is only saved
         """
         rest = digest({key: value for key, value in self.content.items() if key != "code_file"}, dict(reads), run)
         now = datetime.now(timezone.utc).isoformat()
-        return Mark(digest_of(self.code, rest), rest, self.stage, stamp.settings, list(together), now, run, dict(reads))
+        return Mark(digest_of(self.code, rest), rest, self.stage, self.settings, list(together), now, run, dict(reads))
 
-    def going_on(self) -> Made:
-        """The same with its own earlier output attached, which it goes on from."""
-        sources = [source for source in self.content["kernel_sources"] if source != self.kernel]
-        return replace(self, content=self.content | {"kernel_sources": [*sources, self.kernel]})
+    def request(self, mark: Mark) -> dict:
+        """The message SaveKernel, as the client makes it of the metadata; the service expects outputs to be emptied."""
+        found = {"enable_gpu": False, "enable_tpu": False, "is_private": True, "competition_sources": []} | self.content
+        found = {key: value for key, value in found.items() if key not in ("code_file", "keywords", "model_sources") or value}
+        found |= {key: str(value).lower() == "true" for key, value in found.items() if key in metadata.BOOLEANS}
+        message = {_NAMES.get(key) or _camel(key): value for key, value in found.items() if key != "code_file"}
+        return message | {"text": marked(self.code, mark)} | ({} if mark.run else {"kernelExecutionType": "QUICK_SAVE"})
 
-    @contextmanager
-    def written(self, mark: Mark | None = None) -> Iterator[Path]:
-        """A temporary folder, ready for ``kaggle kernels push -p``."""
-        with tempfile.TemporaryDirectory(prefix="kaggle-push-") as name:
-            folder = Path(name)
-            code = self.code if mark is None else marked(self.code, mark)
-            (folder / metadata.FILE).write_text(json.dumps(self.content, indent=2), encoding="utf-8")
-            (folder / self.content["code_file"]).write_text(code, encoding="utf-8")
-            yield folder
+
+def _camel(key: str) -> str:
+    first, *rest = key.replace("_sources", "_data_sources").split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def made(folder: Path, stamp: Stamp) -> Made:
@@ -120,13 +128,11 @@ def made(folder: Path, stamp: Stamp) -> Made:
     Raises ValueError for an unknown accelerator, a parameter the notebook does not have, or a title
     that becomes too long.
     """
-    content = metadata.read(folder)
-    code = folder / content["code_file"]
-    new = Made(folder.name, _content(content, stamp) | {"code_file": code.name}, _code(code, stamp.values))
-    with new.written() as copy:
-        if wrong := metadata.problems(copy, [s.split("/")[1] for s in new.content["kernel_sources"]]):
-            raise ValueError(f"{folder.name} as it would be pushed: " + "; ".join(wrong))
-    return new
+    content = _content(metadata.read(folder), stamp)
+    code = _code(folder / content["code_file"], stamp.values)
+    if wrong := metadata.problems(folder, [s.split("/")[1] for s in content["kernel_sources"]], content):
+        raise ValueError(f"{folder.name} as it would be pushed: " + "; ".join(wrong))
+    return Made(folder.name, content, code, stamp.settings)
 
 
 def _content(content: dict, stamp: Stamp) -> dict:
@@ -134,15 +140,9 @@ def _content(content: dict, stamp: Stamp) -> dict:
         "id": "-".join([_owned(content["id"], stamp), *stamp.suffix.split()]),
         "title": " ".join(filter(None, [content["title"], stamp.suffix])),
         "dataset_sources": [_owned(source, stamp) for source in content.get("dataset_sources", [])],
-        "kernel_sources": [kernel for source in content.get("kernel_sources", []) for kernel in _kernels(source, stamp)],
+        "kernel_sources": [_owned(source, stamp) for source in content.get("kernel_sources", [])],
     }
     return stamped if stamp.accelerator is None else with_accelerator(stamped, stamp.accelerator)
-
-
-def _kernels(source: str, stamp: Stamp) -> Sequence[str]:
-    owned = _owned(source, stamp)
-    owner, slug = owned.split("/")[:2]
-    return stamp.sources.get(slug, [owned]) if owner == stamp.owner else [owned]
 
 
 def _owned(source: str, stamp: Stamp) -> str:

@@ -12,6 +12,7 @@ from kernel_folders import write_kernel
 
 from kaggle_utils.platform.push import client
 from kaggle_utils.platform.push.client import KaggleFailure, all_rows, ask, owner_name, request, requests
+from kaggle_utils.platform.push.kernels import send
 from kaggle_utils.platform.push.stamping import Stamp, made
 from kaggle_utils.platform.signals import ENDING
 
@@ -169,6 +170,6 @@ def test_signals_leave_the_clients_process_to_end_its_call(service, tmp_path):
         return answer(request)
 
     service._SaveKernel = stopped_in_the_middle
-    with made(write_kernel(tmp_path / "kernels", "pond-1-eda"), Stamp("me")).written() as folder:
-        assert ask("push", folder=str(folder), run=True)["versionNumber"] == 1
+    kernel = made(write_kernel(tmp_path / "kernels", "pond-1-eda"), Stamp("me"))
+    assert send(kernel, kernel.mark([kernel.kernel], {})).version == 1
     assert len(stopped) == 1

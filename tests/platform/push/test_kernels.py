@@ -23,7 +23,7 @@ TRAIN = "me/pond-2-train"
 
 def send(folder: Path, stamp: Stamp, run: bool = True) -> Version:
     kernel = made(folder, stamp)
-    return kernels.send(kernel, kernel.mark(stamp, [kernel.kernel], {}, run), run)
+    return kernels.send(kernel, kernel.mark([kernel.kernel], {}, run))
 
 
 @pytest.fixture

@@ -14,9 +14,8 @@ pytest_plugins = ["kaggle_fixtures"]
 
 
 def content(folder, stamp: Stamp) -> tuple[dict, dict]:
-    with made(folder, stamp).written() as copy:
-        found = json.loads((copy / "kernel-metadata.json").read_text())
-        return found, json.loads((copy / found["code_file"]).read_text())
+    new = made(folder, stamp)
+    return new.content, json.loads(new.code)
 
 
 def test_the_owner_takes_the_placeholders_place_everywhere(pond):
@@ -24,14 +23,6 @@ def test_the_owner_takes_the_placeholders_place_everywhere(pond):
     assert found["id"] == "me/pond-2-train"
     assert found["dataset_sources"] == ["me/kaggle-utils-wheels"]
     assert found["kernel_sources"] == ["me/pond-1-eda"]
-
-
-def test_the_repository_is_left_as_it_was_and_the_copy_goes(pond):
-    before = (pond / "pond-2-train/kernel-metadata.json").read_text()
-    with made(pond / "pond-2-train", Stamp("me", {"fold": 3})).written() as copy:
-        assert copy.is_dir()
-    assert not copy.exists()
-    assert (pond / "pond-2-train/kernel-metadata.json").read_text() == before
 
 
 def test_parameters_go_into_a_cell_of_their_own(pond):
@@ -54,8 +45,9 @@ def test_one_fold_gets_its_own_slug_and_a_title_that_makes_it(pond):
 
 def test_a_stage_takes_every_kernel_of_a_fan_out(pond):
     folds = ["me/pond-2-train-fold0", "me/pond-2-train-fold1"]
-    found, _ = content(pond / "pond-3-submit", Stamp("me", sources={"pond-2-train": folds}))
-    assert found["kernel_sources"] == folds
+    new = made(pond / "pond-3-submit", Stamp("me")).taking({"me/pond-2-train": folds})
+    assert new.content["kernel_sources"] == folds
+    assert new.going_on().content["kernel_sources"] == [*folds, "me/pond-3-submit"]
 
 
 def test_another_accelerator_sets_shape_and_switches(pond):
