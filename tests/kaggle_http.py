@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Protocol
 from urllib.parse import unquote
@@ -86,11 +87,16 @@ class Handler(BaseHTTPRequestHandler):
             return
         self._send(200, found)
 
+    def finish(self) -> None:
+        with suppress(ConnectionError):  # who asked was killed meanwhile
+            super().finish()
+
     def _send(self, status: int, content: dict | bytes, kind: str = "") -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         kind = kind or ("application/octet-stream" if isinstance(content, bytes) else "application/json")
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):
+            self.end_headers()
+            self.wfile.write(body)

@@ -41,18 +41,18 @@ def home_of(found: Stage, kernel: str, runs: Path) -> Path:
 def bring_home(found: Stage, pushed: Sequence[Version], order: Order) -> list[str]:
     """Fetches what is not at home of the versions that are complete; a sentence for each that is not done with."""
     lost, kept = [], set()
-    for version in filter(lambda version: version.complete, pushed):
-        folder = home_of(found, version.kernel, order.runs)
-        try:
-            with held(order.locks / f"{version.kernel}.outputs"):
+    with held(order.locks / f"{order.owner}/{found.name}.outputs"):
+        for version in filter(lambda version: version.complete, pushed):
+            folder = home_of(found, version.kernel, order.runs)
+            try:
                 _fetch(version, folder, order)
-            kept.add(folder)
-            if left := work_left(version):
-                lost.append(f"{version} has ended before its work was done: {left}; the same command goes on with it")
-        except KaggleFailure as failure:
-            lost.append(f"{version} completed, but its outputs did not come: {failure}; the same command fetches them")
-    for folder in _of_other_pushes(found, pushed, order.runs) - kept if kept else ():
-        _put_aside(folder, order)
+                kept.add(folder)
+                if left := work_left(version):
+                    lost.append(f"{version} has ended before its work was done: {left}; the same command goes on with it")
+            except KaggleFailure as failure:
+                lost.append(f"{version} completed, but its outputs did not come: {failure}; the same command fetches them")
+        for folder in _of_other_pushes(found, pushed, order.runs) - kept if kept else ():
+            _put_aside(folder, order)
     return lost
 
 
