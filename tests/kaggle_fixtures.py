@@ -12,7 +12,7 @@ import pytest
 from kaggle_server import USER, KaggleServer
 from kernel_folders import TAKES, write_kernel
 
-from kaggle_utils.platform.push import client
+from kaggle_utils.platform.push import client, kernels
 from kaggle_utils.platform.push.client_process import outcome
 from kaggle_utils.platform.push.order import Order
 
@@ -70,7 +70,8 @@ def news() -> list[str]:
 
 
 @pytest.fixture
-def order(service, quick_client, pond, tmp_path, news) -> Order:
-    """An order on the folder `pond`, whose first stage has been pushed."""
+def order(service, quick_client, pond, tmp_path, news, monkeypatch) -> Order:
+    """An order on the folder `pond`, whose first stage has been pushed; pauses do not grow."""
+    monkeypatch.setattr(kernels, "_LONGEST_PAUSE_S", 0.01)
     service.kernels["me/pond-1-eda"] = [{}]
     return Order(kernels=pond, runs=tmp_path / "runs", poll_s=0.01, report=news.append)

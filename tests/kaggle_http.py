@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Protocol
 from urllib.parse import unquote
@@ -15,6 +16,10 @@ class Refusal(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class Page(Refusal):
+    """An answer that is no JSON: a proxy's, a login's."""
 
 
 class Silence(Exception):
@@ -74,16 +79,24 @@ class Handler(BaseHTTPRequestHandler):
         except Silence:
             self.close_connection = True
             return
+        except Page as page:
+            self._send(page.status, str(page).encode(), "text/html")
+            return
         except Refusal as refusal:
             self._send(refusal.status, {"code": refusal.status, "message": str(refusal)})
             return
         self._send(200, found)
 
-    def _send(self, status: int, content: dict | bytes) -> None:
+    def finish(self) -> None:
+        with suppress(ConnectionError):  # who asked was killed meanwhile
+            super().finish()
+
+    def _send(self, status: int, content: dict | bytes, kind: str = "") -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
-        kind = "application/octet-stream" if isinstance(content, bytes) else "application/json"
+        kind = kind or ("application/octet-stream" if isinstance(content, bytes) else "application/json")
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):
+            self.end_headers()
+            self.wfile.write(body)

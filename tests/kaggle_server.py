@@ -1,10 +1,10 @@
 """A stand-in for Kaggle's web service, on the loopback interface, for tests with the real client.
 
-It implements the calls that the kit's pushes use: saving a kernel, its status, outputs and log, a
-code submission and the day's allowance, creating and versioning a dataset with its uploads. It knows
-which sources exist and rejects the others as Kaggle does: with a 200 answer. A test scripts what
-shall go wrong (``fail``, ``die``) and how a session proceeds (``sessions``), and afterwards reads
-``calls``, the list of what arrived.
+It implements the calls that the kit's pushes use: saving a kernel, its latest source and version, its status,
+outputs and log, the list of kernels, a code submission, their list and the day's allowance, creating and
+versioning a dataset with its uploads. It knows which sources exist and rejects the others as Kaggle does: with
+a 200 answer. A test scripts what shall go wrong (``fail``, ``die``, ``show``, ``late``) and how a session
+proceeds (``sessions``, ``script``), and afterwards reads ``calls``, the list of what arrived.
 
     with KaggleServer() as server:
         environment = server.environment(tmp_path)      # for subprocess.run(["kaggle", ...], env=environment)
@@ -23,7 +23,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
-from kaggle_http import Handler, Refusal, Silence
+from kaggle_http import Handler, Page, Refusal, Silence
 
 USER, KEY = "me", "k3y-that-must-never-be-shown"
 PAGE = 20  # files in one answer of ListKernelSessionOutput
@@ -63,6 +63,8 @@ class KaggleServer:
         self.dataset_settings: dict[str, dict] = {}  # owner/slug -> the CreateDataset request
         self.kernels: dict[str, list[dict]] = {}  # owner/slug -> the SaveKernel request of each version
         self.sessions: dict[str, list[str]] = defaultdict(lambda: ["COMPLETE"])  # the last status stays
+        self.script: list[str] = []  # what a new version's session goes through, where `sessions` is not to say
+        self.late = 0  # so many looks do not show a kernel's newest version, or the newest submission, yet
         self.failures: dict[str, str] = {}  # owner/slug -> the failure message of a status
         self.outputs: dict[str, dict[str, bytes]] = defaultdict(dict)
         self.signature = ""  # the query of the addresses of outputs
@@ -76,6 +78,8 @@ class KaggleServer:
         self._trouble: dict[str, list[Exception]] = defaultdict(list)
         self._blobs: dict[str, dict] = {}
         self._numbers = itertools.count(1)
+        self._unshown: dict[str, int] = {}
+        self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> KaggleServer:
         handler = type("Handler", (Handler,), {"service": self})
@@ -116,12 +120,20 @@ class KaggleServer:
         """The next answers to `call` do not come: the connection is cut after the request was read."""
         self._trouble[call] += [Silence()] * times
 
+    def show(self, call: str, text: str = "<html>Sign in</html>", status: int = 200, times: int = 1) -> None:
+        """The next answers to `call` are a page of a proxy."""
+        self._trouble[call] += [Page(status, text)] * times
+
     def names(self) -> list[str]:
         """The calls that arrived, in order, by name."""
         return [name for name, _ in self.calls]
 
     def answer(self, call: str, request: dict, credentials: str) -> dict:
-        """The JSON answer to one call; raises Refusal or Silence."""
+        """The JSON answer to one call; raises Refusal, Page or Silence."""
+        with self._one_at_a_time:
+            return self._answered(call, request, credentials)
+
+    def _answered(self, call: str, request: dict, credentials: str) -> dict:
         self.calls.append((call, request))
         self.stumble(call)
         if credentials != base64.b64encode(f"{self.user}:{self.key}".encode()).decode():
@@ -144,10 +156,14 @@ class KaggleServer:
         ref = f"{request['slug'].split('/')[0]}/{_slug(request.get('newTitle') or request['slug'].split('/')[1])}"
         if ref != request["slug"] and ref in self.kernels:
             raise Refusal(409, f"Notebook title '{request['newTitle']}' is already in use by another notebook")
-        if request.get("enableGpu") and sum(map(self._runs, self.kernels)) >= self.rooms:
+        quick = request.get("kernelExecutionType") == "QUICK_SAVE"
+        if not quick and request.get("enableGpu") and sum(map(self._runs, self.kernels)) >= self.rooms:
             return {"error": f"Maximum batch GPU session count of {self.rooms} reached."}
         versions = self.kernels.setdefault(ref, [])
         versions.append(request)
+        self._unshown[ref] = self.late
+        if self.script and not quick:
+            self.sessions[ref] = [*self.script]
         url = f"https://www.kaggle.com/code/{ref}"
         return {"ref": f"/code/{ref}", "url": url, "versionNumber": len(versions)} | self._rejected(request)
 
@@ -171,8 +187,28 @@ class KaggleServer:
         script = self.sessions[ref]
         return script.pop(0) if len(script) > 1 else script[0]
 
+    def _GetKernel(self, request: dict) -> dict:
+        ref = self._kernel(request)
+        number = len(self.kernels[ref]) - (self._unshown.get(ref, 0) > 0)
+        self._unshown[ref] = max(0, self._unshown.get(ref, 0) - 1)
+        if not number:
+            raise Refusal(404, "Not found")
+        saved = self.kernels[ref][number - 1]
+        blob = {"source": saved.get("text", ""), "language": "python", "kernelType": "notebook", "slug": ref.split("/")[1]}
+        return {"metadata": {"ref": ref, "currentVersionNumber": number}, "blob": blob}
+
+    def _ListKernels(self, request: dict) -> dict:
+        return self._page("kernels", [{"ref": ref, "title": ref} for ref in sorted(self.kernels)], request)
+
+    def _page(self, name: str, rows: list[dict], request: dict) -> dict:
+        start = int(request.get("pageToken") or PAGE * (request.get("page", 1) - 1))
+        token = str(start + PAGE) if start + PAGE < len(rows) else ""
+        return {name: rows[start : start + PAGE], "nextPageToken": token}
+
     def _GetKernelSessionStatus(self, request: dict) -> dict:
         ref = self._kernel(request)
+        if all(saved.get("kernelExecutionType") == "QUICK_SAVE" for saved in self.kernels[ref]):
+            raise Refusal(404, "Not found")
         return {"status": self._proceed(ref), "failureMessage": self.failures.get(ref)}
 
     def _ListKernelSessionOutput(self, request: dict) -> dict:
@@ -197,8 +233,24 @@ class KaggleServer:
             raise Refusal(400, "Submission not allowed: your team has used its submissions for today")
         self.allowed_today -= 1
         self.submissions.append(request)
+        self._unshown["submissions"] = self.late
         message = f"Successfully submitted to {request['competitionName']}"
         return {"message": message, "ref": 4000 + len(self.submissions)}
+
+    def _ListSubmissions(self, request: dict) -> dict:
+        rows = [
+            {
+                "ref": 4000 + n,
+                "description": sent.get("submissionDescription"),
+                "status": "PENDING",
+                "date": "2026-11-21T20:00:00Z",
+            }
+            for n, sent in enumerate(self.submissions)
+            if sent["competitionName"] == request["competitionName"]
+        ]
+        hidden = bool(rows) and self._unshown.get("submissions", 0) > 0
+        self._unshown["submissions"] = max(0, self._unshown.get("submissions", 0) - 1)
+        return self._page("submissions", rows[::-1][hidden:], request)
 
     def _StartSubmissionUpload(self, request: dict) -> dict:
         token = f"blob{next(self._numbers)}"
@@ -224,6 +276,12 @@ class KaggleServer:
         if f"{request['ownerSlug']}/{request['datasetSlug']}" not in self.datasets:
             raise Refusal(404, "Not found")
         return {"status": "READY"}
+
+    def _GetDataset(self, request: dict) -> dict:
+        ref = f"{request['ownerSlug']}/{request['datasetSlug']}"
+        if ref not in self.datasets:
+            raise Refusal(403, "Permission 'datasets.get' was denied")
+        return {"ref": ref, "currentVersionNumber": len(self.datasets[ref])}
 
     def _StartBlobUpload(self, request: dict) -> dict:
         token = f"blob{next(self._numbers)}"

@@ -43,5 +43,5 @@ def test_the_full_size_run_goes_through_with_a_few_images_and_frames(capsys):
     assert (
         "| 8 sets of 10 images x 4 x 350x525 written, truths decoded | " in said and "| 28 masks decided and written | " in said
     )
-    assert "| 26 merges ranked | " in said and "| weights and cut searched, wbf | " in said
+    assert "| merges ranked, the best looked at and fitted | " in said and "| weights and cut searched, wbf | " in said
     assert said.count("\nPeak ") == said.count("\nDecided in ") == 2

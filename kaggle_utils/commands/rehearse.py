@@ -18,10 +18,10 @@ from pathlib import Path
 from kaggle_utils import competitions
 from kaggle_utils.files import replacing
 from kaggle_utils.platform import runtime, source
-from kaggle_utils.platform.parameters import add_set_argument, fan_out, inject, ranges
-from kaggle_utils.platform.push import chain, quota
+from kaggle_utils.platform.parameters import add_set_argument, fan_out, fanned, inject
+from kaggle_utils.platform.push import chain
+from kaggle_utils.platform.rehearsal import quota, sandbox
 from kaggle_utils.platform.rehearsal import report as report_lines
-from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import Attachments, attachments, competition_mounts
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
@@ -157,7 +157,7 @@ def _overrides(texts: Sequence[str]) -> dict[str, object]:
     """The parameters of one kernel; ValueError for those of several."""
     kernels = fan_out(texts)
     if len(kernels) > 1:
-        one = " ".join(f"{name}={kernels[0][name]}" for name in sorted(ranges(texts)))
+        one = " ".join(f"{name}={kernels[0][name]}" for name in fanned(texts))
         raise ValueError(f"{' '.join(texts)} makes {len(kernels)} kernels: rehearse one of them, such as --set {one}")
     return kernels[0]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kaggle_utils.evidence.medals import Medals
 from kaggle_utils.files import json_text, replacing
 from kaggle_utils.platform import runtime
-from kaggle_utils.platform.push.client import ask
+from kaggle_utils.platform.push.client import all_rows
 
 if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition
@@ -30,7 +30,8 @@ def fetch(competition: Competition) -> Path:
 
     Raises KaggleFailure, and ValueError for a board of fewer than 250 teams, which has other medals.
     """
-    scores = [float(score) for score in ask("leaderboard", limit_s=600, competition=competition.SLUG)]
+    rows = all_rows("competitions.CompetitionApiService/GetLeaderboard", "submissions", competitionName=competition.SLUG)
+    scores = [float(row["score"]) for row in rows]
     _of_board(competition, scores)
     with replacing(_kept(competition)) as partial:
         partial.write_text(json_text(scores) + "\n")

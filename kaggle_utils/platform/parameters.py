@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _LIKE_A_RANGE = re.compile(r"(?=.*\d)-?\d*\s*(-|:|\.{2,})\s*-?\d*")  # 0-4, 0...4, 0 .. 4: would be texts
+_BRACKETS = {"(": (")", tuple), "[": ("]", list), "{": ("}", tuple)}
 _CONSTANTS = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
 
@@ -58,13 +59,16 @@ def single_settings(arguments: Iterable[str]) -> Iterator[str]:
 def parse_set(texts: Iterable[str]) -> dict[str, object]:
     """Command line overrides ``name=value`` as Python values.
 
-    A value is read as a Python literal, and is a text when it is none. ``first..last`` is the list of
-    whole numbers from first to last, both included: a range to fan out over.
+    A value is read as a Python literal, and is a text when it is none. ``first..last``, whole numbers with
+    both included, and ``a,b`` are lists of what to fan out over; in brackets several are one value, in the
+    order in which they stand.
     Raises ValueError naming the text that is no ``name=value``, an empty range, a name given twice, and
     what is nearly a literal or a range: ``smoke=false`` would be a text, and so true.
 
-    >>> parse_set(["fold=0..2", "lr=1e-3", "model=yolo11n", "sizes=(640, 1280)"])
-    {'fold': [0, 1, 2], 'lr': 0.001, 'model': 'yolo11n', 'sizes': (640, 1280)}
+    >>> parse_set(["fold=0..2", "lr=1e-3", "model=yolo11n", "member=unet,fpn", "sizes=(640, 1280)"])
+    {'fold': [0, 1, 2], 'lr': 0.001, 'model': 'yolo11n', 'member': ['unet', 'fpn'], 'sizes': (640, 1280)}
+    >>> parse_set(["member=(unet,fpn),{pan,dpn}"])
+    {'member': [('unet', 'fpn'), ('pan', 'dpn')]}
     """
     values: dict[str, object] = {}
     for text in texts:
@@ -83,39 +87,70 @@ def _value(name: str, text: str) -> object:
         if last < first:
             raise ValueError(f"range {first}..{last} is empty, expected first..last with first <= last")
         return list(range(first, last + 1))
+    if _fans_out(text):
+        return [_single(name, part) for part in _parts(text) if part]
+    return _single(name, text)
+
+
+def _fans_out(text: str) -> bool:
+    return bool(_RANGE.fullmatch(text)) or len(_parts(text)) > 1
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between commas, those in brackets and quotes aside."""
+    parts, depth, quote = [""], 0, ""
+    for character in text:
+        if quote or character in "'\"":
+            quote = "" if character == quote else quote or character
+        else:
+            depth += (character in "([{") - (character in ")]}")
+        if character == "," and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
+def _single(name: str, text: str) -> object:
     try:
-        return ast.literal_eval(text)
+        value = ast.literal_eval(text)
+        if not isinstance(value, set):
+            return value
     except (ValueError, SyntaxError):
-        meant = _CONSTANTS.get(text.lower(), "first..last" if _LIKE_A_RANGE.fullmatch(text) else "")
-    if meant:
+        pass
+    closing, several = _BRACKETS.get(text[:1], (None, list))
+    if closing and text.endswith(closing) and not (closing == "}" and ":" in text):
+        return several(_single(name, part) for part in _parts(text[1:-1]) if part)  # bare words, or a set in its order
+    if meant := _CONSTANTS.get(text.lower(), "first..last" if _LIKE_A_RANGE.fullmatch(text) else ""):
         how = f"write {name}={meant}, or quote a text twice: {name}=\"'{text}'\""
         raise ValueError(f"override '{name}={text}': {how}")
     return text
 
 
 def fan_out(texts: Iterable[str]) -> list[dict[str, object]]:
-    """One set of values for each combination of the ranges among the overrides; one when there is none.
+    """One set of values for each combination of what fans out among the overrides; one when nothing does.
 
-    Only ``first..last`` fans out; a list written as a list is one value.
+    ``first..last`` and ``a,b`` fan out; what stands in brackets is one value.
 
     >>> fan_out(["fold=0..1", "sizes=[640, 1280]"])
     [{'fold': 0, 'sizes': [640, 1280]}, {'fold': 1, 'sizes': [640, 1280]}]
+    >>> fan_out(["member=(unet,fpn),pan"])
+    [{'member': ('unet', 'fpn')}, {'member': 'pan'}]
     """
     texts = list(texts)
-    values = parse_set(texts)
-    wide = ranges(texts)
+    values, wide = parse_set(texts), fanned(texts)
     choices = [[(name, v) for v in value] if name in wide else [(name, value)] for name, value in values.items()]
     return [dict(chosen) for chosen in itertools.product(*choices)]
 
 
-def ranges(texts: Iterable[str]) -> set[str]:
-    """The names that a ``first..last`` is given for, ``3..3`` included.
+def fanned(texts: Iterable[str]) -> list[str]:
+    """The names that fan out, in order; ``3..3`` and ``unet,`` do, over one value.
 
-    >>> ranges(["fold=0..4", "sizes=[1, 2]"])
-    {'fold'}
+    >>> fanned(["fold=0..4", "sizes=[1, 2]", "member=unet,"])
+    ['fold', 'member']
     """
     parts = (text.partition("=") for text in texts)
-    return {name.strip() for name, _, value in parts if _RANGE.fullmatch(value.strip())}
+    return [name.strip() for name, _, value in parts if _fans_out(value.strip())]
 
 
 def defaults(notebook: Mapping) -> dict[str, object]:
@@ -203,12 +238,12 @@ def _of_a_kind(value: object, default: object) -> bool:
 
 def _overriding_cell(notebook: Mapping, values: Mapping[str, object]) -> dict:
     lines = "".join(f"{name} = {value!r}\n" for name, value in values.items())
-    cell = {
-        "cell_type": "code",
-        "execution_count": None,
-        "metadata": {"tags": [INJECTED]},
-        "outputs": [],
-        "source": "# Overrides of the cell above.\n" + lines,
-    }
+    return code_cell(notebook, "# Overrides of the cell above.\n" + lines, INJECTED)
+
+
+def code_cell(notebook: Mapping, source: str, tag: str) -> dict:
+    """A cell of code for this notebook; the tag is its name as well, where cells have names."""
+    metadata = {"tags": [tag]}
+    cell = {"cell_type": "code", "execution_count": None, "metadata": metadata, "outputs": [], "source": source}
     takes_ids = (notebook.get("nbformat", 4), notebook.get("nbformat_minor", 5)) >= (4, 5)
-    return cell | {"id": INJECTED} if takes_ids else cell
+    return cell | {"id": tag} if takes_ids else cell

@@ -33,6 +33,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]  # where the package lies, and at
 KAGGLE = Path("/kaggle")  # where Kaggle mounts input, working and temp
 SESSION_HOURS, RERUN_HOURS = 12.0, 9.0
 WEEK_HOURS = 30.0  # of GPUs, an account
+FANNED_OUT = r"(-fold\d+|-by(-[a-z0-9]+)+)?"  # behind a stage's name, where several kernels run it
 
 
 @dataclass(frozen=True)

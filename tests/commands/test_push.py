@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-from contextlib import nullcontext
-
 import pytest
 from kernel_folders import write_kernel
 
 from kaggle_utils.cli import main
-from kaggle_utils.platform.push import client, kernels, order
+from kaggle_utils.platform.push import client, sending
+from kaggle_utils.platform.push import push as pushing
 
 pytest_plugins = ["kaggle_fixtures"]
 
@@ -39,8 +36,8 @@ def test_checking_shows_what_would_be_pushed(typed, capsys):
 
 
 def test_checking_tries_each_kernel_once(typed, capsys, monkeypatch):
-    tried: list[str] = []
-    monkeypatch.setattr(order, "stamped", lambda folder, stamp: tried.append(stamp.kernel(folder.name)) or nullcontext())
+    made, tried = pushing.made, []
+    monkeypatch.setattr(pushing, "made", lambda folder, stamp: tried.append(stamp.kernel(folder.name)) or made(folder, stamp))
     assert typed("pond --all --check --owner me --set fold=0..1") == 0
     assert tried == ["me/pond-1-eda", "me/pond-2-train-fold0", "me/pond-2-train-fold1", "me/pond-3-submit"]
 
@@ -55,6 +52,7 @@ def test_checking_tries_each_kernel_once(typed, capsys, monkeypatch):
         ("--owner m/e", "expected owner/slug"),
         ("--files [", "--files is '[', expected a regular expression"),
         ("--poll 0", "(--poll) is 0 s, expected more than 0"),
+        ("--no-run --wait", "--no-run only saves"),
     ],
 )
 def test_a_wrong_option_is_told_before_anything_is_asked(typed, capsys, monkeypatch, how, options, said):
@@ -81,45 +79,37 @@ def test_a_whole_session_from_the_shell(service, quick_client, typed, capsys):
     shown = capsys.readouterr()
     assert shown.err == ""
     assert shown.out.splitlines()[-1] == "submissions left today: 4"
-    assert service.submissions[0]["submissionDescription"] == "two_folds"
+    assert service.submissions[0]["submissionDescription"].startswith("two_folds [")
 
 
-def test_stopping_it_is_no_traceback(service, quick_client, typed, capsys, monkeypatch):
-    service.kernels["me/pond-1-eda"] = [{}]
-    service.sessions["me/pond-2-train"] = ["RUNNING"]
-
-    def stop(seconds: float) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(kernels.time, "sleep", stop)
-    assert typed("pond-2-train --wait") == 130
-    assert "kaggle-utils push pond-2-train --resume --wait" in capsys.readouterr().out
-
-
-def test_the_command_that_is_told_goes_on_with_all_that_was_asked(service, quick_client, typed, capsys, monkeypatch):
-    service.sessions["me/pond-2-train"] = ["QUEUED", "RUNNING", "COMPLETE"]
-    service.outputs["me/pond-3-submit"] = {"submission.csv": b"x", "a.png": b""}
+def test_stopping_it_is_no_traceback_and_the_same_line_goes_on(service, quick_client, typed, capsys, monkeypatch):
+    service.outputs["me/pond-3-submit"] = {"submission.csv": b"x"}
+    service.script = ["QUEUED", "RUNNING", "COMPLETE"]
+    line, sleep = "pond --all --submit --message 7b --accelerator none --set image_size=1280", sending.time.sleep
 
     def stop(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr(kernels.time, "sleep", stop)
-        assert typed("pond --all --submit --message 7b --files csv$ --accelerator none --set image_size=1280") == 130
-    command = re.search("`(.*)`", capsys.readouterr().out)[1]
-    assert command.startswith("kaggle-utils push pond-2-train --all --resume --submit --owner me --kernels /")
-    assert command.endswith(" --files 'csv$' --message 7b --accelerator none --set image_size=1280")
-    assert main(shlex.split(command)[1:]) == 0
-    assert "image_size = 1280" in service.kernels["me/pond-3-submit"][0]["text"]
-    assert len(service.kernels["me/pond-2-train"]) == 1 and len(service.submissions) == 1
+    for stage in range(3):
+        monkeypatch.setattr(
+            sending.time, "sleep", lambda seconds, stage=stage: (sleep if len(service.kernels) <= stage else stop)(seconds)
+        )
+        assert typed(line) == 130
+        assert capsys.readouterr().out.splitlines()[-1] == "stopped; what was sent runs on, and the same command goes on here"
+    monkeypatch.setattr(sending.time, "sleep", sleep)
+    assert typed(line) == 0
+    assert {kernel: len(sent) for kernel, sent in service.kernels.items()} == {
+        "me/pond-1-eda": 1,
+        "me/pond-2-train": 1,
+        "me/pond-3-submit": 1,
+    }
+    assert len(service.submissions) == 1
 
 
 def test_a_refused_push_exits_with_1_where_the_client_exits_with_0(service, typed, capsys):
     service.push_error = "quota exceeded"
     assert typed("pond-1-eda") == 1
-    assert capsys.readouterr().err == (
-        "kaggle-utils push: me/pond-1-eda was not pushed: Kaggle says 'quota exceeded'\n"
-    )
+    assert capsys.readouterr().err == ("kaggle-utils push: me/pond-1-eda was not pushed: Kaggle says 'quota exceeded'\n")
 
 
 def test_the_key_is_never_shown(service, typed, monkeypatch, capfd):

@@ -15,7 +15,7 @@ from rehearsal_scenarios import READ, WRITE, notebook
 
 from kaggle_utils.cli import main
 from kaggle_utils.commands import rehearse as rehearse_command
-from kaggle_utils.platform.push import quota
+from kaggle_utils.platform.rehearsal import quota
 from kaggle_utils.platform.rehearsal.session import run_notebook
 from kaggle_utils.tasks.runs import Job, write_folds, write_run
 

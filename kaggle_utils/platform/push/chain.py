@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from kaggle_utils.platform import runtime
@@ -50,13 +51,25 @@ def kernels_root(given: Path | None = None) -> Path:
 
 
 def stages(competition: str, root: Path) -> list[Stage]:
-    """The chain of a competition by stage number; ValueError naming the competitions there are."""
+    """The chain of a competition by stage number, and of one number each behind those of its sources.
+
+    Raises ValueError naming the competitions there are, and for kernels of one number that take one another.
+    """
     every = every_stage(root)
-    chain = [found for found in every if found.competition == competition]
+    chain = {found.name: found for found in every if found.competition == competition}
     if not chain:
         there = ", ".join(sorted({found.competition for found in every})) or "none"
         raise ValueError(f"no kernels of competition {competition!r} in {root}, there are: {there}")
-    return chain
+    takes = {name: _taken(metadata.read(found.folder)) & chain.keys() for name, found in chain.items()}
+    alike = {a: sorted(b for b in takes[a] if chain[a].number == chain[b].number) for a in chain}
+    try:
+        return sorted((chain[name] for name in TopologicalSorter(alike).static_order()), key=lambda found: found.number)
+    except CycleError as error:
+        raise ValueError(f"kernel_sources go round in a circle: {' takes '.join(reversed(error.args[1]))}") from None
+
+
+def _taken(content: dict) -> set[str]:
+    return {source.split("/")[1] for source in content.get("kernel_sources", []) if "/" in source}
 
 
 def stage(name: str, root: Path) -> Stage:
@@ -79,7 +92,7 @@ def check(found: Stage, root: Path) -> dict:
     """The metadata of a stage, if it may be pushed; ValueError with every reason why it may not.
 
     Beside the checks of :func:`metadata.problems`: the slug is the folder's name, a stage takes the
-    one before it and none after, and one competition's files.
+    one before it and none after, perhaps others of its own number, and one competition's files.
     """
     others = [other.name for other in every_stage(root)]
     wrong = metadata.problems(found.folder, others)
@@ -94,12 +107,12 @@ def _links(found: Stage, content: dict, chain: list[Stage]) -> Iterator[str]:
     slug = content["id"].partition("/")[2]
     if slug != found.name:
         yield f"id has the slug {slug!r}, expected the folder's name {found.name!r}"
-    sources = {source.split("/")[1] for source in content.get("kernel_sources", [])}
+    sources = _taken(content)
     before = [other for other in chain if other.number < found.number]
     if before and not sources & {other.name for other in before if other.number == before[-1].number}:
         yield f"kernel_sources lacks the stage before, {metadata.OWNER}/{before[-1].name}"
-    for other in chain:
-        if (other.number > found.number or other.number == found.number and other != found) and other.name in sources:
+    for other in chain[chain.index(found) :]:
+        if other.name in sources:
             yield f"kernel_sources has {other.name}, which does not run before {found.name}"
     if len(content.get("competition_sources", [])) != 1:
         yield f"competition_sources is {content.get('competition_sources', [])}, expected exactly one competition"

@@ -12,12 +12,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from kaggle_utils.errors import KitError
 from kaggle_utils.platform.runtime import CHECKOUT
 
 _PROCESS = "kaggle_utils.platform.push.client_process"
+_PAGE = 100  # rows of a list in one answer
+_DATASET_LIMIT_S = 6 * 3600.0  # a torch for a P100 is 4 GB
 _START = "import runpy, sys; sys.path[:] = filter(None, sys.path); runpy.run_module({!r}, run_name='__main__')"
 _KEY = re.compile(r"KGAT_\w+|\b[0-9a-fA-F]{32,}\b")  # a token, a key of kaggle.json
 
@@ -25,10 +29,10 @@ _KEY = re.compile(r"KGAT_\w+|\b[0-9a-fA-F]{32,}\b")  # a token, a key of kaggle.
 class KaggleFailure(KitError):
     """A call that did not succeed.
 
-    kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``full`` (no
-    room for another session), ``unreachable`` (no answer, so it may or may not have arrived),
-    ``sources`` (pushed, but without some of its sources), ``run`` (a kernel ended badly), ``client``
-    (the client itself gave up)
+    kind: ``missing`` (no client installed), ``credentials``, ``refused`` (by Kaggle), ``busy`` (no room for another
+    session, or what is to be read is not there yet), ``unreachable`` (no answer, or none of Kaggle's, so it may or may
+    not have arrived), ``unshown`` (Kaggle does not show yet what it was sent), ``sources`` (some of its sources are not
+    there), ``run`` (a kernel ended badly), ``stopped`` (from the keyboard), ``client`` (the client itself gave up)
     status: HTTP status, 0 where there is none
     """
 
@@ -39,7 +43,7 @@ class KaggleFailure(KitError):
     @property
     def passing(self) -> bool:
         """Whether the same call may well succeed a little later."""
-        return self.uncertain or self.status == 429
+        return self.uncertain or self.kind == "unshown" or self.status == 429
 
     @property
     def uncertain(self) -> bool:
@@ -47,10 +51,11 @@ class KaggleFailure(KitError):
         return self.kind == "unreachable" or self.status >= 500
 
 
-def ask(call: str, limit_s: float = 120.0, **arguments: Any) -> Any:
+def ask(call: str, limit_s: float = 120.0, keep: Sequence[int] = (), **arguments: Any) -> Any:
     """The answer to one of the calls of :data:`client_process.CALLS`.
 
-    limit_s: seconds after which the client is stopped. Raises KaggleFailure.
+    limit_s: seconds after which the client is stopped; keep: open files that it holds, and their locks with
+    them, though this process be killed. Raises KaggleFailure.
     """
     try:
         done = subprocess.run(
@@ -58,6 +63,7 @@ def ask(call: str, limit_s: float = 120.0, **arguments: Any) -> Any:
             input=json.dumps({"call": call, "arguments": arguments}),
             env=_environment(),
             timeout=limit_s,
+            pass_fds=keep,
             capture_output=True,
             text=True,
             check=False,
@@ -65,6 +71,35 @@ def ask(call: str, limit_s: float = 120.0, **arguments: Any) -> Any:
     except subprocess.TimeoutExpired:
         raise KaggleFailure("unreachable", f"Kaggle did not answer the call {call!r} in {limit_s:g} s") from None
     return _read(call, done)
+
+
+def request(name: str, keep: Sequence[int] = (), /, **message: Any) -> dict:
+    """Kaggle's answer to one request, in JSON; name: of service and method. Raises KaggleFailure."""
+    [answer] = requests([(name, message)], keep)
+    if isinstance(answer, KaggleFailure):
+        raise answer
+    return answer
+
+
+def requests(wanted: Sequence[tuple[str, dict]], keep: Sequence[int] = ()) -> list[dict | KaggleFailure]:
+    """The answer to each (name, message), or how it failed; KaggleFailure when none could be asked."""
+    outcomes = ask("requests", keep=keep, requests=list(wanted)) if wanted else []
+    return [_worded(**told["failure"]) if "failure" in told else told["answer"] for told in outcomes]
+
+
+def all_rows(name: str, rows: str, **message: Any) -> Iterator[dict]:
+    """All rows of a list: by the token for the next page, else by page numbers until one brings nothing new."""
+    page: dict[str, Any] = {"page": 1}
+    seen: list[dict] = []
+    while True:
+        answer = request(name, pageSize=_PAGE, **page, **message)
+        new = [row for row in answer.get(rows) or [] if row not in seen]
+        token = answer.get("nextPageToken")
+        yield from new
+        if not new or "page" not in page and not token:
+            return
+        seen += new
+        page = {"pageToken": token} if token else {"page": page["page"] + 1}
 
 
 def _environment() -> dict[str, str]:
@@ -76,7 +111,7 @@ def _read(call: str, done: subprocess.CompletedProcess) -> Any:
         outcome = json.loads(done.stdout)
     except ValueError:
         text = f"the kaggle client ended with code {done.returncode} during the call {call!r}{_last_words(done.stderr)}"
-        raise KaggleFailure("client", text) from None
+        raise KaggleFailure("client" if done.returncode >= 0 else "unreachable", text) from None
     if "failure" in outcome:
         raise _worded(**outcome["failure"])
     return outcome["answer"]
@@ -113,3 +148,15 @@ def owner_name(given: str | None = None) -> str:
     if not found:
         raise KaggleFailure("credentials", "the credentials carry no user name: give it with --owner")
     return found
+
+
+def push_dataset(folder: Path, notes: str) -> str:
+    """Uploads a folder (with its ``dataset-metadata.json``) as a private dataset; the dataset's address.
+
+    A dataset that is there gets a new version with these notes. Raises KaggleFailure when Kaggle does
+    not take it, cannot be reached, or a file did not arrive.
+    """
+    answer = ask("put_dataset", limit_s=_DATASET_LIMIT_S, folder=str(folder), notes=notes)
+    if (answer["status"] or "").lower() != "ok":
+        raise KaggleFailure("refused", f"Kaggle did not take the dataset: {answer['error'] or answer['status']}")
+    return answer["url"]

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from kaggle_utils.platform.push.client_datasets import put_dataset
+from kaggle_utils.platform.signals import ENDING
 
 _QUERY = re.compile(r"\?[^\s'\")>]*=[^\s'\")>]*")  # of an address; it may be signed, which is a credential
 _TIMES_S = (30, 300)  # to connect, and between two pieces of a file
@@ -26,7 +27,8 @@ _TIMES_S = (30, 300)  # to connect, and between two pieces of a file
 
 def main() -> None:
     """Reads ``{"call": name, "arguments": {...}}`` from stdin and writes the outcome to stdout."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the caller, too, who decides
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)  # it reaches the caller, too, who decides
     reply = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     order = json.load(sys.stdin)
@@ -36,8 +38,12 @@ def main() -> None:
 
 def outcome(call: str, arguments: dict) -> dict:
     """What became of one of the :data:`CALLS`: ``{"answer": ...}`` or ``{"failure": {...}}``."""
+    return _tried(lambda: CALLS[call](_authenticated(), **arguments))
+
+
+def _tried(call: Callable) -> dict:
     try:
-        return {"answer": CALLS[call](_authenticated(), **arguments)}
+        return {"answer": call()}
     except ImportError as error:
         return _failure("missing", 0, str(error))
     except SystemExit:
@@ -61,11 +67,19 @@ def _classified(error: Exception) -> dict:
     import requests
 
     http = next((e for e in (error, error.__context__) if isinstance(e, requests.exceptions.HTTPError)), None)
-    if http is not None:
+    if http is not None and not _is_page(http.response):
         return _failure("refused", http.response.status_code, str(http))
+    if http is not None or isinstance(error, (json.JSONDecodeError, TypeError)):
+        status = f" (HTTP {http.response.status_code})" if http is not None else ""
+        return _failure("unreachable", 0, f"what came is a page{status} and not Kaggle's JSON: is there a proxy?")
     if isinstance(error, (requests.exceptions.RequestException, ConnectionError)):
-        return _failure("unreachable", 0, _without_secrets(str(error)))
+        return _failure("unreachable", 0, str(error))
     return _failure("client", 0, f"{type(error).__name__}: {error}")
+
+
+def _is_page(response) -> bool:
+    """A gateway's answer, perhaps a proxy's at home: Kaggle refuses in JSON."""
+    return "html" in response.headers.get("Content-Type", "")
 
 
 def _failure(kind: str, status: int, text: str) -> dict:
@@ -84,18 +98,27 @@ def _owner(api) -> str | None:
     return api.config_values.get("username")
 
 
-def _push(api, folder: str) -> dict:
-    return api.kernels_push(folder).to_dict()
+class _Json:
+    """A message of the service as it is, where the SDK has a class for each."""
+
+    def __init__(self, content: dict) -> None:
+        self.content = content
+
+    def to_dict(self) -> dict:
+        return self.content
+
+    @staticmethod
+    def prepare_from(response) -> dict:
+        content = response.json()
+        if not isinstance(content, dict):
+            raise TypeError(f"{content!r} is no message")
+        return content
 
 
-def _status(api, kernels: list[str]) -> dict[str, list[str]]:
-    """kernel -> its status and failure message."""
-    answers = {kernel: api.kernels_status(kernel) for kernel in kernels}
-    return {kernel: [answer.status.name, answer.failure_message] for kernel, answer in answers.items()}
-
-
-def _log(api, kernel: str) -> str:
-    return api.kernels_logs(kernel)
+def _requests(api, requests: list) -> list[dict]:
+    """Outcomes of requests one after another, each a service's name and the message in JSON."""
+    with api.build_kaggle_client() as kaggle:
+        return [_tried(lambda: kaggle._http_client.call(*n.split("/"), _Json(m), _Json)) for n, m in requests]  # noqa: B023
 
 
 def _outputs(api, kernel: str, folder: str, pattern: str | None) -> None:
@@ -124,35 +147,12 @@ def _outputs(api, kernel: str, folder: str, pattern: str | None) -> None:
         requests.get = fetch
 
 
-def _submit(api, competition: str, kernel: str, version: int, file: str, message: str) -> dict:
-    return api.competition_submit_code(file, message, competition, kernel, version, quiet=True).to_dict()
-
-
 def _submit_file(api, competition: str, path: str, message: str) -> dict:
     """Uploads a table; the client answers that the upload failed in the words of a success."""
     answer = api.competition_submit(path, message, competition, quiet=True).to_dict()
     if answer.get("message") == api.COMPETITION_SUBMIT_UPLOAD_FAILED_MESSAGE:
         raise ConnectionError(f"{path} did not arrive whole: {answer['message']}")
     return answer
-
-
-def _allowance(api, competition: str) -> int:
-    return api.competition_get_submission_limits(competition).num_allowed_now
-
-
-def _leaderboard(api, competition: str) -> list[str]:
-    """Every team's score, the best first: of the private leaderboard once there is one. The client shows one page."""
-    from kagglesdk.competitions.types.competition_api_service import ApiGetLeaderboardRequest
-
-    request, scores = ApiGetLeaderboardRequest(), []
-    request.competition_name, request.page_size = competition, 200
-    with api.build_kaggle_client() as kaggle:
-        while True:
-            page = kaggle.competitions.competition_api_client.get_leaderboard(request)
-            scores += [row.score for row in page.submissions]
-            if not page.next_page_token or not page.submissions:
-                return scores
-            request.page_token = page.next_page_token
 
 
 def _gpu_hours_left(api) -> float | None:
@@ -162,14 +162,9 @@ def _gpu_hours_left(api) -> float | None:
 
 CALLS: dict[str, Callable] = {
     "owner": _owner,
-    "push": _push,
-    "status": _status,
-    "log": _log,
+    "requests": _requests,
     "outputs": _outputs,
-    "submit": _submit,
     "submit_file": _submit_file,
-    "allowance": _allowance,
-    "leaderboard": _leaderboard,
     "gpu_hours_left": _gpu_hours_left,
     "put_dataset": put_dataset,
 }

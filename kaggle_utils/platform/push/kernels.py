@@ -1,4 +1,4 @@
-"""One kernel on Kaggle: sent, waited for, its log and its outputs brought home.
+"""One kernel on Kaggle: what it shows of it, sent, its log and its outputs.
 
 What the service says is read from its answer, not from an exit code: a push may be refused with a
 200, and it is accepted and run even when some of its sources were rejected.
@@ -7,99 +7,149 @@ What the service says is read from its answer, not from an exit code: a push may
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
-from kaggle_utils.files import swap
 from kaggle_utils.platform.push import metadata
-from kaggle_utils.platform.push.client import KaggleFailure, ask
-from kaggle_utils.platform.push.stamping import Stamp, stamped
+from kaggle_utils.platform.push.client import KaggleFailure, all_rows, ask, request, requests
+from kaggle_utils.platform.push.mark import Mark, read
+from kaggle_utils.platform.push.stamping import Made
 
+_SERVICE, _SOURCE, _STATE = "kernels.KernelsApiService", "GetKernel", "GetKernelSessionStatus"
 _REJECTED = {
     "datasets": "invalidDatasetSources",
     "kernels": "invalidKernelSources",
     "competitions": "invalidCompetitionSources",
     "models": "invalidModelSources",
 }
-OVER = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
+SAVED = "NEW_SCRIPT"  # the state of a version that was never run
 _LONGEST_PAUSE_S = 60.0
 _AGAIN_S = (2.0, 10.0, 30.0)  # pauses before a download is tried again
-PATIENCE = 8  # calls in a row without an answer that are sat out
-_FULL = re.compile(r"session count of \d+ reached")  # "Maximum batch GPU session count of 2 reached."
+_BUSY = re.compile(r"session count of \d+ reached")  # "Maximum batch GPU session count of 2 reached."
+_NO_TIME = re.compile(r"no time was left to train [^:\\]+")  # what a training prints of models it did not begin
 
 
 @dataclass(frozen=True)
-class Pushed:
-    """A kernel version that Kaggle took: ``owner/slug``, its version number, its page."""
+class Version:
+    """The latest version of a kernel (owner/slug) as Kaggle shows it.
+
+    version: its number, 0 where it changed while it was looked at; state: of its session, in Kaggle's words
+    message: why that failed; mark: what its source says of itself
+    """
 
     kernel: str
     version: int
-    url: str
+    state: str = "QUEUED"
+    message: str = ""
+    mark: Mark | None = None
+
+    @property
+    def url(self) -> str:
+        """Its page."""
+        return f"https://www.kaggle.com/code/{self.kernel}"
+
+    @property
+    def complete(self) -> bool:
+        """Whether its session has ended well."""
+        return self.state == "COMPLETE"
+
+    @property
+    def failed(self) -> bool:
+        """Whether its session has ended badly."""
+        return self.state in ("ERROR", "CANCEL_ACKNOWLEDGED")
+
+    @property
+    def over(self) -> bool:
+        """Whether its session has ended."""
+        return self.complete or self.failed
+
+    def __str__(self) -> str:
+        """As messages name it.
+
+        >>> str(Version("me/reef-1-eda", 3))
+        'me/reef-1-eda version 3'
+        """
+        return f"{self.kernel} version {self.version}"
 
 
-def send(folder: Path, stamp: Stamp) -> Pushed:
-    """Pushes a kernel's folder, stamped; Kaggle starts to run it.
+def look(kernels: Sequence[str]) -> dict[str, Version | None]:
+    """What Kaggle shows of each kernel (owner/slug); None for one that is not there. Raises KaggleFailure.
 
-    Raises ValueError for metadata that cannot be pushed and KaggleFailure when Kaggle refuses, does
+    A state names no version, so it counts only where the version was the same before and after.
+    """
+    asked = [(f"{_SERVICE}/{name}", _named(kernel)) for kernel in kernels for name in (_SOURCE, _STATE, _SOURCE)]
+    answers = requests(asked)
+    return {kernel: _version(kernel, *answers[3 * n : 3 * n + 3]) for n, kernel in enumerate(kernels)}
+
+
+def _named(kernel: str) -> dict[str, str]:
+    return dict(zip(("userName", "kernelSlug"), kernel.split("/"), strict=True))
+
+
+def _version(kernel: str, *answers: dict | KaggleFailure) -> Version | None:
+    first, status, last = map(there, answers)
+    if first is None and last is None:
+        return None
+    try:
+        before, number = (shown and shown["metadata"]["currentVersionNumber"] for shown in (first, last))
+        mark = read((last or first)["blob"]["source"])
+    except KeyError as error:
+        raise KaggleFailure("unreachable", f"{kernel}: what came is no answer of Kaggle's, it has no {error}") from None
+    ran = status is not None and not (mark and not mark.run)  # else the state is that of a session before it
+    state, message = (status.get("status", "QUEUED"), status.get("failureMessage")) if ran else (SAVED, "")
+    return Version(kernel, number if number == before else 0, state, message or "", mark)
+
+
+def there(answer: dict | KaggleFailure) -> dict | None:
+    """None where Kaggle says that there is no such thing, for which it also says 403."""
+    if not isinstance(answer, KaggleFailure):
+        return answer
+    if answer.status in (403, 404):
+        return None
+    raise answer
+
+
+def mine() -> list[str]:
+    """All kernels of the account, the private ones as well."""
+    how = dict.fromkeys(("language", "kernelType", "outputType"), "all") | {"group": "PROFILE", "sortBy": "DATE_CREATED"}
+    return [row["ref"] for row in all_rows(f"{_SERVICE}/ListKernels", "kernels", **how)]
+
+
+def send(made: Made, mark: Mark, keep: Sequence[int] = ()) -> Version:
+    """Pushes a kernel; Kaggle starts to run it, or only saves it if its mark says so.
+
+    keep: see :func:`kaggle_utils.platform.push.client.ask`. Raises KaggleFailure when Kaggle refuses, does
     not answer, or took the kernel without some of its sources.
     """
-    with stamped(folder, stamp) as copy:
-        wanted = metadata.read(copy)["id"]
-        try:
-            answer = ask("push", folder=str(copy))
-        except KaggleFailure as failure:
-            raise _explained(wanted, failure) from None
-    return _pushed(wanted, answer)
+    try:
+        return _sent(made.kernel, request(f"{_SERVICE}/SaveKernel", keep, **made.request(mark)), mark)
+    except KaggleFailure as failure:
+        told = "" if made.kernel in str(failure) else f"{made.kernel} was not pushed: "
+        clash = "; another notebook of yours has this title, perhaps under an older slug: rename or delete it"
+        raise KaggleFailure(failure.kind, f"{told}{failure}{clash * (failure.status == 409)}", failure.status) from None
 
 
-def _explained(wanted: str, failure: KaggleFailure) -> KaggleFailure:
-    advice = ""
-    if failure.status == 409:
-        advice = "; another notebook of yours has this title, perhaps under an older slug: rename or delete it"
-    if failure.uncertain:
-        advice = f"; the push may have arrived all the same: look at https://www.kaggle.com/code/{wanted} first"
-    return KaggleFailure(failure.kind, f"{wanted} was not pushed: {failure}{advice}", failure.status)
-
-
-def _pushed(wanted: str, answer: dict) -> Pushed:
+def _sent(wanted: str, answer: dict, mark: Mark) -> Version:
     if answer.get("error"):
-        kind = "full" if _FULL.search(answer["error"]) else "refused"
+        kind = "busy" if _BUSY.search(answer["error"]) else "refused"
         raise KaggleFailure(kind, f"{wanted} was not pushed: Kaggle says {answer['error']!r}")
-    url = answer.get("url", "")
+    if not answer.get("versionNumber"):
+        raise KaggleFailure("unreachable", f"{wanted}: what came is no answer of Kaggle's")
     kernel = "/".join((answer.get("ref") or wanted).strip("/").split("/")[-2:])
-    pushed = Pushed(kernel, answer.get("versionNumber", 0), url)
+    sent = Version(wanted, answer["versionNumber"], mark=mark)
     rejected = [f"{kind} {', '.join(answer[key])}" for kind, key in _REJECTED.items() if answer.get(key)]
     if rejected:
-        what = f"{kernel} version {pushed.version} runs without some of its sources. Rejected: {'; '.join(rejected)}"
-        raise KaggleFailure("sources", f"{what}. Stop it at {url}, make them or correct {metadata.FILE}, push again")
+        what = f"{sent} runs without some of its sources. Rejected: {'; '.join(rejected)}"
+        how = f"make them or correct {metadata.FILE}, push with --again"
+        raise KaggleFailure("sources", f"{what}. Stop it at {sent.url}, {how}")
     if kernel.lower() != wanted.lower():
-        raise KaggleFailure("refused", f"Kaggle keeps {wanted} as {kernel}, where the next stage would not look: {url}")
-    return pushed
-
-
-def wait(
-    kernels: Sequence[str], poll_s: float = 5.0, limit_hours: float = 24.0, progress: bool = False
-) -> dict[str, str]:
-    """Waits until all kernels (owner/slug) have ended; kernel -> how it failed, empty where it completed.
-
-    poll_s: first pause between two looks, see :func:`pauses`
-    limit_hours: how long to wait in all, a queue included
-    progress: show a line with what each is doing
-    How a kernel failed is a sentence and the tail of its log. Short losses of the connection are sat
-    out. Raises KaggleFailure when the time is over; the kernels run on.
-    """
-    end = time.monotonic() + 3600 * limit_hours
-    with tqdm(total=len(kernels), disable=None if progress else True, unit="kernel") as bar:
-        states = _poll(list(kernels), lambda now: _show(bar, now), pauses(poll_s), end)
-    return {kernel: _account(kernel, *states[kernel]) for kernel in kernels}
+        raise KaggleFailure("refused", f"Kaggle keeps {wanted} as {kernel}, where the next stage would not look: {sent.url}")
+    return sent
 
 
 def pauses(first_s: float) -> Iterator[float]:
@@ -115,44 +165,14 @@ def pauses(first_s: float) -> Iterator[float]:
         pause = min(pause * 1.5, max(pause, _LONGEST_PAUSE_S))
 
 
-def _poll(kernels: list[str], show: Callable, waits: Iterator[float], end: float) -> dict[str, list]:
-    silent = 0
-    for pause in waits:
-        try:
-            states = ask("status", kernels=kernels)
-            silent = 0
-        except KaggleFailure as failure:
-            silent += 1
-            if not failure.passing or silent >= PATIENCE:
-                raise
-        else:
-            show(states)
-            if all(state in OVER for state, _ in states.values()):
-                return states
-        if time.monotonic() + pause > end:
-            break
-        time.sleep(pause)
-    raise KaggleFailure("run", f"{', '.join(kernels)}: not over yet, they go on running; wait again later")
-
-
-def _show(bar: tqdm, states: dict[str, list]) -> None:
-    bar.n = sum(state in OVER for state, _ in states.values())
-    bar.set_postfix_str(", ".join(f"{kernel.split('/')[1]} {state}" for kernel, (state, _) in states.items()))
-
-
-def _account(kernel: str, state: str, message: str) -> str:
-    if state == "COMPLETE":
-        return ""
+def why_it_failed(version: Version, lines: int = 30) -> str:
+    """A sentence and the last lines of its log."""
     try:
-        tail = log_tail(kernel)
+        log = _log_text(request(f"{_SERVICE}/ListKernelSessionOutput", **_named(version.kernel)).get("log") or "")
     except KaggleFailure as failure:
-        tail = f"(no log: {failure})"
-    return f"{kernel} ended with {state}{': ' + message if message else ''}. The end of its log:\n{tail}"
-
-
-def log_tail(kernel: str, lines: int = 30) -> str:
-    """The last lines of a kernel's log; KaggleFailure when it cannot be had."""
-    return "\n".join(_log_text(ask("log", kernel=kernel)).splitlines()[-lines:])
+        log = f"(no log: {failure})"
+    message, tail = f": {version.message}" if version.message else "", "\n".join(log.splitlines()[-lines:])
+    return f"{version} ended with {version.state}{message}. --again sends it once more. The end of its log:\n{tail}"
 
 
 def _log_text(log: str) -> str:
@@ -163,44 +183,49 @@ def _log_text(log: str) -> str:
         return log
 
 
-def fetch(
-    kernel: str, folder: Path, pattern: str | None = None, aside: Path | None = None, limit_hours: float = 6.0
-) -> list[Path]:
-    """Downloads a kernel's outputs and its log into a folder; the files that it holds then.
+def download(version: Version, folder: Path, pattern: str | None = None, limit_hours: float = 6.0) -> None:
+    """The outputs of a version and its log into a folder that is emptied before; pattern: that the wanted names match.
 
-    pattern: a regular expression that the wanted names match, all without one
-    aside: where the folder goes before, if it is there, a name that is free; None: the files join those in it
-    Tried again where that may help. Raises KaggleFailure when a file does not come whole; the folder
-    is then as it was.
+    Tried again where that may help. Raises KaggleFailure when a file does not come whole, and when they are of
+    another version, which was made meanwhile.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
-        new = Path(name, "new")
-        _downloaded(kernel, new, pattern, 3600 * limit_hours)
-        if aside:
-            swap(new, folder, aside)
-        elif folder.exists():
-            _join(new, folder)
-        else:
-            new.rename(folder)
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _join(new: Path, folder: Path) -> None:
-    for path in (path for path in new.rglob("*") if path.is_file()):
-        place = folder / path.relative_to(new)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, place)
-
-
-def _downloaded(kernel: str, folder: Path, pattern: str | None, limit_s: float) -> None:
     for pause in (*_AGAIN_S, None):
-        folder.mkdir()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         try:
-            ask("outputs", limit_s=limit_s, kernel=kernel, folder=str(folder), pattern=pattern)
-            return
+            ask("outputs", 3600 * limit_hours, kernel=version.kernel, folder=str(folder), pattern=pattern)
+            break
         except KaggleFailure as failure:
             if pause is None or not failure.passing:
                 raise
-        shutil.rmtree(folder)
-        time.sleep(pause)
+            time.sleep(pause)
+    now = request(f"{_SERVICE}/{_SOURCE}", **_named(version.kernel))["metadata"].get("currentVersionNumber", 0)
+    if now != version.version:
+        raise KaggleFailure("run", f"Kaggle has version {now} of {version.kernel} by now")
+
+
+def work_left(version: Version) -> str:
+    """What a complete version left undone for its session's end, in words; empty where it is all done.
+
+    The trainings say so in ``run.json``, and in the log what they had no time to begin.
+    """
+    with tempfile.TemporaryDirectory(prefix="kaggle-run-") as name:
+        folder = Path(name, "out")
+        download(version, folder, r"^run\.json$")
+        text = (folder / "run.json").read_text(encoding="utf-8") if (folder / "run.json").is_file() else ""
+        logs = [_log_text(log.read_text(encoding="utf-8")) for log in folder.glob("*.log")]
+    untouched = [found[0] for found in map(_NO_TIME.search, logs) if found]
+    return ", ".join([*_stopped_jobs(text), *untouched])
+
+
+def _stopped_jobs(run: str) -> list[str]:
+    """Those of a run.json that another session goes on with.
+
+    >>> _stopped_jobs('{"jobs": [{"member": "unet", "fold": 2, "stopped": "the deadline: 9 s"}]}')
+    ['unet fold 2 (the deadline: 9 s)']
+    """
+    try:
+        jobs = json.loads(run)["jobs"]
+        return [f"{j['member']} fold {j['fold']} ({j['stopped']})" for j in jobs if j["stopped"].startswith("the deadline")]
+    except (ValueError, TypeError, KeyError):  # of something else, or none
+        return []

@@ -17,23 +17,13 @@ from pathlib import Path
 FILE = "kernel-metadata.json"
 OWNER = "OWNER"
 
-ACCELERATORS = (
-    "NvidiaTeslaP100",
-    "NvidiaTeslaT4",
-    "NvidiaTeslaA100",
-    "NvidiaL4",
-    "NvidiaL4X1",
-    "NvidiaH100",
-    "NvidiaRtxPro6000",
-    "TpuV5E8",
-    "TpuV6E8",
+ACCELERATORS = tuple(
+    "NvidiaTeslaP100 NvidiaTeslaT4 NvidiaTeslaA100 NvidiaL4 NvidiaL4X1 NvidiaH100 NvidiaRtxPro6000 TpuV5E8 TpuV6E8".split()
 )
-RETIRED = {
-    "NvidiaTeslaP100": "retired by Kaggle on 2026-09-15, the session runs on NvidiaTeslaT4: two T4s, 16 GB each"
-}
+RETIRED = {"NvidiaTeslaP100": "retired by Kaggle on 2026-09-15, the session runs on NvidiaTeslaT4: two T4s, 16 GB each"}
 
 _LISTS = ("dataset_sources", "competition_sources", "kernel_sources", "model_sources", "keywords")
-_BOOLEANS = ("is_private", "enable_gpu", "enable_tpu", "enable_internet")
+BOOLEANS = ("is_private", "enable_gpu", "enable_tpu", "enable_internet")
 _TEXTS = ("id", "title", "code_file", "language", "kernel_type", "machine_shape", "docker_image")
 _CHOICES = {
     "language": ("python", "r", "rmarkdown"),
@@ -41,12 +31,16 @@ _CHOICES = {
     "machine_shape": ACCELERATORS,
     "docker_image_pinning_type": ("original", "latest"),
 }
-_KEYS = {*_LISTS, *_BOOLEANS, *_TEXTS, *_CHOICES, "id_no"}
+_KEYS = {*_LISTS, *BOOLEANS, *_TEXTS, *_CHOICES, "id_no"}
 _NEEDED = ("id", "title", "code_file", "language", "kernel_type", "enable_internet")
 _SOURCE = re.compile(r"[\w-]+/[\w-]+(/\d+)?")
-_MODEL = re.compile(r"([\w.-]+/){4}\d+")
+_SOURCES = {
+    "dataset_sources": (_SOURCE, "owner/slug or owner/slug/version"),
+    "kernel_sources": (_SOURCE, "owner/slug or owner/slug/version"),
+    "competition_sources": (re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*"), "a competition's slug"),
+    "model_sources": (re.compile(r"([\w.-]+/){4}\d+"), "owner/model/framework/variation/version"),
+}
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_COMPETITION = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")  # understanding_cloud_organization
 _SHORTEST, _LONGEST = 5, 50  # characters of a title, and so of its slug
 _SHORTEST_OF = {"kernel_sources": _SHORTEST, "dataset_sources": 6}  # today; of other people's there are older ones
 
@@ -74,48 +68,36 @@ def slug_of(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
-def problems(folder: Path, others: Collection[str] = ()) -> list[str]:
+def problems(folder: Path, others: Collection[str] = (), content: dict | None = None) -> list[str]:
     """Everything wrong with a kernel's folder, a sentence each; empty when it may be pushed.
 
-    others: names of the kernel folders that exist; a source of the same owner must be one of them.
+    others: names of the kernel folders that exist; a source of the same owner must be one of them
+    content: metadata in place of what the folder holds
     Raises ValueError when there is no metadata to look at.
     """
-    found = read(folder)
-    shape = [*_missing(found), *_unknown(found), *_wrong_kinds(found), *_wrong_choices(found)]
-    if shape:
+    found = read(folder) if content is None else content
+    if shape := [*_shape(found)]:
         return shape
-    sources = [*_sources(found), *_lengths(found), *_own_sources(found, others)]
-    return [*_identity(found), *_machine(found), *_code(folder, found), *sources]
+    return [*_identity(found), *_machine(found), *_code(folder, found), *_sources(found), *_own_sources(found, others)]
 
 
-def _missing(found: dict) -> Iterator[str]:
-    for key in _NEEDED:
-        if key not in found:
-            yield f"{key} is missing" + (": Kaggle would turn the internet on" if key == "enable_internet" else "")
-
-
-def _unknown(found: dict) -> Iterator[str]:
+def _shape(found: dict) -> Iterator[str]:
+    for key in (key for key in _NEEDED if key not in found):
+        yield f"{key} is missing" + (": Kaggle would turn the internet on" if key == "enable_internet" else "")
     for key in sorted(found.keys() - _KEYS):
         near = difflib.get_close_matches(key, _KEYS, n=1)
         yield f"{key} is no key Kaggle knows and would be ignored" + (f", {near[0]} is one" if near else "")
-
-
-def _wrong_kinds(found: dict) -> Iterator[str]:
     for key, value in found.items():
         if key in _LISTS and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
             yield f"{key} is {value!r}, expected a list of texts"
-        if key in _BOOLEANS and str(value).lower() not in ("true", "false"):
+        if key in BOOLEANS and str(value).lower() not in ("true", "false"):
             yield f"{key} is {value!r}, expected true or false"
         if key in _TEXTS and not (isinstance(value, str) and value):
             yield f"{key} is {value!r}, expected a text"
         if key == "id_no" and type(value) is not int:
             yield f"id_no is {value!r}, expected a whole number"
-
-
-def _wrong_choices(found: dict) -> Iterator[str]:
-    for key, choices in _CHOICES.items():
-        if key in found and found[key] not in choices:
-            yield f"{key} is {found[key]!r}, expected one of {', '.join(choices)}"
+        if key in _CHOICES and value not in _CHOICES[key]:
+            yield f"{key} is {value!r}, expected one of {', '.join(_CHOICES[key])}"
 
 
 def _identity(found: dict) -> Iterator[str]:
@@ -161,13 +143,7 @@ def _is_notebook(path: Path) -> bool:
 
 
 def _sources(found: dict) -> Iterator[str]:
-    forms = {
-        "dataset_sources": (_SOURCE, "owner/slug or owner/slug/version"),
-        "kernel_sources": (_SOURCE, "owner/slug or owner/slug/version"),
-        "competition_sources": (_COMPETITION, "a competition's slug"),
-        "model_sources": (_MODEL, "owner/model/framework/variation/version"),
-    }
-    for key, (form, expected) in forms.items():
+    for key, (form, expected) in _SOURCES.items():
         for source in found.get(key, []):
             if not form.fullmatch(source):
                 yield f"{key} has {source!r}, expected {expected}"
@@ -175,22 +151,15 @@ def _sources(found: dict) -> Iterator[str]:
                 yield f"{key} has {source!r} more than once"
 
 
-def _lengths(found: dict) -> Iterator[str]:
+def _own_sources(found: dict, others: Collection[str]) -> Iterator[str]:
+    """The lengths of slugs, and whether there are such kernels of one's own; today's rules are not other people's."""
     for key, shortest in _SHORTEST_OF.items():
         for source in filter(_SOURCE.fullmatch, found.get(key, [])):
             owner, slug = source.split("/")[:2]
-            least = shortest if owner in _own(found) else 1
+            own = owner in (OWNER, found["id"].partition("/")[0])
+            least = shortest if own else 1
             if not least <= len(slug) <= _LONGEST:
                 yield f"{key} has {source!r}, a slug of {len(slug)} characters, expected {least} to {_LONGEST}"
-
-
-def _own(found: dict) -> set[str]:
-    return {OWNER, found["id"].partition("/")[0]}
-
-
-def _own_sources(found: dict, others: Collection[str]) -> Iterator[str]:
-    for source in found.get("kernel_sources", []):
-        owner, _, slug = source.partition("/")
-        if owner in _own(found) and slug.partition("/")[0] not in others:
-            there = ", ".join(sorted(others)) or "none"
-            yield f"kernel_sources has {source!r}, but there is no such kernel; there is {there}"
+            if own and key == "kernel_sources" and slug not in others:
+                there = ", ".join(sorted(others)) or "none"
+                yield f"{key} has {source!r}, but there is no such kernel; there is {there}"

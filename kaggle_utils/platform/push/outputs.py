@@ -1,92 +1,111 @@
 """What kernels wrote, brought home.
 
 Outputs land in ``runs/kaggle/<competition>/<n>_<stage>`` (``-fold<k>`` of a fan-out), which is the
-layout of stages at home: with ``KAGGLE_UTILS_RUNS=runs/kaggle`` the next stage runs here on them. It
-takes all folds that it finds there, so those of an earlier push are set aside, in ``earlier``, and so is a
-folder that a new version's outputs take the place of. Nothing is deleted; files of the same version, fetched
-in several goes, come together.
+layout of stages at home: with ``KAGGLE_UTILS_RUNS=runs/kaggle`` the next stage runs here on them. In each folder
+stands which version's they are. A stage takes all folders that it finds there, so those of another push are set
+aside, in ``earlier``, and so is a folder that a new version's outputs take the place of. Nothing is deleted; files
+of the same version, fetched in several goes, come together.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
+import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from kaggle_utils.platform.push import receipts
 from kaggle_utils.platform.push.chain import Stage
 from kaggle_utils.platform.push.client import KaggleFailure
-from kaggle_utils.platform.push.kernels import Pushed, fetch, wait
-from kaggle_utils.platform.push.order import Order, resume_command
-from kaggle_utils.platform.push.stamping import FANNED
+from kaggle_utils.platform.push.kernels import Version, download, work_left
+from kaggle_utils.platform.push.once import held
+from kaggle_utils.platform.push.order import Order
+from kaggle_utils.platform.runtime import FANNED_OUT
+
+_NOTE = ".kaggle.json"
 
 
-def home_of(found: Stage, kernel: Pushed, runs: Path) -> Path:
-    """The folder for a kernel's outputs; runs: the folder of runs.
+def home_of(found: Stage, kernel: str, runs: Path) -> Path:
+    """The folder for a kernel's (owner/slug) outputs; runs: the folder of runs.
 
     >>> stage = Stage(Path("kernels/reef-2-train"), "reef", 2, "train")
-    >>> home_of(stage, Pushed("me/reef-2-train-fold3", 1, ""), Path("runs")).as_posix()
+    >>> home_of(stage, "me/reef-2-train-fold3", Path("runs")).as_posix()
     'runs/kaggle/reef/2_train-fold3'
     """
-    suffix = kernel.kernel.partition("/")[2].removeprefix(found.name)
+    suffix = kernel.partition("/")[2].removeprefix(found.name)
     return runs / "kaggle" / found.competition / (found.runs_as + suffix)
 
 
-def bring_home(found: Stage, pushed: list[Pushed], order: Order) -> None:
-    """Waits for all, then fetches the outputs of each that completed.
+def bring_home(found: Stage, pushed: Sequence[Version], order: Order) -> list[str]:
+    """Fetches what is not at home of the versions that are complete; a sentence for each that is not done with."""
+    lost, kept = [], set()
+    with held(order.locks / f"{order.owner}/{found.name}.outputs"):
+        for version in filter(lambda version: version.complete, pushed):
+            folder = home_of(found, version.kernel, order.runs)
+            try:
+                _fetch(version, folder, order)
+                kept.add(folder)
+                if left := work_left(version):
+                    lost.append(f"{version} has ended before its work was done: {left}; the same command goes on with it")
+            except KaggleFailure as failure:
+                lost.append(f"{version} completed, but its outputs did not come: {failure}; the same command fetches them")
+        for folder in _of_other_pushes(found, pushed, order.runs) - kept if kept else ():
+            _put_aside(folder, order)
+    return lost
 
-    Raises KaggleFailure, at the very end, for those that did not complete or could not be fetched.
-    """
-    told = wait([kernel.kernel for kernel in pushed], order.poll_s, progress=order.progress)
-    failures = [text for text in told.values() if text]
-    complete = [kernel for kernel in pushed if not told[kernel.kernel]]
-    lost = [text for kernel in complete if (text := _fetched(found, kernel, order))]
-    if len(lost) < len(complete):
-        for line in _set_aside(found, order):
-            order.report(line)
-    if failures or lost:
-        raise KaggleFailure("run", "\n".join(failures + lost))
+
+def _fetch(version: Version, folder: Path, order: Order) -> None:
+    noted = _noted(folder)
+    same = (noted.get("kernel"), noted.get("version")) == (version.kernel, version.version)
+    there = noted["files"] if same else []
+    if None not in there and order.files not in there:
+        settings = version.mark.settings if version.mark else None
+        note = {"kernel": version.kernel, "version": version.version, "settings": settings, "files": [*there, order.files]}
+        new = folder.with_name(f".{folder.name}.part")
+        try:
+            download(version, new, order.files)
+            if folder.exists() and not same:
+                _put_aside(folder, order)
+            _join(new, folder)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        (folder / _NOTE).write_text(json.dumps(note), encoding="utf-8")  # at last: without it they are not all there
+    files = sum(path.is_file() and path.name != _NOTE for path in folder.rglob("*"))
+    order.report(f"{version} complete, {files} files in {folder}")
 
 
-def _fetched(found: Stage, kernel: Pushed, order: Order) -> str:
-    """Fetches one kernel's outputs; why they did not come, empty if they did."""
-    folder = home_of(found, kernel, order.runs)
-    last = receipts.recall(order.runs, order.owner, found.name)
-    older = folder.exists() and last.home.get(kernel.kernel) != kernel.version
-    place = _place_aside(folder) if older else None
+def _join(new: Path, folder: Path) -> None:
+    for path in [folder, *new.rglob("*")]:
+        place = folder / path.relative_to(new) if path != folder else folder
+        if path.is_file():
+            os.replace(path, place)
+        else:
+            place.mkdir(parents=True, exist_ok=True)
+
+
+def _noted(folder: Path) -> dict:
     try:
-        files = fetch(kernel.kernel, folder, order.files, place)
-    except KaggleFailure as failure:
-        again = f"`{resume_command(order, found.name)}` fetches them"
-        return f"{kernel.kernel} completed, but its outputs did not come: {failure}; {again}"
-    if place:
-        order.report(_told_aside(folder, place))
-    receipts.fetched(order.runs, order.owner, found.name, kernel)
-    order.report(f"{kernel.kernel} complete, {len(files)} files in {folder}")
-    return ""
+        return json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
-def _set_aside(found: Stage, order: Order) -> Iterator[str]:
-    """Moves the stage's folders that are not of the last push; a line for each."""
-    last = receipts.recall(order.runs, order.owner, found.name)
-    here = [kernel for kernel in last.kernels if last.home.get(kernel.kernel) == kernel.version]
-    kept = {home_of(found, kernel, order.runs) for kernel in here}
-    parent = order.runs / "kaggle" / found.competition
-    for folder in sorted(set(parent.glob(f"{found.runs_as}*")) - kept):
-        if folder.is_dir() and re.fullmatch(rf"{re.escape(found.runs_as)}(-{FANNED}\d+)?", folder.name):
-            place = _place_aside(folder)
-            place.parent.mkdir(exist_ok=True)
-            folder.rename(place)
-            yield _told_aside(folder, place)
+def _of_other_pushes(found: Stage, pushed: Sequence[Version], runs: Path) -> set[Path]:
+    """The stage's folders at home that hold other settings' outputs, or an older version's of a kernel just pushed."""
+    parent, kernels = runs / "kaggle" / found.competition, {version.kernel for version in pushed}
+    settings = {version.mark.settings for version in pushed if version.mark}
+    folders = [path for path in parent.glob(f"{found.runs_as}*") if re.fullmatch(FANNED_OUT, path.name[len(found.runs_as) :])]
+    notes = {folder: _noted(folder) for folder in folders}
+    return {f for f, note in notes.items() if note.get("settings") not in settings or note["kernel"] in kernels}
 
 
-def _told_aside(folder: Path, place: Path) -> str:
-    return f"{folder} is of an earlier push: set aside as {place}"
-
-
-def _place_aside(folder: Path) -> Path:
-    """Where a folder goes, with a number behind its name where that is taken."""
+def _put_aside(folder: Path, order: Order) -> None:
+    """Into ``earlier``, with a number behind its name where that is taken."""
     path = folder.parent / "earlier" / folder.name
     names = itertools.chain([path], (path.with_name(f"{path.name}.{number}") for number in itertools.count(2)))
-    return next(place for place in names if not place.exists())
+    place = next(place for place in names if not place.exists())
+    place.parent.mkdir(exist_ok=True)
+    folder.rename(place)
+    order.report(f"{folder} is of an earlier push: set aside as {place}")

@@ -1,4 +1,4 @@
-"""The kernels of a stage sent one after another, each noted as soon as Kaggle has taken it.
+"""Kernels sent one after another and looked at until they have ended, however often the line is cut.
 
 Kaggle runs only so many sessions of an account at a time (two with a GPU) and refuses the next push
 with a good answer that carries an error. Who waits anyway waits for room, too.
@@ -7,110 +7,116 @@ with a good answer that carries an error. Who waits anyway waits for room, too.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
-from kaggle_utils.platform.push import receipts
-from kaggle_utils.platform.push.chain import Stage
-from kaggle_utils.platform.push.client import KaggleFailure, ask
-from kaggle_utils.platform.push.interruption import uninterrupted
-from kaggle_utils.platform.push.kernels import OVER, PATIENCE, Pushed, pauses, send
-from kaggle_utils.platform.push.order import Order, folds, resume_command
-from kaggle_utils.platform.push.stamping import FANNED, Stamp
+from tqdm import tqdm
 
-_LONGEST_S = 24 * 3600.0  # of waiting for room for one kernel; a session ends after 12 hours
+from kaggle_utils.platform.push.client import KaggleFailure
+from kaggle_utils.platform.push.kernels import Version, look, pauses, send, work_left
+from kaggle_utils.platform.push.mark import Mark
+from kaggle_utils.platform.push.once import LOOKS, once
+from kaggle_utils.platform.push.order import Order
+from kaggle_utils.platform.push.stamping import Made
+
+PATIENCE = 2 * LOOKS  # failures in a row that are sat out
+_T = TypeVar("_T")
 
 
-def send_all(found: Stage, stamps: Sequence[Stamp], order: Order, running: Sequence[Pushed] = ()) -> list[Pushed]:
-    """Sends a kernel for each stamp; what Kaggle took.
+def patiently(step: Callable[[], _T | None], order: Order) -> _T:
+    """What a step brings; it is taken again after a pause while it brings None, and while its failures may pass.
 
-    running: kernels of the same stage that were sent before; while there is no room, it is reported when
-    one of them ends.
-    Without ``order.waits`` it ends at the first that there is no room for. Raises KaggleFailure; what was
-    taken before stays noted, and so does what is still to be sent.
+    Who does not wait sits out only that Kaggle does not show yet what it was sent. Raises KaggleFailure.
     """
-    pushed: list[Pushed] = []
-    watch = _Watch({kernel.kernel for kernel in running}, order.report)
-    for number, stamp in enumerate(stamps):
+    lost, sits_out, said = 0, order.waits, ""
+    for pause in pauses(order.poll_s):
         try:
-            kernel = _taken(found, stamp, stamps[number + 1 :], order, watch)
+            if (found := step()) is not None:
+                return found
+            lost = 0
         except KaggleFailure as failure:
-            raise _with_the_rest(failure, found, stamps[number:] if pushed or order.resume else [], order) from None
-        order.report(f"{kernel.kernel} version {kernel.version} pushed: {kernel.url}")
-        pushed.append(kernel)
-        watch.running.add(kernel.kernel)
-    return pushed
-
-
-@dataclass
-class _Watch:
-    """Kernels that run, as far as is known, and whom to tell of those that have ended."""
-
-    running: set[str]
-    report: Callable[[str], None]
-
-    def look(self) -> None:
-        """Reports each kernel that has ended, once; a look that fails is no loss."""
-        try:
-            states = ask("status", kernels=sorted(self.running)) if self.running else {}
-        except KaggleFailure:
-            return
-        for kernel, (state, message) in states.items():
-            if state in OVER:
-                self.running.discard(kernel)
-                self.report(": ".join(filter(None, [f"{kernel} ended with {state}", message])))
-
-
-def _taken(found: Stage, stamp: Stamp, rest: Sequence[Stamp], order: Order, watch: _Watch) -> Pushed:
-    """Sends a kernel, when there is room for it if the order waits.
-
-    A push that is not answered is not repeated, for it may have arrived; but once Kaggle has said that
-    there is no room, a lost connection is sat out, and it is sent again unless Kaggle has it by then.
-    """
-    full, lost, waits, end = False, 0, pauses(order.poll_s), time.monotonic() + _LONGEST_S
-    while True:
-        stopped: list[int] = []
-        try:
-            with uninterrupted() as stopped:
-                return _sent(found, stamp, rest, order)
-        except KaggleFailure as failure:
-            lost = 0 if failure.kind == "full" else lost + 1
-            sat_out = failure.kind == "full" or (full and failure.passing and lost < PATIENCE)
-            if stopped or not (order.waits and sat_out and time.monotonic() < end):
+            busy = failure.kind == "busy"
+            lost = 0 if busy else lost + 1
+            sits_out |= failure.kind == "unshown"
+            if not (order.waits if busy else sits_out and failure.passing) or lost > PATIENCE:
                 raise
-            if not full:
-                order.report(f"{failure}; trying again until there is room")
-            full = True
-            watch.look()
-            time.sleep(next(waits))
-            if failure.uncertain and _may_run(stamp.kernel(found.name), waits):
-                raise
-
-
-def _may_run(kernel: str, waits: Iterator[float]) -> bool:
-    """Whether a kernel waits or runs; True when Kaggle does not tell."""
-    for pause, _ in zip(waits, range(PATIENCE), strict=False):
-        try:
-            [(state, _message)] = ask("status", kernels=[kernel]).values()
-            return state not in OVER
-        except KaggleFailure as failure:
-            if not failure.passing:
-                return failure.status not in (403, 404)  # there is no such kernel
+            if str(failure) != said:
+                said = str(failure)
+                order.report(f"{said}; trying again")
         time.sleep(pause)
-    return True
+    raise AssertionError("pauses have no end")
 
 
-def _sent(found: Stage, stamp: Stamp, rest: Sequence[Stamp], order: Order) -> Pushed:
-    """Sends a kernel and notes it and what is still to be sent."""
-    kernel = send(found.folder, stamp)
-    receipts.record(order.runs, found.name, kernel, stamp, rest)
-    return kernel
+def carried_out(todo: Mapping[str, Callable[[], Version]], order: Order) -> list[Version]:
+    """The versions of kernels when all are sent, and have ended where the order waits.
+
+    todo: kernel (owner/slug) -> what sees to it that Kaggle has it, and gives its version
+    Raises KaggleFailure, which names the kernels and says how to go on.
+    """
+    found: dict[str, Version] = {}
+
+    def step() -> list[Version] | None:
+        found.update(_looked_at(found, order))
+        bar.n = sum(version.over for version in found.values())
+        bar.set_postfix_str(", ".join(f"{version.kernel.split('/')[1]} {version.state}" for version in found.values()))
+        for kernel in [kernel for kernel in todo if kernel not in found]:
+            found[kernel] = todo[kernel]()
+        return [*found.values()] if not order.waits or all(version.over for version in found.values()) else None
+
+    with tqdm(total=len(todo), disable=None if order.progress else True, unit="kernel") as bar:
+        try:
+            return patiently(step, order)
+        except KaggleFailure as failure:
+            text = _told(failure, found, [kernel for kernel in todo if kernel not in found])
+            raise KaggleFailure(failure.kind, text, failure.status) from None
 
 
-def _with_the_rest(failure: KaggleFailure, found: Stage, rest: Sequence[Stamp], order: Order) -> KaggleFailure:
-    if not rest:
-        return failure
-    unsent = folds(stamp.values[FANNED] for stamp in rest)
-    wait = "" if order.waits else ", with --wait as soon as there is room"
-    how = f"`{resume_command(order, found.name)}` sends what is left{wait}"
-    return KaggleFailure(failure.kind, f"{failure}; {unsent} not sent: {how}", failure.status)
+def _looked_at(found: Mapping[str, Version], order: Order) -> dict[str, Version]:
+    """Those that ran, now. A status of another version than the one that is waited for is not taken for it."""
+    now = look([kernel for kernel, version in found.items() if not version.over])
+    for kernel, version in now.items():
+        before = found[kernel]
+        if version is None or version.version < before.version:
+            raise KaggleFailure("unshown", f"{before} is not shown, there is {version or 'no such kernel'}")
+        if version.version > before.version:
+            raise KaggleFailure("run", f"{before} is waited for, and there is version {version.version} by now")
+        if version.failed:
+            order.report(": ".join(filter(None, [f"{version} ended with {version.state}", version.message])))
+    return now
+
+
+def _told(failure: KaggleFailure, found: Mapping[str, Version], unsent: Sequence[str]) -> str:
+    running = [str(version) for version in found.values() if not version.over]
+    names = "" if any(kernel in str(failure) for kernel in (*found, *unsent)) else ", ".join([*running, *unsent]) + ": "
+    rest = f"; not sent yet: {', '.join(unsent)}" if found and unsent else ""
+    room = " as soon as there is room, --wait waits for it" if failure.kind == "busy" else ""
+    return f"{names}{failure}{rest}" + (f"; the same command goes on{room}" if found or room or failure.passing else "")
+
+
+def ensured(made: Made, mark: Mark, order: Order) -> Version:
+    """The version that Kaggle has of a kernel with this mark; without one it is sent. Raises KaggleFailure.
+
+    One that has ended before its work was done is sent again, to go on from what it left.
+    """
+    versions = [made]
+
+    def there() -> Version | None:
+        seen = look([made.kernel])[made.kernel]
+        same = seen and seen.mark and seen.mark.digest == mark.digest
+        if not same or order.again and seen.mark.sent != mark.sent:
+            return None
+        if seen.version == 0:
+            raise KaggleFailure("unshown", f"{made.kernel} is being pushed from elsewhere")
+        if seen.complete and (left := work_left(seen)):
+            order.report(f"{seen} has ended before its work was done: {left}; it is sent again to go on")
+            versions.append(made.going_on())
+            return None
+        order.report(f"{seen} is this already, {seen.state}: {seen.url}")
+        return seen
+
+    def sent(keep: Sequence[int]) -> Version:
+        version = send(versions[-1], mark, keep)
+        order.report(f"{version} {'pushed' if order.run else 'saved'}: {version.url}")
+        return version
+
+    return once(order.locks / made.kernel, mark.sent if order.again else mark.digest, there, sent)

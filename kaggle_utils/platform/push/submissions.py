@@ -1,28 +1,91 @@
 """What is submitted: a finished notebook version, or the table that it wrote; how many submissions are left today.
 
 A code competition runs the notebook again on its hidden test. Others score a file: there the kernel's table is fetched,
-checked and uploaded.
+checked and uploaded. The kernel's digest stands in the submission's message, so that Kaggle's list tells what was submitted.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from kaggle_utils import competitions
 from kaggle_utils.platform import runtime
-from kaggle_utils.platform.push.client import KaggleFailure, ask
+from kaggle_utils.platform.push.chain import Stage
+from kaggle_utils.platform.push.client import KaggleFailure, all_rows, ask, request
+from kaggle_utils.platform.push.kernels import Version
+from kaggle_utils.platform.push.once import once
+from kaggle_utils.platform.push.order import Order
+from kaggle_utils.platform.push.outputs import home_of
+from kaggle_utils.platform.push.sending import patiently
 from kaggle_utils.tasks.competition import SUBMISSION
 from kaggle_utils.tasks.submission import read_answers
 
+_SERVICE = "competitions.CompetitionApiService"
 
-def submit(competition: str, kernel: str, version: int, message: str = "") -> str:
-    """Submits an output file of a kernel version (owner/slug) that has completed; what Kaggle says.
 
-    competition: its slug. Raises KaggleFailure, when no submission is left today among others.
+def submit(competition: str, found: Stage, version: Version, order: Order) -> None:
+    """Submits a complete version, or the table that it wrote, unless Kaggle's list has it already; reports what it says.
+
+    competition: its slug. Raises ValueError for a table with faults, KaggleFailure when nothing was written to submit or
+    no submission is left today, among others.
     """
-    order = {"competition": competition, "kernel": kernel, "version": version, "file": SUBMISSION}
-    return _asked("submit", competition, kernel, version, message, order)
+    table = _written(found, version, order)
+    uploads = takes_a_file(found.competition)
+    if uploads:
+        order.report(check(found.competition, table))
+    sign = f"[{version.mark.digest}]"
+    began = sum(sign in row[0] for row in _listed(competition)) if order.again else 0
+
+    def there() -> str | None:
+        rows = [row for row in _listed(competition) if sign in row[0]]
+        return f"{version} is submitted already: {rows[0][2]}, {rows[0][1]}" if len(rows) > began else None
+
+    def sent(keep: Sequence[int]) -> str:
+        text = f"{order.message or version} {sign}"
+        if uploads:
+            answer = ask("submit_file", keep=keep, competition=competition, message=text, path=str(table))
+        else:
+            owner, slug = version.kernel.split("/")
+            what = {"kernelOwner": owner, "kernelSlug": slug, "kernelVersion": version.version, "fileName": SUBMISSION}
+            name = f"{_SERVICE}/CreateCodeSubmission"
+            answer = request(name, keep, competitionName=competition, submissionDescription=text, **what)
+        if not answer.get("message"):
+            raise KaggleFailure("unreachable", "what came is no answer of Kaggle's")
+        return answer["message"]
+
+    try:
+        what = f"{version.version}{sign}"
+        order.report(patiently(lambda: once(order.locks / f"{competition}-submission", what, there, sent), order))
+    except KaggleFailure as failure:
+        text = f"{version} was not submitted to {competition}: {failure}; the same command submits it once"
+        raise KaggleFailure(failure.kind, text, failure.status) from None
+    order.report(_rest_of_the_day(competition))
+
+
+def _listed(competition: str) -> list[list[str]]:
+    """Message, status and date of all submissions, the latest first."""
+    rows = all_rows(f"{_SERVICE}/ListSubmissions", "submissions", competitionName=competition)
+    return [[str(row.get(key) or "") for key in ("description", "status", "date")] for row in rows]
+
+
+def _written(found: Stage, version: Version, order: Order) -> Path:
+    """The table that a kernel wrote; KaggleFailure when it wrote none, if what was fetched can tell."""
+    folder = home_of(found, version.kernel, order.runs)
+    if not (folder / SUBMISSION).is_file() and re.search(order.files or "", SUBMISSION):
+        wrote = ", ".join(sorted(path.name for path in folder.rglob("*") if path.is_file())) or "nothing"
+        raise KaggleFailure("run", f"{version} wrote no {SUBMISSION}, so nothing was submitted; it wrote {wrote}")
+    return folder / SUBMISSION
+
+
+def _rest_of_the_day(competition: str) -> str:
+    try:
+        limits = request(f"{_SERVICE}/GetSubmissionLimits", competitionName=competition)
+        return f"submissions left today: {limits.get('numAllowedNow', 0)}"  # the team's, until midnight UTC
+    except KaggleFailure as failure:
+        return f"it is submitted; how many submissions are left today was not told: {failure}"
 
 
 def takes_a_file(competition: str) -> bool:
@@ -51,25 +114,3 @@ def check(competition: str, table: Path) -> str:
         return f"{table.name} was checked by the notebook; {found.SLUG} is not here (KAGGLE_UTILS_INPUT) to check it again"
     content = read_answers(found, items, table)
     return f"{table.name}: {len(content)} rows, nothing is wrong with them"
-
-
-def submit_file(competition: str, table: Path, kernel: str, version: int, message: str = "") -> str:
-    """Uploads the table that a kernel version (owner/slug) wrote; what Kaggle says.
-
-    competition: its slug. Raises KaggleFailure, when no submission is left today among others.
-    """
-    return _asked("submit_file", competition, kernel, version, message, {"competition": competition, "path": str(table)})
-
-
-def _asked(call: str, competition: str, kernel: str, version: int, message: str, order: dict) -> str:
-    try:
-        return ask(call, **order, message=message or f"{kernel} version {version}").get("message", "submitted")
-    except KaggleFailure as failure:
-        advice = "; it may have been counted all the same" if failure.uncertain else ""
-        text = f"{kernel} version {version} was not submitted to {competition}: {failure}{advice}"
-        raise KaggleFailure(failure.kind, text, failure.status) from None
-
-
-def remaining(competition: str) -> int:
-    """Submissions the account's team has left today (UTC); KaggleFailure when Kaggle does not say."""
-    return ask("allowance", competition=competition)

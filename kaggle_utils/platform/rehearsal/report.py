@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kaggle_utils.platform.push.quota import Quota
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.projection import gigabytes
+from kaggle_utils.platform.rehearsal.quota import Quota
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.rehearsal.session_faults import Finding
 from kaggle_utils.platform.rehearsal.submission import SubmissionReport

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from kaggle_utils.platform.parameters import defaults, inject
-from kaggle_utils.platform.push.quota import Quota
 from kaggle_utils.platform.rehearsal.attachments import competition_mounts
 from kaggle_utils.platform.rehearsal.projection import gigabytes
+from kaggle_utils.platform.rehearsal.quota import Quota
 from kaggle_utils.platform.rehearsal.session import Run, Session, run_notebook
 from kaggle_utils.platform.rehearsal.session_faults import Finding, findings
 from kaggle_utils.platform.rehearsal.submission import Rehearsal

@@ -1,22 +1,29 @@
-"""Kernels pushed, waited for and fetched with the real kaggle client against a loopback server."""
+"""Kernels pushed, looked at and fetched with the real kaggle client against a loopback server."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from kernel_folders import COMPETITION, write_kernel
 
 from kaggle_utils.platform.push import kernels
 from kaggle_utils.platform.push.client import KaggleFailure
-from kaggle_utils.platform.push.kernels import fetch, log_tail, send, wait
-from kaggle_utils.platform.push.stamping import Stamp
+from kaggle_utils.platform.push.kernels import Version, download, look, why_it_failed
+from kaggle_utils.platform.push.stamping import Stamp, made
 
 pytest_plugins = ["kaggle_fixtures"]
 
 TRAIN = "me/pond-2-train"
+
+
+def send(folder: Path, stamp: Stamp, run: bool = True) -> Version:
+    kernel = made(folder, stamp)
+    return kernels.send(kernel, kernel.mark([kernel.kernel], {}, run))
 
 
 @pytest.fixture
@@ -50,7 +57,9 @@ def test_the_folder_works_with_the_plain_client_once_the_owner_is_set(service, p
     assert "Kernel version 1 successfully pushed" in done.stdout and "not valid" not in done.stdout
     [plain] = service.kernels[TRAIN]
     send(pond / "pond-2-train", Stamp("me"))
-    assert json.loads(plain.pop("text")) == json.loads(service.kernels[TRAIN][1].pop("text"))
+    ours = json.loads(service.kernels[TRAIN][1].pop("text"))
+    comment = ours["cells"].pop()
+    assert comment["source"].startswith("# kaggle-utils ") and json.loads(plain.pop("text")) == ours
     assert service.kernels[TRAIN] == [plain, plain]
 
 
@@ -76,7 +85,7 @@ def test_an_error_within_a_good_answer_is_a_failure(service, pond):
     service.push_error = "Maximum batch GPU session count of 2 reached"
     with pytest.raises(KaggleFailure, match="was not pushed: Kaggle says 'Maximum batch GPU session count") as caught:
         send(pond / "pond-2-train", Stamp("me"))
-    assert caught.value.kind == "full"
+    assert caught.value.kind == "busy"
 
 
 def test_a_name_clash_says_what_to_do(service, pond):
@@ -88,16 +97,9 @@ def test_a_name_clash_says_what_to_do(service, pond):
 
 def test_a_push_cut_in_the_middle_may_have_arrived_and_is_not_repeated(service, pond):
     service.die("SaveKernel")
-    with pytest.raises(KaggleFailure, match="may have arrived all the same: look at https://www.kaggle.com/code/me"):
+    with pytest.raises(KaggleFailure, match="me/pond-2-train was not pushed: no answer from Kaggle") as caught:
         send(pond / "pond-2-train", Stamp("me"))
-    assert service.names() == ["SaveKernel"]
-
-
-def test_a_push_that_a_gateway_did_not_answer_may_have_arrived_too(service, quick_client, pond):
-    service.fail("SaveKernel", 504, "Gateway Timeout")
-    with pytest.raises(KaggleFailure, match="HTTP 504.*may have arrived all the same"):
-        send(pond / "pond-2-train", Stamp("me"))
-    assert service.names() == ["SaveKernel"]
+    assert caught.value.uncertain and service.names() == ["SaveKernel"]
 
 
 def test_a_kernel_kept_under_another_name_is_a_failure(service, pond, eda_is_there, monkeypatch):
@@ -106,48 +108,31 @@ def test_a_kernel_kept_under_another_name_is_a_failure(service, pond, eda_is_the
         send(pond / "pond-2-train", Stamp("me"))
 
 
-def test_waiting_sees_a_kernel_through_queue_and_run(service, capfd):
-    service.kernels[TRAIN] = [{}]
-    service.sessions[TRAIN] = ["QUEUED", "QUEUED", "RUNNING", "COMPLETE"]
-    assert wait([TRAIN], poll_s=0.01) == {TRAIN: ""}
-    assert service.names() == ["GetKernelSessionStatus"] * 4
+def test_a_look_tells_the_latest_version_its_state_and_its_mark(service, pond, eda_is_there, capfd):
+    send(pond / "pond-2-train", Stamp("me"))
+    sent = send(pond / "pond-2-train", Stamp("me", {"fold": 2}))
+    service.sessions[TRAIN] = ["RUNNING"]
+    assert look([TRAIN, "me/nothing-there"]) == {TRAIN: replace(sent, state="RUNNING"), "me/nothing-there": None}
+    assert service.names()[-6:] == ["GetKernel", "GetKernelSessionStatus", "GetKernel"] * 2
     assert capfd.readouterr() == ("", "")
 
 
-def test_waiting_sits_out_a_server_that_dies(service):
+def test_a_state_counts_only_where_the_version_was_the_same_before_and_after(service, quick_client):
     service.kernels[TRAIN] = [{}]
-    service.die("GetKernelSessionStatus")
-    service.fail("GetKernelSessionStatus", 502)
-    assert wait([TRAIN], poll_s=0.01) == {TRAIN: ""}
-
-
-def test_waiting_gives_up_at_once_on_a_kernel_that_is_not_there(service):
-    with pytest.raises(KaggleFailure, match="HTTP 403"):
-        wait(["me/nothing-there"], poll_s=0.01)
-    assert len(service.calls) == 1
-
-
-def test_waiting_ends_when_the_time_is_over(service):
-    service.kernels[TRAIN] = [{}]
-    service.sessions[TRAIN] = ["RUNNING"]
-    with pytest.raises(KaggleFailure, match="me/pond-2-train: not over yet"):
-        wait([TRAIN], poll_s=0.01, limit_hours=0)
+    answer = service._GetKernelSessionStatus
+    service._GetKernelSessionStatus = lambda request: (service.kernels[TRAIN].append({}), answer(request))[1]
+    assert look([TRAIN])[TRAIN].version == 0
 
 
 def test_a_failed_kernel_shows_its_message_and_the_end_of_its_log(service):
-    other = "me/pond-2-train-fold1"
-    service.kernels |= {TRAIN: [{}], other: [{}]}
-    service.sessions[TRAIN] = ["ERROR"]
-    service.sessions[other] = ["RUNNING", "COMPLETE"]
-    service.failures[TRAIN] = "Your notebook tried to allocate more memory than is available"
+    service.kernels[TRAIN] = [{}]
+    message = "Your notebook tried to allocate more memory than is available"
     lines = [{"stream_name": "stdout", "time": n, "data": f"step {n}\n"} for n in range(100)]
     service.logs[TRAIN] = json.dumps(lines)
-    told = wait([TRAIN, other], poll_s=0.01)
-    said = told[TRAIN].splitlines()
-    assert told[other] == ""
+    said = why_it_failed(Version(TRAIN, 3, "ERROR", message)).splitlines()
     assert said[0] == (
-        "me/pond-2-train ended with ERROR: Your notebook tried to allocate more memory than is available. "
-        "The end of its log:"
+        "me/pond-2-train version 3 ended with ERROR: Your notebook tried to allocate more memory than is available. "
+        "--again sends it once more. The end of its log:"
     )
     assert said[1:] == [f"step {n}" for n in range(70, 100)]
 
@@ -155,27 +140,26 @@ def test_a_failed_kernel_shows_its_message_and_the_end_of_its_log(service):
 def test_a_log_that_is_plain_text_is_shown_as_it_is(service):
     service.kernels[TRAIN] = [{}]
     service.logs[TRAIN] = "one\ntwo\nthree"
-    assert log_tail(TRAIN, lines=2) == "two\nthree"
+    assert why_it_failed(Version(TRAIN, 1, "ERROR"), lines=2).endswith("log:\ntwo\nthree")
 
 
-def test_outputs_of_several_pages_come_home_and_older_ones_are_put_aside(service, tmp_path):
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_outputs_of_several_pages_come_and_the_log(service, tmp_path):
     service.kernels[TRAIN] = [{}]
     service.outputs[TRAIN] = {f"weights/{n}.pt": bytes([n]) for n in range(25)}
-    (tmp_path / "2_train").mkdir()
-    (tmp_path / "2_train/old.pt").write_bytes(b"old")
-    files = fetch(TRAIN, tmp_path / "2_train", aside=tmp_path / "earlier/2_train")
-    assert len(files) == 26  # 25 and the log
+    download(Version(TRAIN, 1), tmp_path / "2_train")
+    assert len(files(tmp_path / "2_train")) == 26  # 25 and the log
     assert (tmp_path / "2_train/weights/24.pt").read_bytes() == b"\x18"
-    assert not (tmp_path / "2_train/old.pt").exists()
-    assert (tmp_path / "earlier/2_train/old.pt").read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
 def test_only_files_asked_for_are_fetched(service, tmp_path):
     service.kernels[TRAIN] = [{}]
     service.outputs[TRAIN] = {"run.json": b"{}", "weights.pt": b"w"}
-    files = fetch(TRAIN, tmp_path / "out", pattern=r"\.json$")
-    assert [path.name for path in files] == ["pond-2-train.log", "run.json"]
+    download(Version(TRAIN, 1), tmp_path / "out", r"\.json$")
+    assert files(tmp_path / "out") == ["pond-2-train.log", "run.json"]
 
 
 @pytest.fixture
@@ -183,15 +167,12 @@ def at_once(quick_client, monkeypatch) -> None:
     monkeypatch.setattr(kernels, "_AGAIN_S", (0.0, 0.0, 0.0))
 
 
-def test_a_download_that_fails_leaves_what_was_there(service, at_once, tmp_path):
+def test_a_download_that_goes_on_failing_names_the_file(service, at_once, tmp_path):
     service.kernels[TRAIN] = [{}]
     service.outputs[TRAIN] = {"a.pt": b"a", "b.pt": b"b"}
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/a.pt").write_bytes(b"old")
     service.fail("GET", 500, "storage is down", times=4)
     with pytest.raises(KaggleFailure, match="HTTP 500.*the file a.pt is not given"):
-        fetch(TRAIN, tmp_path / "out")
-    assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b"old"]
+        download(Version(TRAIN, 1), tmp_path / "out")
 
 
 def test_a_download_that_fails_for_a_moment_is_tried_again(service, at_once, tmp_path):
@@ -200,7 +181,8 @@ def test_a_download_that_fails_for_a_moment_is_tried_again(service, at_once, tmp
     service.die("GET")
     service.fail("GET", 503)
     service.fail("ListKernelSessionOutput", 502)
-    assert [path.name for path in fetch(TRAIN, tmp_path / "out")] == ["a.pt", "b.pt", "pond-2-train.log"]
+    download(Version(TRAIN, 1), tmp_path / "out")
+    assert files(tmp_path / "out") == ["a.pt", "b.pt", "pond-2-train.log"]
 
 
 def test_a_file_that_is_refused_is_not_asked_for_again_and_its_signed_address_not_shown(service, at_once, tmp_path):
@@ -209,7 +191,8 @@ def test_a_file_that_is_refused_is_not_asked_for_again_and_its_signed_address_no
     service.signature = "?X-Goog-Signature=s3cret"
     service.fail("GET", 403)
     with pytest.raises(KaggleFailure, match="HTTP 403.*a.pt") as caught:
-        fetch(TRAIN, tmp_path / "out")
+        download(Version(TRAIN, 1), tmp_path / "out")
     assert "s3cret" not in str(caught.value) and "127.0.0.1" not in str(caught.value)
     assert service.names().count("GET") == 1
-    assert [path.name for path in fetch(TRAIN, tmp_path / "out")] == ["a.pt", "pond-2-train.log"]
+    download(Version(TRAIN, 1), tmp_path / "out")
+    assert files(tmp_path / "out") == ["a.pt", "pond-2-train.log"]

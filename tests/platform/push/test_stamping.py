@@ -8,15 +8,14 @@ import pytest
 from kernel_folders import write_kernel
 
 from kaggle_utils.platform.parameters import inject
-from kaggle_utils.platform.push.stamping import Stamp, stamped
+from kaggle_utils.platform.push.stamping import Stamp, made
 
 pytest_plugins = ["kaggle_fixtures"]
 
 
 def content(folder, stamp: Stamp) -> tuple[dict, dict]:
-    with stamped(folder, stamp) as copy:
-        found = json.loads((copy / "kernel-metadata.json").read_text())
-        return found, json.loads((copy / found["code_file"]).read_text())
+    new = made(folder, stamp)
+    return new.content, json.loads(new.code)
 
 
 def test_the_owner_takes_the_placeholders_place_everywhere(pond):
@@ -24,14 +23,6 @@ def test_the_owner_takes_the_placeholders_place_everywhere(pond):
     assert found["id"] == "me/pond-2-train"
     assert found["dataset_sources"] == ["me/kaggle-utils-wheels"]
     assert found["kernel_sources"] == ["me/pond-1-eda"]
-
-
-def test_the_repository_is_left_as_it_was_and_the_copy_goes(pond):
-    before = (pond / "pond-2-train/kernel-metadata.json").read_text()
-    with stamped(pond / "pond-2-train", Stamp("me", {"fold": 3})) as copy:
-        assert copy.is_dir()
-    assert not copy.exists()
-    assert (pond / "pond-2-train/kernel-metadata.json").read_text() == before
 
 
 def test_parameters_go_into_a_cell_of_their_own(pond):
@@ -48,14 +39,15 @@ def test_overrides_that_the_notebook_brings_along_are_not_pushed(pond):
 
 
 def test_one_fold_gets_its_own_slug_and_a_title_that_makes_it(pond):
-    found, _ = content(pond / "pond-2-train", Stamp("me", suffix="fold3"))
+    found, _ = content(pond / "pond-2-train", Stamp("me", {"fold": 3}, ["fold"]))
     assert (found["id"], found["title"]) == ("me/pond-2-train-fold3", "Pond 2 train fold3")
 
 
 def test_a_stage_takes_every_kernel_of_a_fan_out(pond):
     folds = ["me/pond-2-train-fold0", "me/pond-2-train-fold1"]
-    found, _ = content(pond / "pond-3-submit", Stamp("me", sources={"pond-2-train": folds}))
-    assert found["kernel_sources"] == folds
+    new = made(pond / "pond-3-submit", Stamp("me")).taking({"me/pond-2-train": folds})
+    assert new.content["kernel_sources"] == folds
+    assert new.going_on().content["kernel_sources"] == [*folds, "me/pond-3-submit"]
 
 
 def test_another_accelerator_sets_shape_and_switches(pond):
@@ -70,7 +62,9 @@ def test_another_accelerator_sets_shape_and_switches(pond):
     [
         (Stamp("me", accelerator="P100"), "accelerator 'P100' is unknown, expected one of NvidiaTeslaP100"),
         (Stamp("me", {"folds": 3}), "'folds'"),
-        (Stamp("me", suffix="fold" + "0" * 40), "expected 5 to 50"),
+        (Stamp("me", {"fold": 10**40}, ["fold"]), "expected 5 to 50"),
+        (Stamp("me", {"fold": -1}, ["fold"]), "fold -1 cannot stand in a kernel's name: folds are numbered from 0"),
+        (Stamp("me", {"image_size": "a b"}, ["image_size"]), "image_size a b cannot stand in a kernel's name"),
         (Stamp("m e"), "expected owner/slug"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -37,7 +38,7 @@ def test_the_kernels_table_is_uploaded_as_it_came(service, ready, news):
     push("pond-3-submit", ready)
     [sent] = service.submissions
     assert (sent["content"], sent["competitionName"]) == (TABLE, COMPETITION)
-    assert sent["submissionDescription"] == "two folds" and "kernelSlug" not in sent
+    assert re.fullmatch(r"two folds \[[0-9a-f]{12}\]", sent["submissionDescription"]) and "kernelSlug" not in sent
     assert "was checked by the notebook" in news[-3] and news[-1] == "submissions left today: 4"
 
 
@@ -48,11 +49,30 @@ def test_a_table_with_faults_is_not_uploaded(service, ready, tmp_path, monkeypat
     assert service.submissions == []
 
 
-def test_an_upload_that_breaks_is_no_submission(service, ready):
+def test_an_upload_that_breaks_is_made_again_and_is_one_submission(service, ready):
     service.fail("PUT", 403)
-    with pytest.raises(KaggleFailure, match="was not submitted to"):
+    push("pond-3-submit", ready)
+    assert len(service.submissions) == 1
+
+
+def test_an_upload_that_never_succeeds_is_no_submission(service, ready):
+    service.fail("PUT", 403, times=99)
+    with pytest.raises(KaggleFailure, match="was not submitted to .*the same command submits it once"):
         push("pond-3-submit", ready)
     assert service.submissions == []
+
+
+def test_a_table_is_submitted_once_however_often_it_is_asked_for(service, ready, news):
+    for _ in range(2):
+        push("pond-3-submit", ready)
+    assert len(service.submissions) == 1 and "is submitted already" in news[-2]
+
+
+def test_files_that_leave_the_table_out_are_told_before_anything_is_asked(service, ready):
+    service.calls.clear()
+    with pytest.raises(ValueError, match="--files is 'pth', expected it to take submission.csv"):
+        push("pond-3-submit", replace(ready, files="pth"))
+    assert service.calls == []
 
 
 def test_a_kernel_that_wrote_no_table_is_told_by_name(service, ready):

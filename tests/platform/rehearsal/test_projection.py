@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaggle_utils.platform.push import quota
 from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.push.client_process import CALLS
-from kaggle_utils.platform.push.quota import gpu_quota
+from kaggle_utils.platform.rehearsal import quota
 from kaggle_utils.platform.rehearsal.projection import Line, gigabytes, line_through
+from kaggle_utils.platform.rehearsal.quota import gpu_quota
 from kaggle_utils.platform.rehearsal.report import projection_findings, submission_lines, training_lines
 from kaggle_utils.platform.rehearsal.session import Run
 from kaggle_utils.platform.rehearsal.submission import SubmissionReport

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from training_fixtures import Session
 
+from kaggle_utils.boxes.matching import IOU_THRESHOLDS
 from kaggle_utils.errors import KitError
 from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.progress import endless
@@ -48,7 +49,7 @@ def test_a_fold_leaves_weights_predictions_and_a_run_that_reads_back(squares, tm
     how = {"paste": 0.5, "augmentations": "clahe", "mosaic": 0.5, "prediction_sets": ("identity", "hflip@0.75")}
     results = trained(squares, tmp_path, (0, 1), epochs=2, **how)
     write_run(tmp_path, results)
-    judged = out_of_fold(squares, "name", read_runs([tmp_path]), FOLDS)
+    judged = out_of_fold(squares, "name", read_runs([tmp_path]), FOLDS, (96, 96), IOU_THRESHOLDS)
     assert judged.fold.tolist() == FOLDS.tolist() and list(judged.sets) == ["plain_identity", "plain_hflip@0.75"]
     assert not list(tmp_path.rglob("resume.pth")) and not list(tmp_path.rglob("*.partial"))
     assert [job.items for job in results] == [tuple(f"{v}-{n}" for n in range(6)) for v in (0, 1)]
