@@ -182,7 +182,8 @@ def test_the_diary_s_page_needs_nothing_else_and_links_the_stages_pages(book, tm
 
 
 def test_exact_medal_lines_are_asked_for_and_kept(book, monkeypatch, capsys):
-    monkeypatch.setattr(leaderboard, "ask", lambda call, **order: [f"{1 - rank / 2000:.4f}" for rank in range(300)])
+    board = [{"score": f"{1 - rank / 2000:.4f}"} for rank in range(300)]
+    monkeypatch.setattr(leaderboard, "all_rows", lambda name, rows, **message: board)
     assert main(["diary", "--medals"]) == 0 and "medal lines of reef kept in" in capsys.readouterr().out
     assert leaderboard.medals(reef).bronze == 0.8995
 
