@@ -178,9 +178,15 @@ class Stage:
         """Adds a line to the diary and returns it; parameters that differ from their defaults stand in it.
 
         more: interval, fold_scores, comment, and whatever else is worth a column, see :func:`kaggle_utils.evidence.diary.entry`
+        A member that has this very line already, from an earlier run, gets no second one.
         """
         name, about = self.competition.NAME, {"sample": self.sample, "smoke": self.smoke, "data": self.version}
         line = diary.entry(name, self.name, parameters, defaults, score=score, started=self.began, **about, **more)
+        same = ("competition", "stage", "changed", "score", "folds", "sample", "smoke", "data", "member")
+        for earlier in diary.read(runtime.diary_file()).entries if "member" in more else ():
+            if all(earlier.get(name) == line.get(name) for name in same):
+                print("in the diary already, as", earlier["run"])
+                return earlier
         diary.append(runtime.diary_file(), line)
         print("in the diary as", line["run"])
         return line

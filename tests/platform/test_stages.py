@@ -231,9 +231,7 @@ class TestAtHome:
             open_stage(Tides(), "4_submit").decision()
 
     def test_without_an_earlier_stage_it_is_named(self):
-        with pytest.raises(
-            NotAttached, match="no output of stage 2_train of tides-sample: run stage 2_train of tides first"
-        ):
+        with pytest.raises(NotAttached, match="no output of stage 2_train of tides-sample: run stage 2_train of tides first"):
             open_stage(Tides(), "3_decide").runs  # noqa: B018
 
     def test_a_predictor_is_made_of_the_weights_that_were_measured(self):
@@ -259,6 +257,13 @@ class TestAtHome:
         assert line["sample"] is True and line["data"] == stage.version and line["comment"] == "ebb" and line["minutes"] >= 0
         open_stage(Tides(), "3_decide").close({}, {}, 0.6)
         assert [one["stage"] for one in diary.read("runs/diary.jsonl").entries] == ["2_train", "3_decide"]
+
+    def test_a_member_that_was_not_trained_again_has_one_line_in_the_diary(self, capsys):
+        first = open_stage(Tides(), "2_train").close({"lr": 0.3}, {}, 0.61, member="calm", fold_scores={0: 0.6, 1: 0.62})
+        open_stage(Tides(), "2_train").close({"lr": 0.3}, {}, 0.63, member="wild")
+        again = open_stage(Tides(), "2_train").close({"lr": 0.3}, {}, 0.61, member="calm", fold_scores={0: 0.6, 1: 0.62})
+        assert again == first and f"already, as {first['run']}" in capsys.readouterr().out
+        assert [line["member"] for line in diary.read("runs/diary.jsonl").entries] == ["calm", "wild"]
 
     def test_cards_are_checked_where_they_are_used(self, monkeypatch, capsys):
         monkeypatch.setattr(runtime, "check_gpu", lambda: [SimpleNamespace(device="cuda:0"), SimpleNamespace(device="cuda:1")])
