@@ -44,13 +44,10 @@ def steps(n: int) -> Generator[Any, Any, None]:
     timed = {name: Decision(every, ways["wbf of all"].fusion, *rule) for name, rule in rules.items()}
     in_time = yield Step("attention, tracking, and both", lambda: boxes_of(timed))
     yield Step("compared, with intervals", lambda: compare(truth, fused | in_time, part, group, "wbf of all"))
-    found = {}
     for method in METHODS:
         fusion = {"method": method, "iou": 0.5}
         weights = yield Step(f"weights and cut searched, {method}", lambda f=fusion: searched_weights(judged, f))
-        found[method] = yield Step(
-            f"judged, {method}", lambda f=fusion, w=weights: judged_weights(judged, w, f, reef.KIND.size)
-        )
+        yield Step(f"judged, {method}", lambda f=fusion, w=weights: judged_weights(judged, w, f, reef.KIND.size))
     candidates = {name: alone[name] for name in [first]} | fused | in_time
     choices = yield Step("chosen without each part", lambda: chosen_without(truth, candidates, part, group, first))
     yield Step("what that is worth", lambda: f2(f2_counts(truth, boxes_of_choices(truth, candidates, choices, part))))
