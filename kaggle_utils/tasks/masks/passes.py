@@ -39,8 +39,10 @@ def measured(
         seen = Truth(truth)
         return [seen.measured(merged(merge, sets, values), levels, outlines) for merge in merges]
 
-    every = each_item(judged, sets, looked_at, progress)
-    return [together(images, levels, outlines) for images in zip(*every, strict=True)]
+    every, found = each_item(judged, sets, looked_at, progress), []
+    for _ in merges:  # an item's own arrays go as soon as they are part of the whole
+        found.append(together([images.pop(0) for images in every], levels, outlines))
+    return found
 
 
 def merged(merge: Merge, sets: Sequence[str], values: np.ndarray) -> np.ndarray:
