@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from kaggle_utils.files import locked
-from kaggle_utils.platform.push.client import KaggleFailure
+from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.signals import uninterrupted
 
 LOOKS = 8  # in vain, until what was sent counts as lost

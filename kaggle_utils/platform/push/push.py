@@ -13,15 +13,16 @@ from functools import partial
 from pathlib import Path
 
 from kaggle_utils.platform import parameters
-from kaggle_utils.platform.push import chain, metadata, submissions
-from kaggle_utils.platform.push.chain import Stage
-from kaggle_utils.platform.push.client import KaggleFailure, owner_name
-from kaggle_utils.platform.push.kernels import Version, why_it_failed
+from kaggle_utils.platform.client.calls import KaggleFailure, owner_name
+from kaggle_utils.platform.kernels import chain, metadata
+from kaggle_utils.platform.kernels.chain import Stage
+from kaggle_utils.platform.push import submissions
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.outputs import bring_home
 from kaggle_utils.platform.push.sending import carried_out, ensured, patiently
 from kaggle_utils.platform.push.sources import taken, versions_read
 from kaggle_utils.platform.push.stamping import Made, Stamp, made
+from kaggle_utils.platform.push.versions import Version, why_it_failed
 from kaggle_utils.tasks.competition import SUBMISSION
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from kaggle_utils.platform.push.client import KaggleFailure, requests
-from kaggle_utils.platform.push.kernels import SAVED, Version, look, mine, there
+from kaggle_utils.platform.client.calls import KaggleFailure, requests
 from kaggle_utils.platform.push.order import Order
+from kaggle_utils.platform.push.versions import SAVED, Version, look, mine, there
 from kaggle_utils.platform.runtime import FANNED_OUT
 
 _DATASET = "datasets.DatasetApiService/GetDataset"

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from kaggle_utils.platform import parameters
-from kaggle_utils.platform.push import metadata
+from kaggle_utils.platform.kernels import metadata
 from kaggle_utils.platform.push.mark import Mark, digest, digest_of, marked
 
 _NAMES = {"id": "slug", "title": "newTitle", "keywords": "categoryIds", "id_no": "id"}  # in a request, other than camelCase

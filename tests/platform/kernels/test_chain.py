@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from kernel_folders import write_kernel
 
-from kaggle_utils.platform.push.chain import check, every_stage, kernels_root, stage, stages
-from kaggle_utils.platform.push.metadata import read
+from kaggle_utils.platform.kernels.chain import check, every_stage, kernels_root, stage, stages
+from kaggle_utils.platform.kernels.metadata import read
 
 pytest_plugins = ["kaggle_fixtures"]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from kernel_folders import COMPETITION, write_kernel
 
-from kaggle_utils.platform.push import kernels
-from kaggle_utils.platform.push.client import KaggleFailure
-from kaggle_utils.platform.push.kernels import Version, download, look, why_it_failed
+from kaggle_utils.platform.client.calls import KaggleFailure
+from kaggle_utils.platform.push import versions
 from kaggle_utils.platform.push.stamping import Stamp, made
+from kaggle_utils.platform.push.versions import Version, download, look, why_it_failed
 
 pytest_plugins = ["kaggle_fixtures"]
 
@@ -23,7 +23,7 @@ TRAIN = "me/pond-2-train"
 
 def send(folder: Path, stamp: Stamp, run: bool = True) -> Version:
     kernel = made(folder, stamp)
-    return kernels.send(kernel, kernel.mark([kernel.kernel], {}, run))
+    return versions.send(kernel, kernel.mark([kernel.kernel], {}, run))
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_only_files_asked_for_are_fetched(service, tmp_path):
 
 @pytest.fixture
 def at_once(quick_client, monkeypatch) -> None:
-    monkeypatch.setattr(kernels, "_AGAIN_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(versions, "_AGAIN_S", (0.0, 0.0, 0.0))
 
 
 def test_a_download_that_goes_on_failing_names_the_file(service, at_once, tmp_path):

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaggle_utils.platform.push import metadata
-from kaggle_utils.platform.push.client import KaggleFailure, all_rows, ask, request, requests
+from kaggle_utils.platform.client.calls import KaggleFailure, all_rows, ask, request, requests
+from kaggle_utils.platform.kernels import metadata
 from kaggle_utils.platform.push.mark import Mark, read
 from kaggle_utils.platform.push.stamping import Made
 
@@ -123,7 +123,7 @@ def mine() -> list[str]:
 def send(made: Made, mark: Mark, keep: Sequence[int] = ()) -> Version:
     """Pushes a kernel; Kaggle starts to run it, or only saves it if its mark says so.
 
-    keep: see :func:`kaggle_utils.platform.push.client.ask`. Raises KaggleFailure when Kaggle refuses, does
+    keep: see :func:`kaggle_utils.platform.client.calls.ask`. Raises KaggleFailure when Kaggle refuses, does
     not answer, or took the kernel without some of its sources.
     """
     try:
