@@ -83,7 +83,7 @@ def request(name: str, keep: Sequence[int] = (), /, **message: Any) -> dict:
 
 def requests(wanted: Sequence[tuple[str, dict]], keep: Sequence[int] = ()) -> list[dict | KaggleFailure]:
     """The answer to each (name, message), or how it failed; KaggleFailure when none could be asked."""
-    outcomes = ask("requests", keep=keep, requests=list(wanted)) if wanted else []
+    outcomes = ask("requests", 110.0 + 10 * len(wanted), keep, requests=list(wanted)) if wanted else []
     return [_worded(**told["failure"]) if "failure" in told else told["answer"] for told in outcomes]
 
 

@@ -113,6 +113,8 @@ class Made:
         found = {"enable_gpu": False, "enable_tpu": False, "is_private": True, "competition_sources": []} | self.content
         found = {key: value for key, value in found.items() if key not in ("code_file", "keywords", "model_sources") or value}
         found |= {key: str(value).lower() == "true" for key, value in found.items() if key in metadata.BOOLEANS}
+        if (found["kernel_type"], found["language"]) == ("notebook", "rmarkdown"):
+            found["language"] = "r"
         message = {_NAMES.get(key) or _camel(key): value for key, value in found.items() if key != "code_file"}
         return message | {"text": marked(self.code, mark)} | ({} if mark.run else {"kernelExecutionType": "QUICK_SAVE"})
 

@@ -232,6 +232,13 @@ def test_kernels_that_the_list_does_not_show_yet_are_known_from_their_siblings(s
     assert service.kernels["me/pond-3-submit"][-1]["kernelDataSources"] == FOLDS
 
 
+@pytest.mark.parametrize("there", [[TRAIN], FOLDS, [TRAIN, *FOLDS]])
+def test_kernels_without_a_mark_are_taken_the_whole_one_before_its_folds(service, order, there):
+    service.kernels |= {kernel: [{}] for kernel in there}
+    push("pond-3-submit", order)
+    assert service.kernels["me/pond-3-submit"][0]["kernelDataSources"] == ([TRAIN] if TRAIN in there else FOLDS)
+
+
 def test_a_stage_is_not_sent_while_kernels_that_it_takes_run(service, order):
     service.sessions[FOLDS[1]] = ["RUNNING", "RUNNING", "COMPLETE"]
     push("pond-2-train", replace(order, overrides=["fold=0..1"]))

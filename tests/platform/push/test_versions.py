@@ -52,6 +52,11 @@ def test_kaggle_receives_what_the_folder_says(service, pond, eda_is_there):
 def test_the_folder_works_with_the_plain_client_once_the_owner_is_set(service, pond, eda_is_there):
     path = pond / "pond-2-train/kernel-metadata.json"
     path.write_text(path.read_text().replace("OWNER", "me"))
+    notebook = pond.parent / "notebooks/pond/2_train.ipynb"
+    content = json.loads(notebook.read_text())
+    content["cells"][0] |= {"source": ["fold = 0\n", "image_size = 640"], "outputs": [{"output_type": "stream", "text": "640"}]}
+    content["cells"].append({"cell_type": "markdown", "id": "m", "metadata": {}, "source": ["# Title"]})
+    notebook.write_text(json.dumps(content))
     command = [sys.executable, "-m", "kaggle", "kernels", "push", "-p", str(path.parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Kernel version 1 successfully pushed" in done.stdout and "not valid" not in done.stdout
