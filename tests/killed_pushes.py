@@ -236,7 +236,7 @@ def main(number: str, seed: str = "0", untimed: str = "") -> int:
                 log = (place / "log").read_text()[-3000:]
                 print(f"trial {n}, {trial.scenario}, {trial.kind}, {trial.struck}, late {trial.late}: {fault}\n{log}")
     struck = [trial for trial in done if trial.struck]
-    print(f"{len(done)} pushes, {len(struck)} struck before their end, {time.monotonic() - began:.0f} s")
+    print(f"seed {seed}: {len(done)} pushes, {len(struck)} struck before their end, {time.monotonic() - began:.0f} s")
     for scenario in COMMANDS:
         kinds = Counter(trial.kind for trial in struck if trial.scenario == scenario)
         print(f"{scenario:11}", ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())))
