@@ -1,7 +1,7 @@
 """The comment in a sent kernel that says what it is: so Kaggle itself tells what was pushed, to whoever asks.
 
-Its digest stands for all that the result depends on. What a reader computes anew is the part that is the code: who
-edits a kernel on Kaggle keeps the comment, and has another digest all the same.
+Its digest stands for all that the result depends on. A reader computes it anew from the code: who edits a kernel on
+Kaggle keeps the comment, and has another digest all the same.
 """
 
 from __future__ import annotations

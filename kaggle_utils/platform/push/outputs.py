@@ -86,8 +86,8 @@ def _of_other_pushes(found: Stage, pushed: Sequence[Version], runs: Path) -> set
     """The stage's folders at home that hold other settings' outputs, or an older version's of a kernel just pushed."""
     parent, kernels = runs / "kaggle" / found.competition, {version.kernel for version in pushed}
     settings = {version.mark.settings for version in pushed if version.mark}
-    folders = [path for path in parent.glob(f"{found.runs_as}*") if re.fullmatch(FANNED_OUT, path.name[len(found.runs_as) :])]
-    notes = {folder: _noted(folder) for folder in folders}
+    form = re.compile(re.escape(found.runs_as) + FANNED_OUT)
+    notes = {folder: _noted(folder) for folder in parent.iterdir() if form.fullmatch(folder.name)}
     return {f for f, note in notes.items() if note.get("settings") not in settings or note["kernel"] in kernels}
 
 

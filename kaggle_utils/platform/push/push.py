@@ -81,11 +81,10 @@ def _refuse(found: Stage, kernels: list[str], order: Order) -> None:
 
 def walk(start: str, root: Path) -> list[Stage]:
     """The stages to push: all of a competition, or those from one kernel on. ValueError for neither."""
-    if all(found.name != start for found in chain.every_stage(root)):
+    if start not in [found.name for found in chain.every_stage(root)]:
         return chain.stages(start, root)
-    first = chain.stage(start, root)
-    every = chain.stages(first.competition, root)
-    return every[every.index(first) :]
+    every = chain.stages(chain.stage(start, root).competition, root)
+    return every[[found.name for found in every].index(start) :]
 
 
 def _orders(walked: list[Stage], contents: list[dict], order: Order) -> list[Order]:

@@ -82,8 +82,7 @@ def look(kernels: Sequence[str]) -> dict[str, Version | None]:
 
     A state names no version, so it counts only where the version was the same before and after.
     """
-    asked = [(f"{_SERVICE}/{name}", _named(kernel)) for kernel in kernels for name in (_SOURCE, _STATE, _SOURCE)]
-    answers = requests(asked)
+    answers = requests([(f"{_SERVICE}/{name}", _named(kernel)) for kernel in kernels for name in (_SOURCE, _STATE, _SOURCE)])
     return {kernel: _version(kernel, *answers[3 * n : 3 * n + 3]) for n, kernel in enumerate(kernels)}
 
 
