@@ -12,8 +12,9 @@ import pytest
 from kaggle_server import USER, KaggleServer
 from kernel_folders import TAKES, write_kernel
 
-from kaggle_utils.platform.push import client, kernels
-from kaggle_utils.platform.push.client_process import outcome
+from kaggle_utils.platform.client import calls
+from kaggle_utils.platform.client.process import outcome
+from kaggle_utils.platform.push import versions
 from kaggle_utils.platform.push.order import Order
 
 
@@ -60,7 +61,7 @@ def quick_client(service: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None
     def run(command: list[str], input: str, **_: object) -> subprocess.CompletedProcess:
         return subprocess.CompletedProcess(command, 0, json.dumps(outcome(**json.loads(input))))
 
-    monkeypatch.setattr(client.subprocess, "run", run)
+    monkeypatch.setattr(calls.subprocess, "run", run)
 
 
 @pytest.fixture
@@ -72,6 +73,6 @@ def news() -> list[str]:
 @pytest.fixture
 def order(service, quick_client, pond, tmp_path, news, monkeypatch) -> Order:
     """An order on the folder `pond`, whose first stage has been pushed; pauses do not grow."""
-    monkeypatch.setattr(kernels, "_LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(versions, "_LONGEST_PAUSE_S", 0.01)
     service.kernels["me/pond-1-eda"] = [{}]
     return Order(kernels=pond, runs=tmp_path / "runs", poll_s=0.01, report=news.append)

@@ -28,8 +28,9 @@ from tqdm import tqdm
 
 from kaggle_utils import cli
 from kaggle_utils.commands import push as _  # noqa: F401 - loaded before the forks
-from kaggle_utils.platform.push import client, kernels
-from kaggle_utils.platform.push.client_process import outcome
+from kaggle_utils.platform.client import calls
+from kaggle_utils.platform.client.process import outcome
+from kaggle_utils.platform.push import versions
 from kaggle_utils.platform.signals import ENDING
 
 FOLDS = [f"me/pond-2-train-fold{k}" for k in range(4)]
@@ -42,6 +43,7 @@ COMMANDS = {  # what is typed, the kernels that Kaggle has in the end, and submi
 _BEFORE = {"single": ["me/pond-1-eda"], "fan-out": ["me/pond-1-eda"], "submission": ["me/pond-2-train"]}  # is there
 CUTS = {"cut line": Silence(), "late 504": Refusal(504, "Gateway Timeout"), "proxy's page": Page(200, "<html>")}
 KILLS = {"SIGKILL": signal.SIGKILL} | {number.name: number for number in ENDING}
+SLOW_S = 0.5  # of Kaggle, to do what the client asks whose push was killed
 SENDS = ("SaveKernel", "CreateCodeSubmission")
 KINDS = [*CUTS, *KILLS, "SIGKILL of all"]
 
@@ -87,7 +89,7 @@ class Trial:
         return self
 
     def _given_once(self, service: KaggleServer, folder: Path, command: str) -> None:
-        answered, count, ready = service._answered, 0, threading.Event()
+        answered, count, ready = service.answer, 0, threading.Event()
 
         def disturbed(call: str, request: dict, credentials: str) -> dict:
             nonlocal count
@@ -96,12 +98,13 @@ class Trial:
             mine = self.seconds is None and count == self.instant and not self.struck and (call in SENDS or not self.sends)
             if mine and not self.after:
                 self._strike(call, pid)
+                time.sleep(SLOW_S)  # what goes on meanwhile finds nothing of it yet
             told = answered(call, request, credentials)
             if mine and self.after:
                 self._strike(call, pid)
             return told
 
-        service._answered = disturbed
+        service.answer = disturbed
         pid = _started(service, folder, command)
         ready.set()
         if self.seconds is not None:
@@ -159,7 +162,7 @@ def _push(service: KaggleServer, folder: Path, command: str) -> int:
     type(api).args, api._authenticated = ["--local"], False
     kaggle_env._env_to_endpoint = dict.fromkeys(kaggle_env._env_to_endpoint, service.endpoint)
     os.environ |= {"KAGGLE_USERNAME": service.user, "KAGGLE_KEY": service.key, "KAGGLE_UTILS_RUNS": str(folder / "runs")}
-    client.subprocess.run, kernels._LONGEST_PAUSE_S, kernels._AGAIN_S = _forked, 0.02, (0.02, 0.02, 0.02)
+    calls.subprocess.run, versions._LONGEST_PAUSE_S, versions._AGAIN_S = _forked, 0.02, (0.02, 0.02, 0.02)
     code = cli.main(["push", *command.split(), "--kernels", str(folder / "kernels"), "--poll", "0.02"])
     sys.stdout.flush()
     return code
@@ -233,7 +236,7 @@ def main(number: str, seed: str = "0", untimed: str = "") -> int:
                 log = (place / "log").read_text()[-3000:]
                 print(f"trial {n}, {trial.scenario}, {trial.kind}, {trial.struck}, late {trial.late}: {fault}\n{log}")
     struck = [trial for trial in done if trial.struck]
-    print(f"{len(done)} pushes, {len(struck)} struck before their end, {time.monotonic() - began:.0f} s")
+    print(f"seed {seed}: {len(done)} pushes, {len(struck)} struck before their end, {time.monotonic() - began:.0f} s")
     for scenario in COMMANDS:
         kinds = Counter(trial.kind for trial in struck if trial.scenario == scenario)
         print(f"{scenario:11}", ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())))

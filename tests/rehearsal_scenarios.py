@@ -18,7 +18,7 @@ from kernel_folders import write_kernel
 from wheel_makers import make_wheel
 
 from kaggle_utils.competitions import reef
-from kaggle_utils.platform.push import chain
+from kaggle_utils.platform.kernels import chain
 from kaggle_utils.platform.rehearsal import sandbox
 from kaggle_utils.platform.rehearsal.attachments import attachments
 from kaggle_utils.platform.rehearsal.report import projection_findings

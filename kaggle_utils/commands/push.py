@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from kaggle_utils.platform.kernels.metadata import ACCELERATORS
 from kaggle_utils.platform.parameters import add_set_argument
-from kaggle_utils.platform.push.metadata import ACCELERATORS
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.push import planned, push
 from kaggle_utils.platform.signals import signals_as_exits

@@ -18,8 +18,8 @@ from pathlib import Path
 from kaggle_utils import competitions
 from kaggle_utils.files import replacing
 from kaggle_utils.platform import runtime, source
+from kaggle_utils.platform.kernels import chain
 from kaggle_utils.platform.parameters import add_set_argument, fan_out, fanned, inject
-from kaggle_utils.platform.push import chain
 from kaggle_utils.platform.rehearsal import quota, sandbox
 from kaggle_utils.platform.rehearsal import report as report_lines
 from kaggle_utils.platform.rehearsal.attachments import Attachments, attachments, competition_mounts

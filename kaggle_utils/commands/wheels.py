@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from kaggle_utils.platform.push.client import owner_name, push_dataset
+from kaggle_utils.platform.client.calls import owner_name, push_dataset
 from kaggle_utils.platform.wheels.image import PYTHONS, image
 from kaggle_utils.platform.wheels.wheel import Wheel
 from kaggle_utils.platform.wheels.wheelhouse import GPUS, build, wheels_dir

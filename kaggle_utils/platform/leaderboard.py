@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kaggle_utils.evidence.medals import Medals
 from kaggle_utils.files import json_text, replacing
 from kaggle_utils.platform import runtime
-from kaggle_utils.platform.push.client import all_rows
+from kaggle_utils.platform.client.calls import all_rows
 
 if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition

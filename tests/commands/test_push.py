@@ -6,8 +6,9 @@ import pytest
 from kernel_folders import write_kernel
 
 from kaggle_utils.cli import main
-from kaggle_utils.platform.push import client, sending
+from kaggle_utils.platform.client import calls
 from kaggle_utils.platform.push import push as pushing
+from kaggle_utils.platform.push import sending
 
 pytest_plugins = ["kaggle_fixtures"]
 
@@ -56,7 +57,7 @@ def test_checking_tries_each_kernel_once(typed, capsys, monkeypatch):
     ],
 )
 def test_a_wrong_option_is_told_before_anything_is_asked(typed, capsys, monkeypatch, how, options, said):
-    monkeypatch.setattr(client, "subprocess", None)
+    monkeypatch.setattr(calls, "subprocess", None)
     assert typed(f"{how} {options}") == 1
     assert said in capsys.readouterr().err
 

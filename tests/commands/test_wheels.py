@@ -9,7 +9,7 @@ from wheel_makers import make_wheel
 
 from kaggle_utils.cli import main
 from kaggle_utils.commands import wheels as wheels_command
-from kaggle_utils.platform.push.client import KaggleFailure, push_dataset
+from kaggle_utils.platform.client.calls import KaggleFailure, push_dataset
 from kaggle_utils.platform.wheels.wheelhouse import build
 
 pytest.importorskip("kaggle.api.kaggle_api_extended")

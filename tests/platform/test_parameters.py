@@ -41,6 +41,30 @@ def test_a_range_includes_both_ends():
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("unet,fpn", ["unet", "fpn"]),
+        ("640, 1280", [640, 1280]),
+        ("unet,", ["unet"]),
+        ("(unet,fpn),pan", [("unet", "fpn"), "pan"]),
+        ("(unet,fpn)", ("unet", "fpn")),
+        ("{unet,fpn}", ("unet", "fpn")),
+        ("{2, 1}", (2, 1)),
+        ("[a, [b, 1]]", ["a", ["b", 1]]),
+        ("(unet)", ("unet",)),
+        ("(1, 2)", (1, 2)),
+        ("{'a': (1, 2), 'b': 3}", {"a": (1, 2), "b": 3}),
+        ("'a,b'", "a,b"),
+        ("'a,b',c", ["a,b", "c"]),
+    ],
+)
+def test_what_stands_between_commas_fans_out_and_what_stands_in_brackets_is_one_value(text, value):
+    assert parse_set([f"member={text}"]) == {"member": value}
+    fans = isinstance(value, list) and not text.startswith("[")
+    assert [one["member"] for one in fan_out([f"member={text}"])] == (value if fans else [value])
+
+
+@pytest.mark.parametrize(
     ("texts", "message"),
     [
         (["fold"], "'fold' is not"),

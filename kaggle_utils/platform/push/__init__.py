@@ -1,1 +1,1 @@
-"""Kernels on Kaggle: metadata checked, sent, waited for, brought home, submitted."""
+"""Kernels pushed to Kaggle: sent once, waited for, brought home, submitted."""

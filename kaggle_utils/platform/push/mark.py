@@ -1,7 +1,7 @@
 """The comment in a sent kernel that says what it is: so Kaggle itself tells what was pushed, to whoever asks.
 
-Its digest stands for all that the result depends on. What a reader computes anew is the part that is the code: who
-edits a kernel on Kaggle keeps the comment, and has another digest all the same.
+Its digest stands for all that the result depends on. A reader computes it anew from the code: who edits a kernel on
+Kaggle keeps the comment, and has another digest all the same.
 """
 
 from __future__ import annotations
@@ -55,13 +55,20 @@ def digest_of(code: str, rest: str) -> str:
 
 
 def marked(code: str, mark: Mark) -> str:
-    """The code with the comment as its last cell, or line; one that it brings along is left out."""
+    """The code with the comment as its last cell, or line; one that it brings along is left out.
+
+    A notebook's outputs are emptied and the source of a cell is one text, as the service expects it.
+    """
     line = f"{_BEGIN}{json.dumps(asdict(mark))}"
     notebook = _notebook(code)
     if notebook is None:
         return "\n".join([*(text for text in code.splitlines() if not text.startswith(_BEGIN)), line, ""])
-    cells = [cell for cell in notebook["cells"] if not "".join(cell["source"]).startswith(_BEGIN)]
-    return json.dumps(notebook | {"cells": [*cells, code_cell(notebook, line, "kaggle-utils")]}, ensure_ascii=False)
+    cells = [
+        cell | {"source": "".join(cell["source"])} | ({"outputs": []} if "outputs" in cell else {})
+        for cell in notebook["cells"]
+    ]
+    kept = [cell for cell in cells if not cell["source"].startswith(_BEGIN)]
+    return json.dumps(notebook | {"cells": [*kept, code_cell(notebook, line, "kaggle-utils")]}, ensure_ascii=False)
 
 
 def read(code: str) -> Mark | None:

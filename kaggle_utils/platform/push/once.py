@@ -1,9 +1,8 @@
 """Something is done once, though the line is cut, the answer is lost, or this process is killed at any moment.
 
-Before it is sent the other side is asked whether it has it. What is asked and sent stands under a lock, which the
-client's process holds as well: who is killed in the middle leaves it to the client until that has ended. In the lock's
-file stands what was sent and not seen since: the other side is given some looks to show what it has accepted, before
-it counts as lost.
+Before it is sent the other side is asked whether it has it, under a lock, which the client's process holds as well:
+who is killed in the middle leaves it to the client until that has ended. In the lock's file stands what was sent and
+not seen since: the other side is given some looks to show what it has accepted, before it counts as lost.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from kaggle_utils.files import locked
-from kaggle_utils.platform.push.client import KaggleFailure
+from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.signals import uninterrupted
 
 LOOKS = 8  # in vain, until what was sent counts as lost

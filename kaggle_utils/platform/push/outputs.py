@@ -17,11 +17,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from kaggle_utils.platform.push.chain import Stage
-from kaggle_utils.platform.push.client import KaggleFailure
-from kaggle_utils.platform.push.kernels import Version, download, work_left
+from kaggle_utils.platform.client.calls import KaggleFailure
+from kaggle_utils.platform.kernels.chain import Stage
 from kaggle_utils.platform.push.once import held
 from kaggle_utils.platform.push.order import Order
+from kaggle_utils.platform.push.versions import Version, download, work_left
 from kaggle_utils.platform.runtime import FANNED_OUT
 
 _NOTE = ".kaggle.json"
@@ -59,30 +59,20 @@ def bring_home(found: Stage, pushed: Sequence[Version], order: Order) -> list[st
 def _fetch(version: Version, folder: Path, order: Order) -> None:
     noted = _noted(folder)
     same = (noted.get("kernel"), noted.get("version")) == (version.kernel, version.version)
-    there = noted["files"] if same else []
-    if None not in there and order.files not in there:
+    if not (same and noted["files"] in (None, order.files)):
         settings = version.mark.settings if version.mark else None
-        note = {"kernel": version.kernel, "version": version.version, "settings": settings, "files": [*there, order.files]}
+        note = {"kernel": version.kernel, "version": version.version, "settings": settings, "files": order.files}
         new = folder.with_name(f".{folder.name}.part")
         try:
             download(version, new, order.files)
             if folder.exists() and not same:
                 _put_aside(folder, order)
-            _join(new, folder)
+            shutil.copytree(new, folder, dirs_exist_ok=True, copy_function=os.replace)
         finally:
             shutil.rmtree(new, ignore_errors=True)
         (folder / _NOTE).write_text(json.dumps(note), encoding="utf-8")  # at last: without it they are not all there
     files = sum(path.is_file() and path.name != _NOTE for path in folder.rglob("*"))
     order.report(f"{version} complete, {files} files in {folder}")
-
-
-def _join(new: Path, folder: Path) -> None:
-    for path in [folder, *new.rglob("*")]:
-        place = folder / path.relative_to(new) if path != folder else folder
-        if path.is_file():
-            os.replace(path, place)
-        else:
-            place.mkdir(parents=True, exist_ok=True)
 
 
 def _noted(folder: Path) -> dict:
@@ -96,8 +86,8 @@ def _of_other_pushes(found: Stage, pushed: Sequence[Version], runs: Path) -> set
     """The stage's folders at home that hold other settings' outputs, or an older version's of a kernel just pushed."""
     parent, kernels = runs / "kaggle" / found.competition, {version.kernel for version in pushed}
     settings = {version.mark.settings for version in pushed if version.mark}
-    folders = [path for path in parent.glob(f"{found.runs_as}*") if re.fullmatch(FANNED_OUT, path.name[len(found.runs_as) :])]
-    notes = {folder: _noted(folder) for folder in folders}
+    form = re.compile(re.escape(found.runs_as) + FANNED_OUT)
+    notes = {folder: _noted(folder) for folder in parent.iterdir() if form.fullmatch(folder.name)}
     return {f for f, note in notes.items() if note.get("settings") not in settings or note["kernel"] in kernels}
 
 

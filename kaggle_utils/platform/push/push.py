@@ -13,15 +13,16 @@ from functools import partial
 from pathlib import Path
 
 from kaggle_utils.platform import parameters
-from kaggle_utils.platform.push import chain, metadata, submissions
-from kaggle_utils.platform.push.chain import Stage
-from kaggle_utils.platform.push.client import KaggleFailure, owner_name
-from kaggle_utils.platform.push.kernels import Version, why_it_failed
+from kaggle_utils.platform.client.calls import KaggleFailure, owner_name
+from kaggle_utils.platform.kernels import chain, metadata
+from kaggle_utils.platform.kernels.chain import Stage
+from kaggle_utils.platform.push import submissions
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.outputs import bring_home
 from kaggle_utils.platform.push.sending import carried_out, ensured, patiently
 from kaggle_utils.platform.push.sources import taken, versions_read
 from kaggle_utils.platform.push.stamping import Made, Stamp, made
+from kaggle_utils.platform.push.versions import Version, why_it_failed
 from kaggle_utils.tasks.competition import SUBMISSION
 
 
@@ -80,11 +81,10 @@ def _refuse(found: Stage, kernels: list[str], order: Order) -> None:
 
 def walk(start: str, root: Path) -> list[Stage]:
     """The stages to push: all of a competition, or those from one kernel on. ValueError for neither."""
-    if all(found.name != start for found in chain.every_stage(root)):
+    if start not in [found.name for found in chain.every_stage(root)]:
         return chain.stages(start, root)
-    first = chain.stage(start, root)
-    every = chain.stages(first.competition, root)
-    return every[every.index(first) :]
+    every = chain.stages(chain.stage(start, root).competition, root)
+    return every[[found.name for found in every].index(start) :]
 
 
 def _orders(walked: list[Stage], contents: list[dict], order: Order) -> list[Order]:

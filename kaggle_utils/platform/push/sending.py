@@ -12,12 +12,12 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from kaggle_utils.platform.push.client import KaggleFailure
-from kaggle_utils.platform.push.kernels import Version, look, pauses, send, work_left
+from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.push.mark import Mark
 from kaggle_utils.platform.push.once import LOOKS, once
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.stamping import Made
+from kaggle_utils.platform.push.versions import Version, look, pauses, send, work_left
 
 PATIENCE = 2 * LOOKS  # failures in a row that are sat out
 _T = TypeVar("_T")
@@ -28,8 +28,8 @@ def patiently(step: Callable[[], _T | None], order: Order) -> _T:
 
     Who does not wait sits out only that Kaggle does not show yet what it was sent. Raises KaggleFailure.
     """
-    lost, sits_out, said = 0, order.waits, ""
-    for pause in pauses(order.poll_s):
+    lost, sits_out, said, waits = 0, order.waits, "", pauses(order.poll_s)
+    while True:
         try:
             if (found := step()) is not None:
                 return found
@@ -43,8 +43,7 @@ def patiently(step: Callable[[], _T | None], order: Order) -> _T:
             if str(failure) != said:
                 said = str(failure)
                 order.report(f"{said}; trying again")
-        time.sleep(pause)
-    raise AssertionError("pauses have no end")
+        time.sleep(next(waits))
 
 
 def carried_out(todo: Mapping[str, Callable[[], Version]], order: Order) -> list[Version]:

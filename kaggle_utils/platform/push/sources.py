@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from kaggle_utils.platform.push.client import KaggleFailure, requests
-from kaggle_utils.platform.push.kernels import SAVED, Version, look, mine, there
+from kaggle_utils.platform.client.calls import KaggleFailure, requests
 from kaggle_utils.platform.push.order import Order
+from kaggle_utils.platform.push.versions import SAVED, Version, look, mine, there
 from kaggle_utils.platform.runtime import FANNED_OUT
 
 _DATASET = "datasets.DatasetApiService/GetDataset"
@@ -37,8 +37,8 @@ def _last_push(source: str, there: list[Version], order: Order) -> list[Version]
     if not there:
         raise KaggleFailure("sources", f"{source} is not on Kaggle yet: `kaggle-utils push {source.split('/')[1]}` first")
     marked = [version for version in there if version.mark]
-    if not marked:
-        return there[:1]
+    if not marked:  # by an older version of the kit, or by hand
+        return [version for version in there if version.kernel == source] or there
     last = max(marked, key=lambda version: version.mark.sent).mark
     pushed = [version for version in marked if version.mark.together(last)]
     unsent = {kernel for version in pushed for kernel in version.mark.kernels} - {version.kernel for version in pushed}
@@ -49,7 +49,7 @@ def _last_push(source: str, there: list[Version], order: Order) -> list[Version]
 
 
 def _complete(pushed: list[Version], order: Order) -> list[Version]:
-    if running := [f"{version} is {version.state}" for version in pushed if not version.over]:
+    if running := [f"{version} is {version.state}" for version in pushed if not (version.over and version.version)]:
         kind = "sources" if any(version.state == SAVED for version in pushed) else "busy"
         how = "run it" if kind == "sources" else "push again when it is complete; --wait waits for that"
         raise KaggleFailure(kind, f"{', '.join(running)}: {how}")

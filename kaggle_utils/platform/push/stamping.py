@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from kaggle_utils.platform import parameters
-from kaggle_utils.platform.push import metadata
+from kaggle_utils.platform.kernels import metadata
 from kaggle_utils.platform.push.mark import Mark, digest, digest_of, marked
 
 _NAMES = {"id": "slug", "title": "newTitle", "keywords": "categoryIds", "id_no": "id"}  # in a request, other than camelCase
@@ -113,6 +113,8 @@ class Made:
         found = {"enable_gpu": False, "enable_tpu": False, "is_private": True, "competition_sources": []} | self.content
         found = {key: value for key, value in found.items() if key not in ("code_file", "keywords", "model_sources") or value}
         found |= {key: str(value).lower() == "true" for key, value in found.items() if key in metadata.BOOLEANS}
+        if (found["kernel_type"], found["language"]) == ("notebook", "rmarkdown"):
+            found["language"] = "r"
         message = {_NAMES.get(key) or _camel(key): value for key, value in found.items() if key != "code_file"}
         return message | {"text": marked(self.code, mark)} | ({} if mark.run else {"kernelExecutionType": "QUICK_SAVE"})
 

@@ -1,7 +1,7 @@
 """What is submitted: a finished notebook version, or the table that it wrote; how many submissions are left today.
 
-A code competition runs the notebook again on its hidden test. Others score a file: there the kernel's table is fetched,
-checked and uploaded. The kernel's digest stands in the submission's message, so that Kaggle's list tells what was submitted.
+A code competition runs the notebook again on its hidden test. Others score a file: the kernel's table is fetched, checked
+and uploaded. The kernel's digest stands in the submission's message, so that Kaggle's list tells what was submitted.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from kaggle_utils import competitions
 from kaggle_utils.platform import runtime
-from kaggle_utils.platform.push.chain import Stage
-from kaggle_utils.platform.push.client import KaggleFailure, all_rows, ask, request
-from kaggle_utils.platform.push.kernels import Version
+from kaggle_utils.platform.client.calls import KaggleFailure, all_rows, ask, request
+from kaggle_utils.platform.kernels.chain import Stage
 from kaggle_utils.platform.push.once import once
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.outputs import home_of
 from kaggle_utils.platform.push.sending import patiently
+from kaggle_utils.platform.push.versions import Version
 from kaggle_utils.tasks.competition import SUBMISSION
 from kaggle_utils.tasks.submission import read_answers
 
@@ -29,8 +29,7 @@ _SERVICE = "competitions.CompetitionApiService"
 def submit(competition: str, found: Stage, version: Version, order: Order) -> None:
     """Submits a complete version, or the table that it wrote, unless Kaggle's list has it already; reports what it says.
 
-    competition: its slug. Raises ValueError for a table with faults, KaggleFailure when nothing was written to submit or
-    no submission is left today, among others.
+    competition: its slug. Raises ValueError for a table with faults, KaggleFailure when none is left today, among others.
     """
     table = _written(found, version, order)
     uploads = takes_a_file(found.competition)
@@ -50,15 +49,15 @@ def submit(competition: str, found: Stage, version: Version, order: Order) -> No
         else:
             owner, slug = version.kernel.split("/")
             what = {"kernelOwner": owner, "kernelSlug": slug, "kernelVersion": version.version, "fileName": SUBMISSION}
-            name = f"{_SERVICE}/CreateCodeSubmission"
-            answer = request(name, keep, competitionName=competition, submissionDescription=text, **what)
+            what |= {"competitionName": competition, "submissionDescription": text}
+            answer = request(f"{_SERVICE}/CreateCodeSubmission", keep, **what)
         if not answer.get("message"):
             raise KaggleFailure("unreachable", "what came is no answer of Kaggle's")
         return answer["message"]
 
     try:
-        what = f"{version.version}{sign}"
-        order.report(patiently(lambda: once(order.locks / f"{competition}-submission", what, there, sent), order))
+        path, what = order.locks / f"{competition}-submission", f"{version.version}{sign}"
+        order.report(patiently(lambda: once(path, what, there, sent), order))
     except KaggleFailure as failure:
         text = f"{version} was not submitted to {competition}: {failure}; the same command submits it once"
         raise KaggleFailure(failure.kind, text, failure.status) from None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaggle_utils.platform import runtime
-from kaggle_utils.platform.push import chain, metadata
+from kaggle_utils.platform.kernels import chain, metadata
 from kaggle_utils.platform.rehearsal.session_faults import Finding
 from kaggle_utils.platform.wheels.sources import kit_differences
 from kaggle_utils.platform.wheels.wheel import Wheel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kaggle_utils.platform.push.client import KaggleFailure, ask
+from kaggle_utils.platform.client.calls import KaggleFailure, ask
 from kaggle_utils.platform.runtime import WEEK_HOURS
 
 

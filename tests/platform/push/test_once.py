@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from kaggle_utils.platform.push.client import KaggleFailure
+from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.push.once import LOOKS, held, once
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from kernel_folders import COMPETITION, write_kernel
 
+from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.push import sending
-from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.push import push
 
@@ -230,6 +230,13 @@ def test_kernels_that_the_list_does_not_show_yet_are_known_from_their_siblings(s
     monkeypatch.setattr(service, "_ListKernels", lambda request: {"kernels": [{"ref": FOLDS[1]}, {"ref": "me/pond-1-eda"}]})
     push("pond-3-submit", order)
     assert service.kernels["me/pond-3-submit"][-1]["kernelDataSources"] == FOLDS
+
+
+@pytest.mark.parametrize("there", [[TRAIN], FOLDS, [TRAIN, *FOLDS]])
+def test_kernels_without_a_mark_are_taken_the_whole_one_before_its_folds(service, order, there):
+    service.kernels |= {kernel: [{}] for kernel in there}
+    push("pond-3-submit", order)
+    assert service.kernels["me/pond-3-submit"][0]["kernelDataSources"] == ([TRAIN] if TRAIN in there else FOLDS)
 
 
 def test_a_stage_is_not_sent_while_kernels_that_it_takes_run(service, order):

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from kaggle_http import Page, Refusal, Silence
 
+from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.push import sending
-from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.push.once import LOOKS
 from kaggle_utils.platform.push.push import push
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from kernel_folders import COMPETITION
 
+from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.push import submissions
-from kaggle_utils.platform.push.client import KaggleFailure
 from kaggle_utils.platform.push.push import push
 
 pytest_plugins = ["kaggle_fixtures"]

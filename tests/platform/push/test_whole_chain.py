@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from kernel_folders import write_kernel
 
-from kaggle_utils.platform.push.client import KaggleFailure
+from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.push import push, walk
 

@@ -9,7 +9,7 @@ import pytest
 from kernel_folders import write_kernel
 from wheel_makers import make_wheel
 
-from kaggle_utils.platform.push import chain
+from kaggle_utils.platform.kernels import chain
 from kaggle_utils.platform.rehearsal.attachments import attachments, competition_mounts
 from kaggle_utils.platform.runtime import NotAttached
 from kaggle_utils.platform.wheels.wheelhouse import describe_dataset

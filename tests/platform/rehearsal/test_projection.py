@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaggle_utils.platform.push.client import KaggleFailure
-from kaggle_utils.platform.push.client_process import CALLS
+from kaggle_utils.platform.client.calls import KaggleFailure
+from kaggle_utils.platform.client.process import CALLS
 from kaggle_utils.platform.rehearsal import quota
 from kaggle_utils.platform.rehearsal.projection import Line, gigabytes, line_through
 from kaggle_utils.platform.rehearsal.quota import gpu_quota

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from kernel_folders import write_kernel
 
-from kaggle_utils.platform.push import client
-from kaggle_utils.platform.push.client import KaggleFailure, all_rows, ask, owner_name, request, requests
-from kaggle_utils.platform.push.kernels import send
+from kaggle_utils.platform.client import calls
+from kaggle_utils.platform.client.calls import KaggleFailure, all_rows, ask, owner_name, request, requests
 from kaggle_utils.platform.push.stamping import Stamp, made
+from kaggle_utils.platform.push.versions import send
 from kaggle_utils.platform.signals import ENDING
 
 pytest_plugins = ["kaggle_fixtures"]
@@ -89,7 +89,7 @@ def test_a_proxys_page_is_no_answer_of_kaggles(service, quick_client, status):
 def test_a_client_that_is_killed_may_have_been_heard(service, monkeypatch, tmp_path):
     (tmp_path / "broken.py").write_text("import os; os.kill(os.getpid(), 9)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(client, "_PROCESS", "broken")
+    monkeypatch.setattr(calls, "_PROCESS", "broken")
     assert failure_of("owner").uncertain
 
 
@@ -117,7 +117,7 @@ def test_which_refusals_pass_with_time(service, status, passing):
 
 
 def test_a_client_that_hangs_is_stopped(service, monkeypatch):
-    monkeypatch.setattr(client, "_PROCESS", "timeit")
+    monkeypatch.setattr(calls, "_PROCESS", "timeit")
     with pytest.raises(KaggleFailure, match="did not answer the call 'owner' in 0.1 s"):
         ask("owner", limit_s=0.1)
 
@@ -140,7 +140,7 @@ def test_a_module_of_the_clients_name_in_the_working_folder_is_not_loaded(servic
 def test_the_last_words_of_a_client_that_broke_are_told_without_what_may_be_a_key(service, monkeypatch, tmp_path):
     (tmp_path / "broken.py").write_text(f"raise MemoryError('at {'0a' * 16} with KGAT_abc')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(client, "_PROCESS", "broken")
+    monkeypatch.setattr(calls, "_PROCESS", "broken")
     assert str(failure_of("owner")) == (
         "the kaggle client ended with code 1 during the call 'owner': MemoryError: at *** with ***"
     )
@@ -155,7 +155,7 @@ def test_tests_cannot_reach_another_host(service):
 def clients() -> list[int]:
     """The process ids of the clients that this process has started."""
     children = [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
-    return [pid for pid in children if b"client_process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in children if b"client.process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the client's process in /proc")

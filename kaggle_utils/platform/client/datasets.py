@@ -1,4 +1,4 @@
-"""The client's calls about datasets; run where the client is, in :mod:`kaggle_utils.platform.push.client_process`.
+"""The client's calls about datasets; run where the client is, in :mod:`kaggle_utils.platform.client.process`.
 
 Two of the client's habits are made good here: it takes any answer about a dataset's status for "the
 name is taken", and it leaves out a file whose upload failed and makes the dataset without it.

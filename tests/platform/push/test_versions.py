@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from kernel_folders import COMPETITION, write_kernel
 
-from kaggle_utils.platform.push import kernels
-from kaggle_utils.platform.push.client import KaggleFailure
-from kaggle_utils.platform.push.kernels import Version, download, look, why_it_failed
+from kaggle_utils.platform.client.calls import KaggleFailure
+from kaggle_utils.platform.push import versions
 from kaggle_utils.platform.push.stamping import Stamp, made
+from kaggle_utils.platform.push.versions import Version, download, look, why_it_failed
 
 pytest_plugins = ["kaggle_fixtures"]
 
@@ -23,7 +23,7 @@ TRAIN = "me/pond-2-train"
 
 def send(folder: Path, stamp: Stamp, run: bool = True) -> Version:
     kernel = made(folder, stamp)
-    return kernels.send(kernel, kernel.mark([kernel.kernel], {}, run))
+    return versions.send(kernel, kernel.mark([kernel.kernel], {}, run))
 
 
 @pytest.fixture
@@ -52,6 +52,11 @@ def test_kaggle_receives_what_the_folder_says(service, pond, eda_is_there):
 def test_the_folder_works_with_the_plain_client_once_the_owner_is_set(service, pond, eda_is_there):
     path = pond / "pond-2-train/kernel-metadata.json"
     path.write_text(path.read_text().replace("OWNER", "me"))
+    notebook = pond.parent / "notebooks/pond/2_train.ipynb"
+    content = json.loads(notebook.read_text())
+    content["cells"][0] |= {"source": ["fold = 0\n", "image_size = 640"], "outputs": [{"output_type": "stream", "text": "640"}]}
+    content["cells"].append({"cell_type": "markdown", "id": "m", "metadata": {}, "source": ["# Title"]})
+    notebook.write_text(json.dumps(content))
     command = [sys.executable, "-m", "kaggle", "kernels", "push", "-p", str(path.parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Kernel version 1 successfully pushed" in done.stdout and "not valid" not in done.stdout
@@ -164,7 +169,7 @@ def test_only_files_asked_for_are_fetched(service, tmp_path):
 
 @pytest.fixture
 def at_once(quick_client, monkeypatch) -> None:
-    monkeypatch.setattr(kernels, "_AGAIN_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(versions, "_AGAIN_S", (0.0, 0.0, 0.0))
 
 
 def test_a_download_that_goes_on_failing_names_the_file(service, at_once, tmp_path):

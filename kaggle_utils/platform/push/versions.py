@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaggle_utils.platform.push import metadata
-from kaggle_utils.platform.push.client import KaggleFailure, all_rows, ask, request, requests
+from kaggle_utils.platform.client.calls import KaggleFailure, all_rows, ask, request, requests
+from kaggle_utils.platform.kernels import metadata
 from kaggle_utils.platform.push.mark import Mark, read
 from kaggle_utils.platform.push.stamping import Made
 
@@ -82,8 +82,7 @@ def look(kernels: Sequence[str]) -> dict[str, Version | None]:
 
     A state names no version, so it counts only where the version was the same before and after.
     """
-    asked = [(f"{_SERVICE}/{name}", _named(kernel)) for kernel in kernels for name in (_SOURCE, _STATE, _SOURCE)]
-    answers = requests(asked)
+    answers = requests([(f"{_SERVICE}/{name}", _named(kernel)) for kernel in kernels for name in (_SOURCE, _STATE, _SOURCE)])
     return {kernel: _version(kernel, *answers[3 * n : 3 * n + 3]) for n, kernel in enumerate(kernels)}
 
 
@@ -123,7 +122,7 @@ def mine() -> list[str]:
 def send(made: Made, mark: Mark, keep: Sequence[int] = ()) -> Version:
     """Pushes a kernel; Kaggle starts to run it, or only saves it if its mark says so.
 
-    keep: see :func:`kaggle_utils.platform.push.client.ask`. Raises KaggleFailure when Kaggle refuses, does
+    keep: see :func:`kaggle_utils.platform.client.calls.ask`. Raises KaggleFailure when Kaggle refuses, does
     not answer, or took the kernel without some of its sources.
     """
     try:

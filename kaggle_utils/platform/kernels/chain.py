@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from kaggle_utils.platform import runtime
-from kaggle_utils.platform.push import metadata
+from kaggle_utils.platform.kernels import metadata
 
 _NAME = re.compile(r"(?P<competition>[a-z0-9-]+)-(?P<number>\d+)-(?P<title>[a-z][a-z0-9-]*)")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kernel_folders import write_kernel
 
-from kaggle_utils.platform.push.metadata import problems, read, slug_of
+from kaggle_utils.platform.kernels.metadata import problems, read, slug_of
 
 pytest_plugins = ["kaggle_fixtures"]
 

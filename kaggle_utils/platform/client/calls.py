@@ -1,6 +1,6 @@
 """Calls to Kaggle through the official client, with a time limit and with failures that say what to do.
 
-Each call runs the client in a process of its own (:mod:`kaggle_utils.platform.push.client_process`): it
+Each call runs the client in a process of its own (:mod:`kaggle_utils.platform.client.process`): it
 can neither print (with VERBOSE set it prints credentials), nor end this process, nor wait for ever.
 About half a second a call, which is nothing beside what is waited for.
 """
@@ -19,7 +19,7 @@ from typing import Any
 from kaggle_utils.errors import KitError
 from kaggle_utils.platform.runtime import CHECKOUT
 
-_PROCESS = "kaggle_utils.platform.push.client_process"
+_PROCESS = "kaggle_utils.platform.client.process"
 _PAGE = 100  # rows of a list in one answer
 _DATASET_LIMIT_S = 6 * 3600.0  # a torch for a P100 is 4 GB
 _START = "import runpy, sys; sys.path[:] = filter(None, sys.path); runpy.run_module({!r}, run_name='__main__')"
@@ -52,7 +52,7 @@ class KaggleFailure(KitError):
 
 
 def ask(call: str, limit_s: float = 120.0, keep: Sequence[int] = (), **arguments: Any) -> Any:
-    """The answer to one of the calls of :data:`client_process.CALLS`.
+    """The answer to one of the calls of :data:`kaggle_utils.platform.client.process.CALLS`.
 
     limit_s: seconds after which the client is stopped; keep: open files that it holds, and their locks with
     them, though this process be killed. Raises KaggleFailure.
@@ -83,7 +83,7 @@ def request(name: str, keep: Sequence[int] = (), /, **message: Any) -> dict:
 
 def requests(wanted: Sequence[tuple[str, dict]], keep: Sequence[int] = ()) -> list[dict | KaggleFailure]:
     """The answer to each (name, message), or how it failed; KaggleFailure when none could be asked."""
-    outcomes = ask("requests", keep=keep, requests=list(wanted)) if wanted else []
+    outcomes = ask("requests", 110.0 + 10 * len(wanted), keep, requests=list(wanted)) if wanted else []
     return [_worded(**told["failure"]) if "failure" in told else told["answer"] for told in outcomes]
 
 

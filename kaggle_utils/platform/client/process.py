@@ -5,7 +5,7 @@ credentials and waits for the service without limit. Here none of that reaches t
 prints goes to stderr, and whatever happens, one JSON object is written: ``{"answer": ...}`` or
 ``{"failure": {"kind", "status", "text"}}``. Its Python methods are used rather than its command line,
 since they give the whole answer (rejected models are never printed and a refused push exits with 0).
-:mod:`kaggle_utils.platform.push.client` runs it by its name, with the working folder taken off the path.
+:mod:`kaggle_utils.platform.client.calls` runs it by its name, with the working folder taken off the path.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
-from kaggle_utils.platform.push.client_datasets import put_dataset
+from kaggle_utils.platform.client.datasets import put_dataset
 from kaggle_utils.platform.signals import ENDING
 
 _QUERY = re.compile(r"\?[^\s'\")>]*=[^\s'\")>]*")  # of an address; it may be signed, which is a credential

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from kernel_folders import write_kernel
 
-from kaggle_utils.platform.push.chain import check, every_stage, kernels_root, stage, stages
-from kaggle_utils.platform.push.metadata import read
+from kaggle_utils.platform.kernels.chain import check, every_stage, kernels_root, stage, stages
+from kaggle_utils.platform.kernels.metadata import read
 
 pytest_plugins = ["kaggle_fixtures"]
 
@@ -44,6 +44,27 @@ def test_a_broken_link_is_named(pond, name, changes, said):
     write_kernel(pond, name, **changes)
     with pytest.raises(ValueError, match=said):
         check(stage(name, pond), pond)
+
+
+def write_member(pond: Path, title: str, takes: list[str]) -> None:
+    folder = write_kernel(pond, "pond-2-train", id=f"OWNER/pond-2-{title}", title=f"Pond 2 {title}", kernel_sources=takes)
+    shutil.move(folder, pond / f"pond-2-{title}")
+    write_kernel(pond, "pond-2-train")
+
+
+def test_a_kernel_stands_behind_those_of_its_stage_that_it_takes(pond):
+    write_member(pond, "after", ["OWNER/pond-1-eda", "OWNER/pond-2-train", "OWNER/pond-2-zoo"])
+    write_member(pond, "zoo", ["OWNER/pond-1-eda"])
+    names = ["pond-1-eda", "pond-2-train", "pond-2-zoo", "pond-2-after", "pond-3-submit"]
+    assert [s.name for s in stages("pond", pond)] == names
+    assert all(check(found, pond) for found in stages("pond", pond))
+
+
+def test_kernels_that_take_one_another_are_named(pond):
+    write_member(pond, "after", ["OWNER/pond-1-eda", "OWNER/pond-2-zoo"])
+    write_member(pond, "zoo", ["OWNER/pond-1-eda", "OWNER/pond-2-after"])
+    with pytest.raises(ValueError, match="in a circle: pond-2-(after|zoo) takes pond-2-(after|zoo) takes pond-2-(after|zoo)"):
+        stages("pond", pond)
 
 
 def test_every_kernel_of_the_repository_may_be_pushed(tmp_path):

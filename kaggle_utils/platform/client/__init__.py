@@ -1,0 +1,1 @@
+"""Calls to Kaggle through its official client."""
