@@ -114,7 +114,7 @@ def _votes(members: np.ndarray, truth: np.ndarray, rule: _RuleFit) -> LabelDecis
     return LabelDecision(rule(mean_of(members), truth), vote=True)
 
 
-def recommend(
+def recommend_labels(
     members: np.ndarray,
     truth: np.ndarray,
     part: np.ndarray,
@@ -133,7 +133,7 @@ def recommend(
     >>> rng = np.random.default_rng(0)
     >>> members = rng.random((1, 300, 4)) ** [0.2, 1, 2, 4]  # probabilities that mean what they say
     >>> truth = rng.random((300, 4)) < members[0]
-    >>> found = recommend(members, truth, part=np.arange(300) % 3)
+    >>> found = recommend_labels(members, truth, part=np.arange(300) % 3)
     >>> print(found)
     0.8569 [0.8323, 0.8794] chosen and fitted without each part; 0.8569 of the chosen (expected F2), 0.8569 on the rows
     it was fitted on

@@ -133,7 +133,7 @@ def fit_weights(
 def mean_of(members: np.ndarray, weights: tuple[float, ...] | None = None) -> np.ndarray:
     """(N, L): the weighted mean of (M, N, L) probabilities, which no rounding takes beyond 1.
 
-    >>> mean_of(np.ones((3, 1, 1), np.float32)).tolist()
+    >>> mean_of(np.ones((10, 1, 1), np.float32)).tolist()
     [[1.0]]
     """
     return np.clip(merged([*members], weights), 0, 1)

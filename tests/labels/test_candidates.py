@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaggle_utils.labels.candidates import recommend, ways
+from kaggle_utils.labels.candidates import recommend_labels, ways
 from kaggle_utils.labels.decision import LabelDecision, labels_by_decision
 from kaggle_utils.labels.metrics import LabelMetric, label_counts, mean_f2
 from kaggle_utils.labels.rules import LabelRule, labels_by_rule
@@ -21,7 +21,7 @@ def test_the_table_is_what_fitting_and_judging_by_hand_gives():
     rng = np.random.default_rng(0)
     members = rng.random((1, 240, 4)) ** [0.2, 1, 2, 4]
     truth, part = rng.random((240, 4)) < members[0], np.arange(240) % 3
-    found = recommend(members, truth, part, quick())
+    found = recommend_labels(members, truth, part, quick())
     rows = found.table.set_index("name").loc["cut per label"]
     own = [labels_by_rule(fit_cuts(members[0][part != p], truth[part != p]), members[0][part == p]) for p in range(3)]
     judged = sum(mean_f2(truth[part == p], one) for p, one in enumerate(own)) / 3
@@ -36,10 +36,23 @@ def test_a_choice_is_worth_what_choosing_without_the_part_gives():
     part = np.repeat([0, 1, 2], 30)
     members = np.where(part[:, None] == 0, [[0.3, 0.1]], [[0.9, 0.4]])[None]
     fits = {name: lambda m, t, cut=cut: LabelDecision(LabelRule((cut,))) for name, cut in (("high", 0.6), ("low", 0.2))}
-    found = recommend(members, truth, part, fits)
+    found = recommend_labels(members, truth, part, fits)
     assert found.table["score"].tolist() == pytest.approx([(0 + 1 + 1) / 3, (1 + 5 / 6 + 5 / 6) / 3])
     assert found.name == "low" and found.decision.rule == LabelRule((0.2,))  # a third of the rows gains 1: certain
     assert found.worth.value == pytest.approx((0 + 5 / 6 + 5 / 6) / 3)  # without part 0 "high" is taken, which is wrong there
+
+
+def test_what_is_known_without_a_part_was_fitted_without_it():
+    """Probabilities say which part a row is of: fits see all parts, each pair of them, and each alone."""
+    part, seen = np.arange(30) % 3, set()
+    members = np.broadcast_to((part[:, None] + 1) / 4, (1, 30, 2))
+
+    def fit(members, truth):
+        seen.add(tuple(np.unique(members * 4 - 1).astype(int).tolist()))
+        return LabelDecision()
+
+    recommend_labels(members, np.ones((30, 2), bool), part, {"one": fit})
+    assert seen == {(0, 1, 2), (0, 1), (0, 2), (1, 2), (0,), (1,), (2,)}
 
 
 def test_groups_are_resampled_together():
@@ -47,8 +60,8 @@ def test_groups_are_resampled_together():
     members = rng.random((1, 60, 3))
     truth = rng.random((60, 3)) < members[0]
     fits, part = quick(), np.arange(60) % 2
-    single = recommend(members, truth, part, fits)
-    copies = recommend(
+    single = recommend_labels(members, truth, part, fits)
+    copies = recommend_labels(
         np.repeat(members, 3, axis=1), np.repeat(truth, 3, axis=0), np.repeat(part, 3), fits, np.repeat(np.arange(60), 3)
     )
     assert copies.worth.value == pytest.approx(single.worth.value) and copies.worth.low == pytest.approx(single.worth.low)
@@ -56,9 +69,9 @@ def test_groups_are_resampled_together():
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"members have shape \(5, 2\), truth \(5, 2\), part \(5,\), expected"):
-        recommend(np.zeros((5, 2)), np.zeros((5, 2)), np.arange(5))
+        recommend_labels(np.zeros((5, 2)), np.zeros((5, 2)), np.arange(5))
     with pytest.raises(ValueError, match="at least two parts"):
-        recommend(np.zeros((1, 5, 2)), np.zeros((5, 2)), np.zeros(5))
+        recommend_labels(np.zeros((1, 5, 2)), np.zeros((5, 2)), np.zeros(5))
 
 
 def test_macro_f1_is_decided_by_its_own_rules():
@@ -66,7 +79,9 @@ def test_macro_f1_is_decided_by_its_own_rules():
     members = rng.random((2, 3000, 3)) ** [1, 3, 12]
     truth = rng.random((3000, 3)) < members.mean(0)
     macro = LabelMetric("macro", beta=1)
-    found = recommend(members, truth, np.arange(3000) % 3, quick("weights", "votes", metric=macro, members=2), metric=macro)
+    found = recommend_labels(
+        members, truth, np.arange(3000) % 3, quick("weights", "votes", metric=macro, members=2), metric=macro
+    )
     assert found.name == "cut per label" and len(found.decision.rule.cuts) == 3
     assert found.table["name"].tolist() == ["one cut", "one half", "cut per label", "weights", "votes"]
 
@@ -117,14 +132,14 @@ class TestAmazonsRealHoldOuts:
         members, truth, _ = holdout
         fits, scores = quick("ridge"), []
         for half in halves(6000, 2):  # of 20 as well, which takes minutes
-            found = recommend(members[who][:, ~half], truth[~half], np.arange(3000) % 2, fits)
+            found = recommend_labels(members[who][:, ~half], truth[~half], np.arange(3000) % 2, fits)
             scores.append(mean_f2(truth[half], labels_by_decision(found.decision, members[who][:, half])))
         assert np.mean(scores) >= listed
 
     def test_macro_f1_gains_by_a_threshold_a_label_and_is_far_below_weighted(self, holdout):
         members, truth, _ = holdout
         macro = LabelMetric("macro", beta=1)
-        found = recommend(members, truth, np.arange(6000) % 2, quick(metric=macro), metric=macro)
+        found = recommend_labels(members, truth, np.arange(6000) % 2, quick(metric=macro), metric=macro)
         assert found.name == "cut per label"
         given = labels_by_decision(found.decision, members)
         assert LabelMetric("weighted", beta=1).of(truth, given) - macro.of(truth, given) > 0.2
