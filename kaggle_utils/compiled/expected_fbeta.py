@@ -24,8 +24,8 @@ def best_sizes(probability: np.ndarray, beta: float, tie: float) -> np.ndarray:
     given, left = np.zeros(n_labels + 1), np.zeros((n_labels + 1, n_labels + 1))
     for row in range(len(probability)):
         _true_among_the_rest(probability[row], left)
-        given[:] = 0
-        given[0] = 1.0
+        for m in range(n_labels + 1):
+            given[m] = m == 0
         best = 0.0
         for size in range(1, n_labels + 1):
             _one_more(given, probability[row, size - 1], size)
@@ -44,10 +44,11 @@ def best_sizes(probability: np.ndarray, beta: float, tie: float) -> np.ndarray:
 def _true_among_the_rest(probability: np.ndarray, left: np.ndarray) -> None:
     """left[k, m]: the probability that m of the labels from number k on are true; (L + 1, L + 1), filled in place."""
     n_labels = len(probability)
-    left[:] = 0
-    left[n_labels, 0] = 1.0
+    for m in range(n_labels + 1):
+        left[n_labels, m] = m == 0
     for k in range(n_labels - 1, -1, -1):
-        left[k] = left[k + 1]
+        for m in range(n_labels + 1):
+            left[k, m] = left[k + 1, m]
         _one_more(left[k], probability[k], n_labels - k)
 
 

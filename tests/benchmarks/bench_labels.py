@@ -94,11 +94,14 @@ def _one_more(counts: np.ndarray, p: np.ndarray) -> np.ndarray:
     return grown
 
 
-def first_call() -> None:
-    """Every kernel of labels on a few rows."""
-    probabilities = np.array([[0.9, 0.2], [0.6, 0.4]], np.float32)
-    fit_cuts(probabilities, probabilities > 0.5)
-    labels_by_rule(LabelRule(), probabilities)
+def first_thresholds() -> None:
+    """The kernels of the searches on two rows."""
+    fit_cuts(np.array([[0.9, 0.2], [0.6, 0.4]], np.float32), np.array([[True, False], [True, True]]))
+
+
+def first_sets() -> None:
+    """The kernel of expectations on one row."""
+    labels_by_rule(LabelRule(), np.array([[0.9, 0.2]], np.float32))
 
 
 @job
@@ -119,7 +122,7 @@ def thresholds_per_label() -> Job:
             Peer("copied loop, scikit-learn's metric", loop(sklearn_f2), ("sklearn",), 800, no_worse, rounds=1),
             Peer("copied loop, our metric", loop(mean_f2), same=no_worse, rounds=1),
         ],
-        first_call=first_call,
+        first_call=first_thresholds,
     )
 
 
@@ -150,6 +153,7 @@ def expected_f2_of_all_images() -> Job:
         peers=[
             Peer("NumPy, all images at once", lambda: lambda: expected_in_numpy(probabilities), target=3, same=np.array_equal)
         ],
+        first_call=first_sets,
     )
 
 
