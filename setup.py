@@ -12,6 +12,7 @@ RUN = [
     "numpy>=2.0",
     "pandas>=2.2",
     "scipy",
+    "scikit-learn",
     "matplotlib",
     "pillow",
     "opencv-python",
@@ -35,7 +36,7 @@ RUN = [
     "six",  # which that imports without declaring it
 ]
 TEST = ["pytest", "hypothesis"]
-BENCH = ["hotcoco", "pycocotools", "faster-coco-eval", "simplejpeg", "hill-climbing", "hillclimbers"]
+BENCH = ["hotcoco", "pycocotools", "faster-coco-eval", "simplejpeg", "hill-climbing", "hillclimbers", "torchmetrics"]
 
 setup(
     name="kaggle-utils",

@@ -42,6 +42,15 @@ _PAGE = {  # module: its names
     "masks.components": "remove_small",
     "masks.rules": "ClassDecision MaskDecision masks_by_rule",
     "masks.scorecard": "mask_scorecard",
+    # labels: F-beta by every average, rules from probabilities to labels, and which of them to take
+    "labels.metrics": "LabelMetric label_counts mean_f2 precision_and_recall",
+    "labels.rules": "LabelRule labels_by_rule",
+    "labels.search": "fit_one_cut fit_cuts",
+    "labels.calibration": "fit_calibration calibrated",
+    "labels.stacking": "fit_stack stacked fit_weights voted",
+    "labels.decision": "LabelDecision labels_by_decision",
+    "labels.candidates": "recommend_labels",
+    "labels.scorecard": "label_scorecard",
     # folds: splits that do not leak
     "folds.groups": "folds_of_groups folds_by_video folds_by_sequence folds_by_subsequence fold_table",
     "folds.labels": "folds_by_labels label_shares",

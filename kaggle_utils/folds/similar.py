@@ -13,8 +13,6 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 _SIDE, _LOW = 32, 8  # of the grey copy, and of its low frequencies, in pixels
 _AT_ONCE = 512  # rows compared with all others at a time
@@ -54,14 +52,27 @@ def similar_pairs(hashes: Iterable[np.uint64], most_bits: int = 8) -> np.ndarray
     return pairs[np.argsort(pairs[:, 2], kind="stable")]
 
 
-def groups_of_pairs(n: int, pairs: np.ndarray) -> np.ndarray:
+def groups_of_pairs(n: int, pairs: np.ndarray, most: int | None = None) -> np.ndarray:
     """(n,) int64: the first row that a row is similar to, directly or through others; itself if there is none.
 
     pairs: (P, 2 or more) row numbers, as of :func:`similar_pairs`
+    most: rows of a group at most. Groups chain, as one's neighbour has neighbours: 100,000 random pairs make one
+        group of nearly all of 40,479 rows. With a limit pairs are joined in the order given, the nearest first, and
+        a pair is left apart where its two groups together would be larger. None: no limit
 
-    >>> groups_of_pairs(5, np.array([[3, 4], [1, 3]]))
-    array([0, 1, 2, 1, 1])
+    >>> groups_of_pairs(5, np.array([[3, 4], [1, 3]])), groups_of_pairs(5, np.array([[3, 4], [1, 3]]), most=2)
+    (array([0, 1, 2, 1, 1]), array([0, 1, 2, 3, 3]))
     """
-    one, other = np.asarray(pairs, dtype=np.int64)[:, :2].T
-    group = connected_components(coo_array((np.ones(len(one)), (one, other)), (n, n)), directed=False)[1]
-    return np.unique(group, return_index=True)[1][group]
+    above, size = list(range(n)), [1] * n  # a row of the same group, not a later one; the rows of its group at its first
+
+    def first(row: int) -> int:
+        while above[row] != row:
+            above[row] = row = above[above[row]]
+        return row
+
+    for one, other in np.asarray(pairs, dtype=np.int64).reshape(-1, np.shape(pairs)[-1])[:, :2].tolist():
+        low, high = sorted((first(one), first(other)))
+        if low != high and size[low] + size[high] <= (most or n):
+            above[high] = low
+            size[low] += size[high]
+    return np.array([first(row) for row in range(n)], np.int64)

@@ -102,3 +102,32 @@ def test_wrong_arguments_are_named():
 def test_candidates_are_compared_with_a_baseline_that_is_there():
     with pytest.raises(ValueError, match="baseline is 'nms', expected one of"):
         gains({"wbf": np.ones((3, 2))}, share, baseline="nms")
+
+
+@pytest.mark.parametrize("groups", [7, 10_001])  # drawn at once, and one by one
+def test_all_candidates_are_scored_on_the_draws_that_each_would_get_alone(groups):
+    rng = np.random.default_rng(6)
+    counts = {name: np.column_stack([rng.random(groups), np.ones(groups)]) for name in "abc"}
+    table = gains(counts | {"as a": counts["a"].copy()}, share, baseline="a")
+    for name, row in zip("abc", table.itertuples(), strict=False):
+        alone, gain = bootstrap_interval(counts[name], share), paired_difference(counts[name], counts["a"], share)
+        assert (row.score, row.low, row.high) == (alone.value, alone.low, alone.high)
+        assert (row.gain, row.gain_low, row.gain_high) == (gain.value, gain.low, gain.high)
+    assert table.iloc[-1][["gain", "gain_low", "gain_high"]].tolist() == [0, 0, 0]  # not by a rounding error either
+
+
+def test_many_groups_are_drawn_with_replacement_one_by_one():
+    groups, rng = 10_001, np.random.default_rng(3)
+    counts = np.column_stack([rng.random(groups), np.ones(groups)])
+    drawn = np.random.default_rng(5).integers(0, groups, (16, groups), dtype=np.uint32)
+    seen = []
+    bootstrap_interval(counts, lambda sums: seen.append(sums) or share(sums), n=16, seed=5)
+    assert seen[0] == pytest.approx(counts[drawn].sum(1)) and set(seen[0][:, 1]) == {groups}
+    interval = bootstrap_interval(counts, share)
+    error = counts[:, 0].std() / np.sqrt(groups)
+    assert (interval.high - interval.low) / (2 * 1.96 * error) == pytest.approx(1, abs=0.06)
+
+
+def test_candidates_have_the_same_groups():
+    with pytest.raises(ValueError, match=r"counts of \{'a': 3, 'b': 4\} groups"):
+        gains({"a": np.ones((3, 2)), "b": np.ones((4, 2))}, share, baseline="a")

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaggle_utils.folds.labels import folds_by_labels, label_shares
+from kaggle_utils.folds.similar import groups_of_pairs
 
 
 def cloud_labels(n: int, seed: int = 0) -> np.ndarray:
@@ -85,3 +86,14 @@ def test_amazons_real_labels_are_shared_out(real_data) -> None:
     folds = folds_by_labels(np.arange(len(tags)), tags)
     counts = np.array([tags[folds == k].sum(0) for k in range(5)])
     assert (np.abs(counts / (tags.sum(0) / 5) - 1)).max() < 0.035
+
+
+def test_near_duplicates_stay_together_and_labels_even_once_their_chains_are_cut(real_data) -> None:
+    """Pairs at random, 100,000 of them; groups of up to 20 rows deal out the rarest label as evenly as single rows."""
+    tags = pd.read_csv(real_data / "tables" / "amazon_train_v2.csv")["tags"].str.get_dummies(" ").to_numpy()
+    group = groups_of_pairs(len(tags), np.random.default_rng(0).integers(0, len(tags), (100_000, 2)), most=20)
+    folds = folds_by_labels(group, tags)
+    assert len(set(zip(group.tolist(), folds.tolist(), strict=True))) == len(set(group.tolist()))
+    counts = np.array([tags[folds == k].sum(0) for k in range(5)])
+    assert (np.abs(counts / (tags.sum(0) / 5) - 1)).max() < 0.04
+    assert (np.abs(np.bincount(folds) / (len(tags) / 5) - 1)).max() < 0.02

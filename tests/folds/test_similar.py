@@ -46,3 +46,27 @@ def test_friends_of_friends_are_one_group() -> None:
     assert groups_of_pairs(6, np.array([[4, 5], [0, 5], [1, 2]])).tolist() == [0, 1, 1, 3, 0, 0]
     assert groups_of_pairs(3, similar_pairs(np.array([0, 2**40 - 1, 7], np.uint64), 3)).tolist() == [0, 1, 0]
     assert groups_of_pairs(2, np.zeros((0, 3), int)).tolist() == [0, 1]
+
+
+def test_groups_are_those_that_a_walk_along_all_pairs_reaches() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        pairs = rng.integers(0, 30, (rng.integers(0, 25), 2))
+        group = np.arange(30)
+        for _ in range(30):
+            for one, other in pairs:
+                group[[one, other]] = group[[one, other]].min()
+        assert groups_of_pairs(30, pairs).tolist() == group.tolist()
+
+
+def test_chains_are_cut_where_a_group_would_be_too_large_and_the_nearest_stay_together() -> None:
+    pairs = np.random.default_rng(0).integers(0, 40_479, (100_000, 2))
+    chained = np.bincount(groups_of_pairs(40_479, pairs))
+    assert chained.max() > 40_000
+    group = groups_of_pairs(40_479, pairs, most=20)
+    assert np.bincount(group).max() == 20 and (group <= np.arange(40_479)).all()
+    first = pairs[:1000]
+    assert (group[first[:, 0]] == group[first[:, 1]]).all()
+    apart = pairs[group[pairs[:, 0]] != group[pairs[:, 1]]]
+    sizes = np.bincount(group)[group]
+    assert (sizes[apart[:, 0]] + sizes[apart[:, 1]] > 20).all()  # each for a reason
