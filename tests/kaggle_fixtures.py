@@ -14,7 +14,7 @@ from kernel_folders import TAKES, write_kernel
 
 from kaggle_utils.platform.client import calls
 from kaggle_utils.platform.client.process import outcome
-from kaggle_utils.platform.push import versions
+from kaggle_utils.platform.push import once, versions
 from kaggle_utils.platform.push.order import Order
 
 
@@ -46,7 +46,7 @@ def pond(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def quick_client(service: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real client without a process of its own for each call, where a test makes many.
+    """The real client without a process of its own for each call, where a test makes many; looks are counted, not seconds.
 
     Not imported before `service` has put the environment of the test in place.
     """
@@ -62,6 +62,7 @@ def quick_client(service: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None
         return subprocess.CompletedProcess(command, 0, json.dumps(outcome(**json.loads(input))))
 
     monkeypatch.setattr(calls.subprocess, "run", run)
+    monkeypatch.setattr(once, "SHOWN_S", 0.0)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from kaggle_utils import cli
 from kaggle_utils.commands import push as _  # noqa: F401 - loaded before the forks
 from kaggle_utils.platform.client import calls
 from kaggle_utils.platform.client.process import outcome
-from kaggle_utils.platform.push import versions
+from kaggle_utils.platform.push import once, versions
 from kaggle_utils.platform.signals import ENDING
 
 FOLDS = [f"me/pond-2-train-fold{k}" for k in range(4)]
@@ -43,7 +43,7 @@ COMMANDS = {  # what is typed, the kernels that Kaggle has in the end, and submi
 _BEFORE = {"single": ["me/pond-1-eda"], "fan-out": ["me/pond-1-eda"], "submission": ["me/pond-2-train"]}  # is there
 CUTS = {"cut line": Silence(), "late 504": Refusal(504, "Gateway Timeout"), "proxy's page": Page(200, "<html>")}
 KILLS = {"SIGKILL": signal.SIGKILL} | {number.name: number for number in ENDING}
-SLOW_S = 0.5  # of Kaggle, to do what the client asks whose push was killed
+SLOW_S, SHOWN_S = 0.5, 3.0  # of Kaggle, to do what a killed push asked; of ours, until that counts as lost
 SENDS = ("SaveKernel", "CreateCodeSubmission")
 KINDS = [*CUTS, *KILLS, "SIGKILL of all"]
 
@@ -58,6 +58,7 @@ class Trial:
     after: bool  # Kaggle has done what it asks
     sends: bool = False  # only requests that send something count
     seconds: float | None = None  # the instant as a time instead
+    slow: float = 0.0  # seconds that Kaggle takes when it is killed
     late: int = 0  # looks until Kaggle shows what it has
     two: bool = False  # two at once go on
     struck: str = ""
@@ -72,7 +73,7 @@ class Trial:
             _prepare(service, self.late)
             service.kernels |= {kernel: [{}] for kernel in _BEFORE.get(self.scenario, [])}
             self._given_once(service, folder, command)
-            for _ in range(4):
+            for _ in range(8):
                 codes = [_ended(pid) for pid in [_started(service, folder, command) for _ in range(1 + self.two)]]
                 if not any(codes):
                     break
@@ -98,7 +99,7 @@ class Trial:
             mine = self.seconds is None and count == self.instant and not self.struck and (call in SENDS or not self.sends)
             if mine and not self.after:
                 self._strike(call, pid)
-                time.sleep(SLOW_S)  # what goes on meanwhile finds nothing of it yet
+                time.sleep(self.slow)  # what goes on meanwhile finds nothing of it yet
             told = answered(call, request, credentials)
             if mine and self.after:
                 self._strike(call, pid)
@@ -162,6 +163,7 @@ def _push(service: KaggleServer, folder: Path, command: str) -> int:
     type(api).args, api._authenticated = ["--local"], False
     kaggle_env._env_to_endpoint = dict.fromkeys(kaggle_env._env_to_endpoint, service.endpoint)
     os.environ |= {"KAGGLE_USERNAME": service.user, "KAGGLE_KEY": service.key, "KAGGLE_UTILS_RUNS": str(folder / "runs")}
+    once.SHOWN_S = SHOWN_S
     calls.subprocess.run, versions._LONGEST_PAUSE_S, versions._AGAIN_S = _forked, 0.02, (0.02, 0.02, 0.02)
     code = cli.main(["push", *command.split(), "--kernels", str(folder / "kernels"), "--poll", "0.02"])
     sys.stdout.flush()
@@ -212,7 +214,7 @@ def trials(number: int, seed: int, timed: bool = True) -> list[Trial]:
         seconds = chance.uniform(0, several[0] / 60) if how == "time" else None
         instant = chance.randint(1, several[how == "sends"])
         late, two = chance.choice([0, 0, 3, 6]), chance.random() < 0.3
-        made.append(Trial(scenario, kind, instant, chance.random() < 0.5, how == "sends", seconds, late, two))
+        made.append(Trial(scenario, kind, instant, chance.random() < 0.5, how == "sends", seconds, SLOW_S * timed, late, two))
     return made
 
 

@@ -7,6 +7,7 @@ not seen since: the other side is given some looks to show what it has accepted,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from kaggle_utils.files import locked
 from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.signals import uninterrupted
 
-LOOKS = 8  # in vain, until what was sent counts as lost
+LOOKS, SHOWN_S = 8, 180.0  # looks in vain, and seconds, until what was sent counts as lost
 _T = TypeVar("_T")
 
 
@@ -36,12 +37,12 @@ def once(path: Path, what: str, there: Callable[[], _T | None], send: Callable[[
     """
     with held(path) as file:
         file.seek(0)
-        begun, _, looks = file.read().partition(" ")
+        begun, looks, since = (file.read().split(" ") + ["0", "0"])[:3]
         found = there()
-        if found is None and begun == what and int(looks) < LOOKS:
-            _write(file, f"{what} {int(looks) + 1}")
+        if found is None and begun == what and (int(looks) < LOOKS or 0 <= time.time() - float(since) < SHOWN_S):
+            _write(file, f"{what} {int(looks) + 1} {since}")
             raise KaggleFailure("unshown", f"{path.name} was sent before, and Kaggle does not show it yet")
-        _write(file, "" if found is not None else f"{what} 0")
+        _write(file, "" if found is not None else f"{what} 0 {time.time()}")
         return _sent(send, file) if found is None else found
 
 

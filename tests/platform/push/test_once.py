@@ -12,7 +12,13 @@ import threading
 import pytest
 
 from kaggle_utils.platform.client.calls import KaggleFailure
+from kaggle_utils.platform.push import once as module
 from kaggle_utils.platform.push.once import LOOKS, held, once
+
+
+@pytest.fixture(autouse=True)
+def looks_count_alone(monkeypatch) -> None:
+    monkeypatch.setattr(module, "SHOWN_S", 0.0)
 
 
 def never(*_: object) -> None:
@@ -42,6 +48,15 @@ def test_what_was_sent_without_an_answer_is_looked_for_before_it_is_sent_again(t
         with pytest.raises(KaggleFailure, match="k was sent before, and Kaggle does not show it yet"):
             once(tmp_path / "k", "digest", lambda: None, never)
     assert once(tmp_path / "k", "digest", lambda: None, lambda keep: "sent") == "sent"
+
+
+def test_looks_that_follow_one_another_at_once_are_not_enough(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SHOWN_S", 1e9)
+    with pytest.raises(KaggleFailure):
+        once(tmp_path / "k", "digest", lambda: None, lose())
+    for _ in range(3 * LOOKS):
+        with pytest.raises(KaggleFailure, match="k was sent before"):
+            once(tmp_path / "k", "digest", lambda: None, never)
 
 
 def test_something_else_is_not_kept_waiting_by_it(tmp_path):
