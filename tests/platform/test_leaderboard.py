@@ -6,7 +6,7 @@ import pytest
 
 from kaggle_utils.evidence.medals import Medals
 from kaggle_utils.platform import leaderboard
-from kaggle_utils.platform.push.client import KaggleFailure
+from kaggle_utils.platform.client.calls import KaggleFailure
 
 pytest_plugins = ["kaggle_fixtures"]
 
