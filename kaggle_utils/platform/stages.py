@@ -132,7 +132,7 @@ class Stage:
             warnings.warn(f"2_train had other tables (data {noted}, now {self.version})", stacklevel=2)
         judged = runs.fold_of_item(self.items.table[self.competition.KEY].tolist()) >= 0
         if self.name == "3_decide" and self.folds["part"][judged].nunique() < 2:
-            told = f"only the fold {runs.folds[0]} is trained, and its items are of one part"
+            told = f"only the folds {runs.folds} are trained, and their items are of one part"
             raise ValueError(f"{told}: train another fold, or give folds.csv a finer column `part` to cross-fit over")
         return kind.out_of_fold(self.competition, self.items, runs, self.folds, self.cache, "truth")
 

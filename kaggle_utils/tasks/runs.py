@@ -66,7 +66,7 @@ class PredictionSet:
 
 def require_name(member: str) -> None:
     """ValueError for what no member may be called: names of files and prediction sets are made of it."""
-    if not _MEMBER.fullmatch(member):
+    if not _MEMBER.fullmatch(str(member)):
         raise ValueError(f"the member is called {member!r}, expected small letters and digits only")
 
 
@@ -166,6 +166,14 @@ class Runs:
             warnings.warn(f"the prediction set {name} is left out: it lacks the folds {lacking}", stacklevel=3)
         return {name: jobs[0].sets[name][0] for name, jobs in whole.items()}
 
+    def named(self, names: Iterable[str]) -> list[PredictionSet]:
+        """These sets; ValueError for one that not all of the folds have."""
+        names = list(names)
+        for name in names:
+            if name not in self.sets:
+                raise ValueError(f"the prediction set {name} is not there for all of the folds {self.folds}: decide again")
+        return [self.sets[name] for name in names]
+
     def files(self, name: str) -> dict[int, tuple[Path, ...]]:
         """fold -> files of a prediction set."""
         return {job.fold: job.sets[name][1] for job in self.jobs if name in job.sets}
@@ -211,7 +219,7 @@ class Runs:
 
     def fingerprints(self, sets: Iterable[str] | None = None) -> dict[str, dict[str, str]]:
         """{"unet best": {fold: SHA-1 of its weights}}: what a decision is measured with; sets: those it uses, all if None."""
-        chosen = [self.sets[name] for name in (self.sets if sets is None else sets)]
+        chosen = self.named(self.sets if sets is None else sets)
         asked = dict.fromkeys((one.member, one.checkpoint) for one in chosen)
         return {
             f"{member} {checkpoint}": {str(k): fingerprint(path) for k, path in self.weights(member, checkpoint).items()}
@@ -304,9 +312,9 @@ def _add(folder: Path, jobs: Sequence[Mapping[str, Any]], facts: Mapping[str, An
     require_same_data(held, facts, path, "this run")
     one, other = ({(noted["member"], noted["fold"]): noted for noted in some} for some in (held["jobs"], jobs))
     for key in () if anew else one.keys() & other.keys():
-        if any(one[key].get(name) != other[key].get(name) for name in ("parameters", "origin", "items", "history")):
+        if any(one[key].get(name) != other[key].get(name) for name in ("parameters", "origin", "items")):
             raise ValueError(f"{job_title(*key)} is in two outputs that are attached, expected it once: detach one of them")
-    both = {**one, **other}
+    both = {**one, **other} if anew else {**other, **one}  # its files lie here already
     changed = {"changed": {**held.get("changed", {}), **facts["changed"]}} if "changed" in facts else {}
     with replacing(path) as partial:
         partial.write_text(json_text({**held, **facts, **changed, "jobs": [*both.values()]}, indent=1) + "\n")

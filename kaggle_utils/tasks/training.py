@@ -47,7 +47,9 @@ def train_members(
     require_same_data(earlier.facts, facts, "what is trained", "this run")
     if any(own.get("learns_from") for own in members.values()):
         how["unlabelled"] = unseen(competition, items, unlabelled())
-    plan = _Plan(competition, items, fold_of_item, members, how.get("unlabelled"))
+    if full and (waiting := [name for name, own in members.items() if own.get("schedule") == "plateau"]):
+        raise ValueError(f"{waiting[0]}: schedule is 'plateau', expected another where there are no rows to be judged on (full)")
+    plan = _Plan(competition, items, fold_of_item, members, how.get("unlabelled"), output)
     jobs = plan.jobs = {(job.member, job.fold): job for job in earlier.jobs}
     rounds = [
         [(name, fold) for name in names for fold in some]
@@ -73,9 +75,9 @@ class _Plan:
 
     def __init__(
         self, competition: Competition, items: Items, fold_of_item: np.ndarray,
-        members: Mapping[str, Mapping[str, Any]], unlabelled: Items | None,
+        members: Mapping[str, Mapping[str, Any]], unlabelled: Items | None, output: Path,
     ) -> None:  # fmt: skip
-        self.name, self.fold_of_item, self.members = competition.NAME, fold_of_item, members
+        self.name, self.fold_of_item, self.members, self.output = competition.NAME, fold_of_item, members, output
         self.items = items.table[competition.KEY].tolist()
         self.unlabelled = "" if unlabelled is None else _digest(unlabelled.table[competition.KEY])
 
@@ -83,16 +85,37 @@ class _Plan:
         """ValueError for what can never be trained, as far as it is known by now."""
         there = ", ".join(job.title for job in self.jobs.values()) or "nothing"
         for key in asked:
+            if key in self.trained and self._asks_nothing(key):
+                continue
             if waits := self._waits(key, {*self.trained, *asked}):
                 told = f"{job_title(*key)} {waits[0]}, which is not trained, there is {there}"
                 raise ValueError(f"{told}: train it here, too, or attach the output that holds it")
             if not self._waits(key, self.trained):
-                self._order(key)
+                self._refuse_elsewhere(self._order(key))
+        for job in self.jobs.values():  # one member's folds are trained alike
+            if job.member in {member for member, _ in asked} and job.weights["best"].is_file():
+                require_same(job.parameters, self.members[job.member], job.weights["best"].parent)
+
+    def _asks_nothing(self, key: Key) -> bool:
+        """Whether what is trained, with a parent that is not there, has all that is asked of it."""
+        waits = self._waits(key, self.trained)
+        return bool(waits) and _done(Order(self.name, *key, self.members[key[0]]), self.jobs[key])
+
+    def _refuse_elsewhere(self, order: Order) -> None:
+        """A training is gone on with, or asked more, where it lies."""
+        held = self.jobs.get((order.member, order.fold))
+        if held is None or _done(order, held) or not (path := held.weights["best"]).is_file():
+            return
+        if not path.absolute().is_relative_to(self.output.absolute()):
+            told = f"{order.title} lies in {path.parent}, outside of {self.output}, and is asked for more than it holds"
+            raise ValueError(f"{told}: run there, or move it, or take another name")
 
     def orders(self, keys: Iterable[Key]) -> list[Order]:
         """What is left to be trained of these; a warning names those that no time was left for what they need."""
         found = []
         for key in keys:
+            if key in self.trained and self._asks_nothing(key):
+                continue
             if waits := self._waits(key, self.trained):
                 told = f"{job_title(*key)} {' and '.join(waits)}, for which no time was left"
                 warnings.warn(f"{told}: push it as a kernel of its own", stacklevel=3)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kaggle_utils.evidence.candidates import ANEW, Candidate, Choice, Ground
+from kaggle_utils.evidence.candidates import ANEW, FEWEST, Candidate, Choice, Ground, built_on, nested
+from kaggle_utils.evidence.crossfit import CrossFit
 
 PART = np.repeat([0, 1, 2], 8)
 
@@ -92,3 +93,34 @@ def test_groups_that_lie_in_one_part_are_resampled_together() -> None:
     wide, narrow = (one.table({"a": noisy(5.0, 3).counts}, "a") for one in (together, GROUND))
     assert len(np.unique(together.group)) == 3 and wide["hits"][0] == pytest.approx(narrow["hits"][0])
     assert GROUND.of(PART == 1).part.tolist() == [1] * 8
+
+
+def searched() -> tuple[Candidate, dict]:
+    """The outcome of a search: "low" where part 1 is not looked at, else "high", which part 1 alone likes."""
+    high = candidate(np.where(PART == 1, 9.0, 6.0))
+    found = {name: Candidate(name, 0.9, one.counts, one.without) for name, one in (("high", high), ("low", candidate(5.0)))}
+    return nested(found, CrossFit("high", 0.9, {0: "high", 1: "low", 2: "high"}, 0.0), GROUND), found
+
+
+def test_what_is_built_on_a_search_is_built_for_each_part_on_what_was_found_without_it() -> None:
+    """A rule that changes nothing gains nothing, though the decision of all parts knows part 1."""
+    base, found = searched()
+    assert base.decision == "high" and base.counts[PART == 1, 0].tolist() == [5.0] * 8
+    choice = Choice(GROUND, "searched", base)
+    table = choice.step("rules", lambda one: built_on(one, lambda decision: {"nothing": found[decision]}, GROUND))
+    assert table["gain"].tolist() == [0, 0, 0] and choice.name == "searched"
+    again = choice.known["searched, nothing"]
+    assert again.decisions == base.decisions and np.array_equal(again.counts, base.counts)
+
+
+def test_few_groups_are_certain_of_nothing() -> None:
+    few = Ground(PART, PART, hits, "hits")
+    choice = Choice(few, "plain", candidate(5.0))
+    choice.step("views", {"more": candidate(6.0)})
+    assert choice.name == "plain" and str(choice).endswith(f"3 groups are too few to be certain of anything, expected {FEWEST} and more")
+
+
+def test_where_nothing_is_tried_nothing_is_said_of_gains() -> None:
+    choice = Choice(GROUND, "plain", candidate(5.0))
+    choice.step("weights", {})
+    assert str(choice) == "weights: plain stays, there is nothing else to try"

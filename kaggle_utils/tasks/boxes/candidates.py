@@ -15,7 +15,7 @@ import numpy as np
 
 from kaggle_utils.boxes.cuts import Matched, f2_of_counts
 from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.evidence.candidates import Candidate, of_parts
+from kaggle_utils.evidence.candidates import Candidate, built_on, of_parts
 from kaggle_utils.tasks.boxes.decision import Decision, uncut
 from kaggle_utils.tasks.boxes.out_of_fold import OutOfFold
 from kaggle_utils.tasks.merges import groups_of_sets
@@ -79,4 +79,9 @@ def over_time(
     ways = {name: way for name, way in ways.items() if next(iter(way.values())) is not None}
     if len(ways) == 2:
         ways["attention, then tracking"] = {"attention": attention, "tracking": tracking}
-    return {name: candidate(judged, replace(base.decision, **way)) for name, way in ways.items()}
+
+
+    def build(decision: Decision) -> dict[str, Candidate]:
+        return {name: candidate(judged, replace(decision, **way)) for name, way in ways.items()}
+
+    return built_on(base, build, judged.ground)

@@ -32,7 +32,7 @@ class Predictor:
         from kaggle_utils.detector.inference import Detector
 
         self.folds = runs.folds_of(models)
-        sets = [runs.sets[name] for name in decision.sets]
+        sets = runs.named(decision.sets)
         weights = {one.member: runs.weights(one.member, one.checkpoint, self.folds) for one in sets}
         self.detectors = {
             (member, fold): Detector.load(paths[fold], device) for member, paths in weights.items() for fold in self.folds

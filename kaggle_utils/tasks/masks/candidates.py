@@ -15,7 +15,7 @@ from itertools import permutations
 
 import numpy as np
 
-from kaggle_utils.evidence.candidates import Candidate, of_parts
+from kaggle_utils.evidence.candidates import Candidate, built_on, of_parts
 from kaggle_utils.masks.search import dice_of, fit, fit_on
 from kaggle_utils.masks.statistics import MaskStatistics
 from kaggle_utils.masks.thinned import ThinnedMasks
@@ -84,27 +84,27 @@ def merged(
     judged: OutOfFold,
     levels: Sequence[int],
     masks: ThinnedMasks,
-    best: int = 12,
+    best: int = 3,
     all_ways: bool = True,
     progress: str | None = None,
 ) -> tuple[dict[str, Candidate], dict[int | None, list[str]]]:
     """Levels and sizes fitted for each further set alone, and for sets merged: members and views apart, all, all but one.
 
-    masks: of :func:`kaggle_utils.tasks.masks.ranking.thinned`: of the merges of several sets so many are looked at whole as
-        rank highest on them, and the mean of all; all_ways: all are merged in each way of :func:`merges_of`
+    masks: of :func:`kaggle_utils.tasks.masks.ranking.thinned`; all_ways: all are merged in each way of :func:`merges_of`,
+        and of these ways so many are looked at whole as rank highest on the thinned masks
     Returns the candidates, and which of them may be chosen where a part is left out, for
     :meth:`kaggle_utils.evidence.candidates.Choice.step`: the ranking has not seen that part either.
     """
-    alone, merges = {name: Merge((name,)) for name in judged.sets[1:]}, {}
-    for title, sets in groups_of_sets(judged.sets).items():
-        ways = merges_of(sets) if title == "all" and all_ways else {"mean": Merge(sets)}
-        merges |= {title if way == "mean" else f"{title}, {way}": merge for way, merge in ways.items()}
-    chosen = ranked(masks, judged, merges, levels, best)[0] if merges else {}
-    offered = {part: [*alone, "all", *names] for part, names in chosen.items()}
-    whole = [name for name in alone | merges if any(name in names for names in offered.values())]
+    groups = groups_of_sets(judged.sets)
+    fixed = {name: Merge((name,)) for name in judged.sets[1:]} | {title: Merge(sets) for title, sets in groups.items()}
+    every = merges_of(judged.sets) if all_ways and groups else {}
+    ways = {f"all, {way}": merge for way, merge in every.items() if way != "mean"}
+    chosen = ranked(masks, judged, ways, levels, best)[0] if ways else dict.fromkeys([None, *judged.ground.parts], ())
+    offered, merges = {part: [*fixed, *names] for part, names in chosen.items()}, fixed | ways
+    whole = [name for name in merges if any(name in names for names in offered.values())]
     found = {}
     for some in (whole[i : i + _AT_ONCE] for i in range(0, len(whole), _AT_ONCE)):
-        seen = looks(judged, {name: (alone | merges)[name] for name in some}, levels, progress=progress)
+        seen = looks(judged, {name: merges[name] for name in some}, levels, progress=progress)
         found |= {name: fitted(seen.pop(name), judged.part) for name in some}
     return found, offered
 
@@ -116,15 +116,19 @@ def with_rules(
 
     outlines: what is tried around each component, of :data:`kaggle_utils.masks.rules.OUTLINES`
     """
-    measured = look(judged, base.decision.merge, levels, ("drawn", *outlines), progress)
-    found = {
-        "gate": fitted(measured, judged.part, gate=True, outlines=False),
-        "best class kept": fitted(measured, judged.part, gate=True, best_class=(True,), outlines=False),
-    }
-    if outlines:
-        found["outlines"] = fitted(measured, judged.part)
-        found["outlines and gate"] = fitted(measured, judged.part, gate=True)
-    return found
+
+    def build(decision: Decision) -> dict[str, Candidate]:
+        measured = look(judged, decision.merge, levels, ("drawn", *outlines), progress)
+        found = {
+            "gate": fitted(measured, judged.part, gate=True, outlines=False),
+            "best class kept": fitted(measured, judged.part, gate=True, best_class=(True,), outlines=False),
+        }
+        if outlines:
+            found["outlines"] = fitted(measured, judged.part)
+            found["outlines and gate"] = fitted(measured, judged.part, gate=True)
+        return found
+
+    return built_on(base, build, judged.ground)
 
 
 def fitted(

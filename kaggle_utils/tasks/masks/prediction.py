@@ -60,7 +60,7 @@ class MaskPredictor:
     ) -> None:
         self.runs, self.decision, self.device, self.kind = runs, decision, device, competition.KIND
         self.folds = runs.folds_of(models)
-        self.sets = [runs.sets[name] for name in decision.merge.sets]
+        self.sets = runs.named(decision.merge.sets)
         classes = competition.KIND.classes
         self.trained = {s.member: MaskTraining.chosen(runs.parameters(s.member), classes=classes) for s in self.sets}
         self.model = functools.cache(partial(load_model, device=device))  # views share their models

@@ -8,7 +8,9 @@ from kaggle_utils.boxes.cuts import cross_fitted_f2, f2_counts_of_groups
 from kaggle_utils.boxes.f2 import f2_curve
 from kaggle_utils.boxes.fusion import METHODS, fuse
 from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.evidence.candidates import built_on
 from kaggle_utils.evidence.crossfit import CrossFit
+from kaggle_utils.tasks.boxes.candidates import candidate
 from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.out_of_fold import OutOfFold
 from kaggle_utils.tasks.boxes.weights import decision_of, judged_weights, searched_weights
@@ -82,3 +84,12 @@ def test_each_part_is_answered_by_its_own_weights_and_the_others_cut() -> None:
 def test_sets_without_a_box_above_the_floor_are_worth_nothing() -> None:
     given = judged()
     assert searched_weights(given, FUSION, floor=2.0, rounds=1).fitted == 0
+
+
+def test_a_rule_that_changes_nothing_gains_nothing_on_searched_weights() -> None:
+    given = judged()
+    weights = CrossFit((1, 1, 0), 0.0, {0: (1, 0, 0), 1: (1, 1, 0), 2: (1, 0, 0)}, 0.0)
+    base = judged_weights(given, weights, FUSION)
+    found = built_on(base, lambda decision: {"nothing": candidate(given, decision)}, given.ground)["nothing"]
+    assert np.array_equal(found.counts, base.counts)
+    assert all(np.array_equal(found.without[part], base.without[part]) for part in weights.decisions)
