@@ -35,10 +35,6 @@ class Mark:
     run: bool
     reads: Mapping[str, int | None]
 
-    def together(self, other: Mark) -> bool:
-        """Whether both belong to one push of a stage, be it that one was repaired or added later."""
-        return (self.stage, self.settings) == (other.stage, other.settings)
-
 
 def digest(*parts: object) -> str:
     """Twelve hexadecimal digits that stand for values in JSON's types.

@@ -65,12 +65,14 @@ def _fetch(version: Version, folder: Path, order: Order) -> None:
         new = folder.with_name(f".{folder.name}.part")
         try:
             download(version, new, order.files)
-            if folder.exists() and not same:
+            if same:
+                shutil.copytree(new, folder, dirs_exist_ok=True, copy_function=os.replace)
+            (folder if same else new).joinpath(_NOTE).write_text(json.dumps(note), encoding="utf-8")  # now they are all there
+            if not same:
                 _put_aside(folder, order)
-            shutil.copytree(new, folder, dirs_exist_ok=True, copy_function=os.replace)
+                new.rename(folder)
         finally:
             shutil.rmtree(new, ignore_errors=True)
-        (folder / _NOTE).write_text(json.dumps(note), encoding="utf-8")  # at last: without it they are not all there
     files = sum(path.is_file() and path.name != _NOTE for path in folder.rglob("*"))
     order.report(f"{version} complete, {files} files in {folder}")
 
@@ -92,7 +94,9 @@ def _of_other_pushes(found: Stage, pushed: Sequence[Version], runs: Path) -> set
 
 
 def _put_aside(folder: Path, order: Order) -> None:
-    """Into ``earlier``, with a number behind its name where that is taken."""
+    """Into ``earlier``, if it is there, with a number behind its name where that is taken."""
+    if not folder.exists():
+        return
     path = folder.parent / "earlier" / folder.name
     names = itertools.chain([path], (path.with_name(f"{path.name}.{number}") for number in itertools.count(2)))
     place = next(place for place in names if not place.exists())

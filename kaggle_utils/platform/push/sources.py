@@ -40,7 +40,7 @@ def _last_push(source: str, there: list[Version], order: Order) -> list[Version]
     if not marked:  # by an older version of the kit, or by hand
         return [version for version in there if version.kernel == source] or there
     last = max(marked, key=lambda version: version.mark.sent).mark
-    pushed = [version for version in marked if version.mark.together(last)]
+    pushed = [one for one in marked if (one.mark.stage, one.mark.settings) == (last.stage, last.settings)]
     unsent = {kernel for version in pushed for kernel in version.mark.kernels} - {version.kernel for version in pushed}
     if unsent and not order.again:
         how = "push them as before, or take what there is with --again"
