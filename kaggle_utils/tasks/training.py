@@ -48,7 +48,7 @@ def train_members(
     if any(own.get("learns_from") for own in members.values()):
         how["unlabelled"] = unseen(competition, items, unlabelled())
     if full and (waiting := [name for name, own in members.items() if own.get("schedule") == "plateau"]):
-        raise ValueError(f"{waiting[0]}: schedule is 'plateau', expected another where there are no rows to be judged on (full)")
+        raise ValueError(f"{waiting[0]}: schedule is 'plateau', expected another: with full=True nothing is judged")
     plan = _Plan(competition, items, fold_of_item, members, how.get("unlabelled"), output)
     jobs = plan.jobs = {(job.member, job.fold): job for job in earlier.jobs}
     rounds = [
