@@ -25,7 +25,7 @@ from kaggle_utils.tasks.masks.passes import measured
 from kaggle_utils.tasks.masks.ranking import ranked
 from kaggle_utils.tasks.merges import groups_of_sets
 
-_AT_ONCE = 6  # merges measured in one pass: their statistics take 100 MB each at clouds' full size
+_AT_ONCE = 4  # merges measured in one pass: their statistics take 100 MB each at clouds' full size
 
 
 @dataclass(frozen=True)
