@@ -74,7 +74,7 @@ def _add_dice(values: np.ndarray, truth: np.ndarray, levels: np.ndarray, least: 
     counts = np.zeros((2, 256), np.int64)
     for p in range(len(values)):
         counts[truth[p], values[p]] += 1
-    true, empty = counts[1].sum(), 0.0
+    true = counts[1].sum()
     empty = 1.0 if true == 0 else 0.0
     for number in range(len(levels)):
         common = counts[1, levels[number] :].sum()

@@ -229,6 +229,28 @@ def _with_row(table: pd.DataFrame, ground: Ground, counts: np.ndarray, gain: Int
     return table
 
 
+def judged_by_parts(
+    counts: Callable[[frozenset[int]], np.ndarray], part: np.ndarray
+) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """``counts`` and ``without`` of a :class:`Candidate`; part: (U,)
+
+    counts: parts that are left out -> (U, C) by what was fitted without them
+    Of two parts the other is judged by its own, where one is not looked at.
+
+    >>> seen = lambda left_out: np.array([[len(left_out)]] * 3)
+    >>> own, without = judged_by_parts(seen, np.array([0, 1, 2]))
+    >>> own.ravel().tolist(), without[0].ravel().tolist()
+    ([1, 1, 1], [1, 2, 2])
+    """
+    parts = np.unique(part).tolist()
+    own = of_parts({one: counts(frozenset({one})) for one in parts}, part)
+    without = {
+        one: of_parts({other: counts(frozenset({one, other} if len(parts) > 2 else {one})) for other in parts}, part)
+        for one in parts
+    }
+    return own, without
+
+
 def nested(found: Mapping[Any, Candidate], chosen: CrossFit, ground: Ground) -> Candidate:
     """A candidate that is itself the outcome of a search: each part's counts are by what was found without it.
 

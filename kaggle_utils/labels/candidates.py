@@ -14,7 +14,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from kaggle_utils.evidence.candidates import Candidate, Choice, Ground, of_parts
+from kaggle_utils.evidence.candidates import Candidate, Choice, Ground, judged_by_parts
 from kaggle_utils.labels.calibration import HOW as CALIBRATIONS
 from kaggle_utils.labels.calibration import calibrated, fit_calibration
 from kaggle_utils.labels.decision import LabelDecision, labels_by_decision
@@ -131,7 +131,6 @@ def candidate(fit: Fit, members: np.ndarray, truth: np.ndarray, part: np.ndarray
 
     With two parts only, what leaves out one for the other is the other's own.
     """
-    parts = np.unique(part).tolist()
 
     @cache
     def counts(left_out: frozenset[int]) -> np.ndarray:
@@ -144,10 +143,5 @@ def candidate(fit: Fit, members: np.ndarray, truth: np.ndarray, part: np.ndarray
         return fit(members[:, rows], truth[rows])
 
     everyone = frozenset()
-    own = of_parts({one: counts(frozenset({one})) for one in parts}, part)
-    without = {
-        one: of_parts({other: counts(frozenset({one, other} if len(parts) > 2 else {one})) for other in parts}, part)
-        for one in parts
-    }
     fitted = float(metric.score(counts(everyone).sum(0)[None])[0])
-    return Candidate(decision(everyone), fitted, own, without)
+    return Candidate(decision(everyone), fitted, *judged_by_parts(counts, part))

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from kaggle_utils.boxes.cuts import Matched, f2_of_counts
+from kaggle_utils.boxes.cuts import Matched
 from kaggle_utils.boxes.table import Boxes
-from kaggle_utils.evidence.candidates import Candidate, built_on, of_parts
+from kaggle_utils.evidence.candidates import Candidate, built_on, judged_by_parts
 from kaggle_utils.tasks.boxes.decision import Decision, uncut
 from kaggle_utils.tasks.boxes.out_of_fold import OutOfFold
 from kaggle_utils.tasks.merges import groups_of_sets
@@ -34,7 +34,7 @@ def candidate_of(judged: OutOfFold, boxes: Boxes, decision: Decision | None = No
     A part that is left out, and the one that it judges then, have no say in a cut; of two parts each is cut by its own.
     """
     matched, part, of_unit = Matched.of(judged.truth, boxes, thresholds=judged.thresholds), judged.part, judged.ground.part
-    unit, units, parts = judged.unit, len(of_unit), judged.ground.parts
+    unit, units = judged.unit, len(of_unit)
     cuts: dict[frozenset[int], float] = {}
 
     def counts(left_out: frozenset[int]) -> np.ndarray:
@@ -43,14 +43,8 @@ def candidate_of(judged: OutOfFold, boxes: Boxes, decision: Decision | None = No
             cuts[left_out] = matched.best_cut(~np.isin(part, list(left_out)))[0]
         return matched.counts(boxes.score >= cuts[left_out], unit, units)
 
-    everything = counts(frozenset())
-    own = of_parts({one: counts(frozenset({one})) for one in parts}, of_unit)
-    without = {
-        one: of_parts({other: counts(frozenset({one, other} if len(parts) > 2 else {one})) for other in parts}, of_unit)
-        for one in parts
-    }
-    fitted = float(f2_of_counts(everything.sum(0, keepdims=True))[0])
-    return Candidate(decision and decision.with_cut(cuts[frozenset()]), fitted, own, without)
+    fitted = judged.ground.total(counts(frozenset()))
+    return Candidate(decision and decision.with_cut(cuts[frozenset()]), fitted, *judged_by_parts(counts, of_unit))
 
 
 def alone(judged: OutOfFold, fusion: Settings) -> dict[str, Candidate]:
