@@ -45,7 +45,7 @@ class MaskExamples:
 
 @dataclass(frozen=True)
 class DiceMetric:
-    """The mean Dice over pairs at the best of LEVELS, at the size of the input.
+    """The Dice at the best of LEVELS, at the size of the input: the mean over pairs, or pooled, of all pixels together.
 
     bits: (N, H, W) of :func:`kaggle_utils.tasks.masks.cache.cached_truths`; classes: K
     least_share: masks of a smaller share of the picture count as empty
@@ -54,17 +54,19 @@ class DiceMetric:
     bits: np.ndarray
     classes: int
     least_share: float
+    pooled: bool = False
 
     def __call__(self, predicted: Iterable[tuple[np.ndarray, Any]]) -> dict[str, float]:
         found = ((rows, answer[0] if isinstance(answer, tuple) else answer) for rows, answer in predicted)
         pairs = (pair for rows, masks in found for pair in zip(rows, masks, strict=True))
-        mean = np.mean([self._image(row, masks) for row, masks in pairs], axis=(0, 2))  # (L,)
-        return {"dice": float(mean.max()), "level": LEVELS[int(mean.argmax())]}
+        counts = np.array([self._image(row, masks) for row, masks in pairs])  # (N, L, K, 3)
+        dice = dice_from_counts(counts.sum((0, 2))) if self.pooled else dice_from_counts(counts).mean((0, 2))  # (L,)
+        return {"dice": float(dice.max()), "level": LEVELS[int(dice.argmax())]}
 
     def _image(self, row: int, probability: np.ndarray) -> np.ndarray:
-        """(L, K)"""
+        """(L, K, 3)"""
         truth = unpacked(self.bits[row], self.classes).transpose(2, 0, 1)
-        return np.stack([dice_from_counts(dice_counts(self._drawn(probability >= level), truth)) for level in LEVELS])
+        return np.stack([dice_counts(self._drawn(probability >= level), truth) for level in LEVELS])
 
     def _drawn(self, masks: np.ndarray) -> np.ndarray:
         return masks & (masks.mean((1, 2), keepdims=True) >= self.least_share)

@@ -33,7 +33,7 @@ class OutOfFold:
     group: (M,) ids of items that belong together
     masks, labels: {set name: store that holds all rows}, of (K, height, width) and (K,)
     bits: (M, height, width) their truth in the shape of the submission, bit k is class k; decoded once
-    top_pixels: that the gates may look at
+    top_pixels: that the gates may look at; pooled: whether one Dice is taken of all items' pixels together
     """
 
     rows: np.ndarray
@@ -43,6 +43,7 @@ class OutOfFold:
     labels: Mapping[str, Joined]
     bits: np.ndarray
     top_pixels: tuple[int, ...] = (0,)
+    pooled: bool = False
 
     @property
     def sets(self) -> list[str]:
@@ -82,7 +83,8 @@ def out_of_fold(
     rows = next(iter(masks.values())).rows
     part, group = folds["part"].to_numpy(), (folds["group"] if "group" in folds else folds.index).to_numpy(object)
     truth = cached_truths(competition, items.take(rows), cache, competition.KIND.shape[::-1], progress)
-    return OutOfFold(rows, part[rows], group[rows], masks, labels, truth, competition.KIND.top_pixels)
+    kind = competition.KIND
+    return OutOfFold(rows, part[rows], group[rows], masks, labels, truth, kind.top_pixels, kind.pooled)
 
 
 def _joined(names: np.ndarray, runs: Runs, name: str) -> tuple[Joined, Joined]:

@@ -149,7 +149,7 @@ class _Given:
 
 def _trained(team: Team, given: _Given, seconds_left: Callable[[], float], progress: str | None) -> Outcome:
     """One model, by one process or by each of several."""
-    one, classes = given.training, given.competition.KIND.classes
+    one, classes, pooled = given.training, given.competition.KIND.classes, given.competition.KIND.pooled
     pixels, bits = _resized(given.competition, given.items, given.cache, one, progress)
     learnt = {name: value for name, value in asdict(one.masks).items() if name not in _NOT_LEARNT}
     size, fold = one.masks.size, given.order.fold
@@ -167,7 +167,7 @@ def _trained(team: Team, given: _Given, seconds_left: Callable[[], float], progr
         if team.leads:
             print(f"{given.order.title}: {fitting} of {tensors} tensors fit those of {one.masks.start_from}")
     return train(
-        model, one.loss(), Fold(examples, rows, given.left_out), DiceMetric(bits, classes, one.masks.least_share),
+        model, one.loss(), Fold(examples, rows, given.left_out), DiceMetric(bits, classes, one.masks.least_share, pooled),
         given.folder, one.training, team=team, mix=mixing(batches), seconds_left=seconds_left, facts=facts,
         until=max(given.order.epochs, default=0), progress=progress,
     )  # fmt: skip
