@@ -1,10 +1,11 @@
 """Segmenters and classifiers by architecture and encoder name, built without a download.
 
-Segmenters are segmentation_models_pytorch's, ``tu-`` encoders timm's; a classifier is any network of
-timm with its own head, but for the last layer, which answers for other classes. Inputs are normalised inside the model, by what its encoder was trained with, so training and submission cannot
-differ in it. Grey pictures of one channel are spread over the encoder's three there, and get the
-answer that their three-channel copies would get. Start weights are local files. Used by clouds and
-contrails (masks, with or without a label head) and amazon (labels: architecture ``classifier``).
+Segmenters are segmentation_models_pytorch's, ``tu-`` encoders timm's; a classifier is any network of timm with its own
+head, but for the last layer. Inputs are normalised inside the model, by what its encoder was trained with, so training
+and submission cannot differ in it. Grey pictures of one channel are spread over the encoder's three there, and get the
+answer that their three-channel copies would get; of more than three the first layer's kernels are adapted. Start weights
+are local files. Used by clouds and contrails (masks, with or without a label head) and amazon (labels: architecture
+``classifier``).
 """
 
 from __future__ import annotations
