@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 _SCHEDULES = ("cosine", "plateau", "constant")
-_OPTIMIZERS = ("AdamW", "SGD")
+_OPTIMIZERS = ("AdamW", "Adam", "SGD")
 MACHINE = {"workers", "reserve", "cache"}  # parameters that change nothing at all in what comes out
 UNLEARNT = MACHINE | {"prediction_sets", "views", "checkpoints"}  # nothing in what is learnt
 
@@ -68,7 +68,7 @@ class TrainingParameters:
     trial: int = 0  # a rehearsal's: end after so many epochs, blocks opened as in the last; 0: no trial
     batch: int = 16  # rows a forward pass
     accumulate: int = 1  # forward passes a step, for batches that do not fit the memory
-    optimizer: str = "AdamW"  # or SGD (momentum .9)
+    optimizer: str = "AdamW"  # or Adam, SGD (momentum .9)
     lr: float = 1e-3  # highest rate
     rates: Mapping[str, float] = field(default_factory=dict)  # part of the model -> factor on lr
     weight_decay: float = 1e-2  # of kernels and matrices only
