@@ -25,6 +25,7 @@ from torch import nn
 from kaggle_utils.files import plain
 from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.devices import laid_out
+from kaggle_utils.learning.sequences import over_time
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of a channel each, of images from 0 to 1
 IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -42,17 +43,24 @@ class ModelParameters:
     architecture: str = "unet"  # one of architectures()
     encoder: str = "tu-tf_efficientnet_lite0"  # a name of smp, or "tu-" and a name of timm; a classifier's is timm's
     classes: int = 4  # masks, or labels of a classifier
-    channels: int = 3  # of the images; 1: grey, on an encoder of three
+    channels: int = 3  # of the images, of all frames together; 1: grey, on an encoder of three
     labels: int = 0  # outputs of a label head beside the masks; 0: none
     dropout: float = 0.2  # before the label head, or a classifier's last layer
     upsampling: str = ""  # nearest or bilinear; empty: the architecture's own
     norm: str = "batch"  # group: the decoder's norms by groups of channels; group everywhere: the encoder's too
     start: str = ""  # weights to start from: a local file; empty: random
     options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the smp architecture, or timm's
+    frames: int = 1  # of an item, one behind another in its channels
+    labelled: int = 0  # number of the frame that is answered for
+    over_time: str = ""  # conv3d or panels, see kaggle_utils.learning.sequences; empty: one picture of many channels
+    time_layers: int = 3  # of conv3d, at each scale
+    enlarged: int = 1  # so many times as wide and high a picture is looked at: less disk than large pictures
 
     @property
     def inputs(self) -> int:
         """Channels of the encoder."""
+        if self.over_time:
+            return self.channels // self.frames
         return 3 if self.channels == 1 else self.channels
 
     def plain(self) -> dict[str, Any]:
@@ -67,12 +75,15 @@ class Network(nn.Module):
     mean, std: of images from 0 to 1, one number for each channel that the net takes
     channels: C; where it is 1, each of the net's channels gets the grey picture, normalised as its own (a first
     kernel summed over its channels would answer differently: the means of ImageNet's channels differ)
+    enlarged: images are, so many times as wide and high, before the net looks at them; its masks are made small again
     Raises ValueError for images of other channels.
     """
 
-    def __init__(self, net: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], channels: int) -> None:
+    def __init__(
+        self, net: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], channels: int, enlarged: int = 1
+    ) -> None:
         super().__init__()
-        self.net, self.channels = net, channels
+        self.net, self.channels, self.enlarged = net, channels, enlarged
         self.register_buffer("mean", torch.tensor(mean).reshape(-1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(-1, 1, 1))
 
@@ -80,7 +91,13 @@ class Network(nn.Module):
         if images.shape[1] != self.channels:
             raise ValueError(f"the images have {images.shape[1]} channels, expected {self.channels}")
         images = images.float() / 255 if images.dtype == torch.uint8 else images
-        return self.net((images - self.mean) / self.std)
+        images = (images - self.mean) / self.std
+        if self.enlarged == 1:
+            return self.net(images)
+        answer = self.net(nn.functional.interpolate(images, scale_factor=self.enlarged, mode="bilinear"))
+        masks, *labels = answer if isinstance(answer, tuple) else (answer,)
+        masks = nn.functional.avg_pool2d(masks, self.enlarged) if masks.ndim == 4 else masks
+        return (masks, *labels) if labels else masks
 
 
 class _Classifier(nn.Module):
@@ -124,7 +141,9 @@ def build(parameters: ModelParameters, seed: int = 0) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = _Classifier(p) if p.architecture == "classifier" else _segmenter(p)
-    model = Network(net, *_statistics(p.encoder, net.encoder, p.inputs), p.channels)
+    repeated = p.frames if p.over_time else 1
+    mean, std = (part * repeated for part in _statistics(p.encoder, net.encoder, p.inputs))
+    model = Network(net, mean, std, p.channels, p.enlarged)
     if p.start:
         _start(model, Path(p.start))
     if p.norm not in ("batch", "group", "group everywhere"):
@@ -186,7 +205,7 @@ def _segmenter(p: ModelParameters) -> nn.Module:
         raise ValueError(f"{p.architecture} on encoder {p.encoder!r} cannot be made: {str(error)[:200]}") from None
     if p.upsampling:
         _upsample(net, p, "decoder_interpolation" in arguments)
-    return net
+    return over_time(net, p.over_time, p.frames, p.labelled, p.time_layers)
 
 
 def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None:
@@ -237,7 +256,7 @@ def _as_wide(kernel: torch.Tensor, shape: torch.Size) -> torch.Tensor:
 
 
 def with_group_norm(model: nn.Module, groups: int = 32, keep: tuple[str, ...] = ()) -> nn.Module:
-    """Exchange every BatchNorm2d of a model for a GroupNorm with its scale and shift; returns the model, changed.
+    """Exchange every batch norm of a model for a GroupNorm with its scale and shift; returns the model, changed.
 
     Batch norm needs batches, and at high resolution a card holds a few images only. Group norm (Wu and He
     2018) looks at each image alone. The contrails diary tried it.
@@ -248,7 +267,7 @@ def with_group_norm(model: nn.Module, groups: int = 32, keep: tuple[str, ...] = 
     >>> with_group_norm(nn.Sequential(nn.Conv2d(3, 48, 1), nn.BatchNorm2d(48)))[1].num_groups
     16
     """
-    found = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)]
+    found = [(n, m) for n, m in model.named_modules() if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm3d))]
     for name, norm in found:
         if not any(name.startswith(part + ".") for part in keep):
             parent, _, last = name.rpartition(".")
@@ -256,7 +275,7 @@ def with_group_norm(model: nn.Module, groups: int = 32, keep: tuple[str, ...] = 
     return model
 
 
-def _grouped(norm: nn.BatchNorm2d, groups: int) -> nn.Module:
+def _grouped(norm: nn.BatchNorm2d | nn.BatchNorm3d, groups: int) -> nn.Module:
     new = nn.GroupNorm(math.gcd(groups, norm.num_features), norm.num_features, norm.eps)
     if norm.affine:
         new.load_state_dict({"weight": norm.weight.data, "bias": norm.bias.data})
