@@ -1,18 +1,20 @@
-"""Items whose masks are run lengths in a table: the one form that competitions of masks on pictures hand them out in.
+"""Items that have masks: as run lengths in a table, or as arrays in a folder each, which are read when they are asked for.
 
-Another form of truth (arrays in files, say) is another class with ``table``, ``take`` and ``present``, and with
-``digest`` and ``labels`` as here; the masks themselves are always asked of the competition, a picture at a time.
+Another form of truth is another class with ``table``, ``take`` and ``present``, and with ``digest`` and ``labels`` as here;
+the masks themselves are always asked of the competition, an item at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kaggle_utils.images.decode import threaded
 from kaggle_utils.masks.rle import mask_from_rle
 from kaggle_utils.masks.scorecard import resized_mask
 
@@ -21,11 +23,57 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RunLengthItems:
+class MaskItems:
+    """What both forms share; it knows no masks.
+
+    table: one row an item: its name first, exists (bool), path; classes: C names
+    """
+
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N, C) bool: which classes an item has."""
+        raise NotImplementedError
+
+    @property
+    def filled(self) -> np.ndarray:
+        """(N,) bool: items with any mask."""
+        return self.labels.any(1)
+
+    @property
+    def report(self) -> pd.DataFrame:
+        """One row a class: masks (items that have it), share of the items, and empty pairs."""
+        import pandas as pd
+
+        have = self.labels.sum(0)
+        columns = {"masks": have, "share": have / max(1, len(self)), "empty": len(self) - have}
+        return pd.DataFrame(columns, index=pd.Index(self.classes, name="class"))
+
+    def take(self, rows: np.ndarray) -> MaskItems:
+        """The items chosen by row numbers or a mask."""
+        return replace(self, table=self.table.iloc[rows].reset_index(drop=True))
+
+    def present(self) -> MaskItems:
+        """Only the items whose file is there."""
+        return self.take(np.flatnonzero(self.table["exists"]))
+
+    @property
+    def _files(self) -> str:
+        missing = int((~self.table["exists"]).sum())
+        return "all files are there" if not missing else f"{missing} of their files are missing"
+
+
+@dataclass(frozen=True)
+class RunLengthItems(MaskItems):
     """Pictures with their masks as run lengths.
 
-    table: one row a picture: its name first, exists (bool), path; of any size
-    classes: C names; shape: (height, width) of the masks; texts: (N, C) run lengths there, None where no truth is known
+    table: of pictures of any size
+    shape: (height, width) of the masks; texts: (N, C) run lengths there, None where no truth is known
 
     >>> import pandas as pd
     >>> table = pd.DataFrame({"image": ["a.jpg", "b.jpg"], "exists": [True, False]})
@@ -36,23 +84,13 @@ class RunLengthItems:
     ([[[1, 0], [1, 0]]], 1)
     """
 
-    table: pd.DataFrame
-    classes: tuple[str, ...]
     shape: tuple[int, int]
     texts: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.table)
 
     @property
     def labels(self) -> np.ndarray:
         """(N, C) bool: which classes a picture has."""
         return self.texts != ""
-
-    @property
-    def filled(self) -> np.ndarray:
-        """(N,) bool: pictures with any mask."""
-        return self.labels.any(1)
 
     @cached_property
     def digest(self) -> str:
@@ -62,15 +100,6 @@ class RunLengthItems:
             key.update(f"{text};".encode())
         return key.hexdigest()
 
-    @property
-    def report(self) -> pd.DataFrame:
-        """One row a class: masks (pictures that have it), share of the pictures, and empty pairs."""
-        import pandas as pd
-
-        have = self.labels.sum(0)
-        columns = {"masks": have, "share": have / max(1, len(self)), "empty": len(self) - have}
-        return pd.DataFrame(columns, index=pd.Index(self.classes, name="class"))
-
     def masks(self, row: int, shape: tuple[int, int]) -> np.ndarray:
         """(C, height, width) bool, the masks of one picture at a size of one's own."""
         full = (mask_from_rle(text, self.shape) for text in self.texts[row])
@@ -78,16 +107,58 @@ class RunLengthItems:
 
     def take(self, rows: np.ndarray) -> RunLengthItems:
         """The pictures chosen by row numbers or a mask."""
-        texts = None if self.texts is None else self.texts[rows]
-        return RunLengthItems(self.table.iloc[rows].reset_index(drop=True), self.classes, self.shape, texts)
-
-    def present(self) -> RunLengthItems:
-        """Only the pictures whose file is there."""
-        return self.take(np.flatnonzero(self.table["exists"]))
+        return replace(super().take(rows), texts=None if self.texts is None else self.texts[rows])
 
     def __str__(self) -> str:
-        missing = int((~self.table["exists"]).sum())
-        files = "all files are there" if not missing else f"{missing} of their files are missing"
         if self.texts is None:
-            return f"{len(self)} pictures, their masks are not known; {files}"
-        return f"{len(self)} pictures, {int(self.labels.sum())} masks at {'x'.join(map(str, self.shape))}; {files}"
+            return f"{len(self)} pictures, their masks are not known; {self._files}"
+        return f"{len(self)} pictures, {int(self.labels.sum())} masks at {'x'.join(map(str, self.shape))}; {self._files}"
+
+
+@dataclass(frozen=True)
+class FolderItems(MaskItems):
+    """Records, a folder each, with their masks as arrays in it: no file is touched before its masks are asked for.
+
+    read: path of a record -> (C, height, width) of 0 and 1, a function of a module; None where no truth is known
+    Labels and digest are of the content of all masks. One pass reads it, and whatever is taken of these items knows it, too.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"record": ["a", "b"], "exists": True, "path": ["0", "1"]})
+    >>> items = FolderItems(table, ("contrail",), lambda path: np.full((1, 2, 2), int(path)))
+    >>> print(items)
+    2 records; all files are there
+    >>> items.labels.tolist(), items.digest == items.take([0, 1]).digest != items.take([1, 0]).digest
+    ([[False], [True]], True)
+    """
+
+    read: Callable[[str], np.ndarray] | None = None
+    _seen: dict[str, tuple[bytes, np.ndarray]] = field(default_factory=dict, compare=False, repr=False)
+
+    def _content(self) -> list[tuple[bytes, np.ndarray]]:
+        """(digest, (C,) bool) of each item's masks."""
+        paths = self.table["path"].tolist()
+        new = [path for path in dict.fromkeys(paths) if path not in self._seen]
+        found = threaded(self._look, new, progress="masks" if len(new) > 1 else None)
+        self._seen.update(zip(new, found, strict=True))
+        return [self._seen[path] for path in paths]
+
+    def _look(self, path: str) -> tuple[bytes, np.ndarray]:
+        masks = np.asarray(self.read(path), bool)
+        return hashlib.sha256(str(masks.shape).encode() + np.packbits(masks).tobytes()).digest(), masks.any((1, 2))
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N, C) bool: which classes a record has."""
+        return np.array([has for _, has in self._content()], bool).reshape(len(self), len(self.classes))
+
+    @property
+    def digest(self) -> str:
+        """Stands for all masks and the sizes they are at."""
+        return hashlib.sha256(b"".join(digest for digest, _ in self._content())).hexdigest()
+
+    def masks(self, row: int, shape: tuple[int, int]) -> np.ndarray:
+        """(C, height, width) bool, the masks of one record at a size of one's own."""
+        return np.stack([resized_mask(mask, shape) for mask in self.read(self.table["path"].iloc[row])])
+
+    def __str__(self) -> str:
+        return f"{len(self)} records; {self._files}"
