@@ -50,7 +50,7 @@ class ModelParameters:
     norm: str = "batch"  # group: the decoder's norms by groups of channels; group everywhere: the encoder's too
     start: str = ""  # weights to start from: a local file; empty: random
     options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the smp architecture, or timm's
-    frames: int = 1  # of an item, one behind another in its channels
+    sequence: int = 1  # frames of an item, one behind another in its channels
     labelled: int = 0  # number of the frame that is answered for
     over_time: str = ""  # conv3d or panels, see kaggle_utils.learning.sequences; empty: one picture of many channels
     time_layers: int = 3  # of conv3d, at each scale
@@ -60,7 +60,7 @@ class ModelParameters:
     def inputs(self) -> int:
         """Channels of the encoder."""
         if self.over_time:
-            return self.channels // self.frames
+            return self.channels // self.sequence
         return 3 if self.channels == 1 else self.channels
 
     def plain(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def build(parameters: ModelParameters, seed: int = 0) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = _Classifier(p) if p.architecture == "classifier" else _segmenter(p)
-    repeated = p.frames if p.over_time else 1
+    repeated = p.sequence if p.over_time else 1
     mean, std = (part * repeated for part in _statistics(p.encoder, net.encoder, p.inputs))
     model = Network(net, mean, std, p.channels, p.enlarged)
     if p.start:
@@ -205,7 +205,7 @@ def _segmenter(p: ModelParameters) -> nn.Module:
         raise ValueError(f"{p.architecture} on encoder {p.encoder!r} cannot be made: {str(error)[:200]}") from None
     if p.upsampling:
         _upsample(net, p, "decoder_interpolation" in arguments)
-    return over_time(net, p.over_time, p.frames, p.labelled, p.time_layers)
+    return over_time(net, p.over_time, p.sequence, p.labelled, p.time_layers)
 
 
 def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None:

@@ -48,6 +48,11 @@ class NetworkTraining:
         """Of what it then reads."""
         raise NotImplementedError
 
+    @property
+    def time(self) -> dict[str, int]:
+        """The model's parameters that follow from the frames that are read, where items have several."""
+        return {}
+
     @classmethod
     def default(cls, classes: int) -> NetworkTraining:
         """What is trained where nothing is chosen."""
@@ -70,7 +75,7 @@ class NetworkTraining:
         run = cls(**parts)
         width, height = run.own.size
         own = replace(run.own, size=(int(width), int(height)))
-        run = replace(run, **{cls.part(): own, "model": replace(run.model, channels=run.channels)})
+        run = replace(run, **{cls.part(): own, "model": replace(run.model, channels=run.channels, **run.time)})
         run.require_possible(classes)
         return run
 

@@ -12,7 +12,7 @@ from kaggle_utils.learning.models import ModelParameters, build
 from kaggle_utils.learning.sequences import _panel, _side_by_side, over_time
 
 ONE = ModelParameters("fpn", "resnet18", classes=1, labels=1)
-FOUR = replace(ONE, channels=12, frames=4, labelled=2)
+FOUR = replace(ONE, channels=12, sequence=4, labelled=2)
 
 
 def frames(n=2, size=64):

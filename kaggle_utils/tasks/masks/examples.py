@@ -1,7 +1,7 @@
 """Items with their masks as a training reads them, and the Dice that an epoch is judged by.
 
-The masks that are learnt are here those of the truth, bits of one byte a pixel. A competition that learns from soft ones
-(a mean of annotators, say) hands in floats in their place; what an epoch is judged by stays the truth.
+The masks that are learnt are those of the truth, bits of one byte a pixel; or what several people drew, their mean or one
+of them, another one each time. What an epoch is judged by stays the truth.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 from kaggle_utils.learning.augment import augmentation
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
-from kaggle_utils.tasks.masks.cache import unpacked
+from kaggle_utils.tasks.masks.cache import ANNOTATORS, unpacked
 
 LEVELS = (0.3, 0.4, 0.5, 0.6)  # that an epoch is judged at; stage 3 looks closer
 
@@ -25,12 +25,18 @@ class MaskExamples:
 
     images: (N, H, W, C) uint8; bits: (N, H, W) uint8, bit k is class k, None where no truth is known
     classes: K; augmentations: sets of :mod:`kaggle_utils.learning.augment`, applied where a draw is given
+    target: "mean" or "annotator": bits are those of :func:`kaggle_utils.tasks.masks.cache.cached_targets`
     """
 
     def __init__(
-        self, images: np.ndarray, bits: np.ndarray | None = None, classes: int = 1, augmentations: str = "none"
+        self,
+        images: np.ndarray,
+        bits: np.ndarray | None = None,
+        classes: int = 1,
+        augmentations: str = "none",
+        target: str = "",
     ) -> None:
-        self.images, self.bits, self.classes = images, bits, classes
+        self.images, self.bits, self.classes, self.target = images, bits, classes, target
         self.augmented = augmentation(augmentations, size=images.shape[2:0:-1], channels=images.shape[3])
 
     def __getitem__(self, key: tuple[int, int | None]) -> Any:
@@ -38,9 +44,18 @@ class MaskExamples:
         image = np.asarray(self.images[row])
         if self.bits is None:
             return torch.from_numpy(image.transpose(2, 0, 1).copy())
-        image, masks = self.augmented(image, unpacked(self.bits[row], self.classes), draw)
-        masks = torch.from_numpy(masks.transpose(2, 0, 1).astype(np.float32))
+        image, masks = self.augmented(image, self._learnt(row, draw), draw)
+        masks = torch.from_numpy(masks.transpose(2, 0, 1).astype(np.float32) / (255 if self.target == "mean" else 1))
         return torch.from_numpy(image.transpose(2, 0, 1).copy()), (masks, masks.amax((1, 2)))
+
+
+    def _learnt(self, row: int, draw: int | None) -> np.ndarray:
+        """(H, W, K) uint8"""
+        if self.target == "mean":
+            return np.array(self.bits[row])[..., None]
+        if self.target == "annotator":
+            return self.bits[row][..., None] >> np.uint8(np.random.default_rng(draw or 0).integers(ANNOTATORS)) & 1
+        return unpacked(self.bits[row], self.classes)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from kaggle_utils.files import replacing
 from kaggle_utils.learning.augment import split_sets
 from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.models import load_model
-from kaggle_utils.tasks.masks.cache import Stacked, cached_pixels, cached_truths
+from kaggle_utils.tasks.masks.cache import ANNOTATORS, Stacked, cached_pixels, cached_targets, cached_truths
 from kaggle_utils.tasks.masks.examples import DiceMetric, MaskExamples
-from kaggle_utils.tasks.masks.parameters import MaskTraining
+from kaggle_utils.tasks.masks.parameters import MaskParameters, MaskTraining
 from kaggle_utils.tasks.masks.prediction import predictions
 from kaggle_utils.tasks.networks import Answers, Given, Lesson, answers_file
 
@@ -45,6 +45,7 @@ class MaskLesson(Lesson):
     def prepare(self, given: Given, progress: str | None) -> None:
         """Pixels and masks at the member's size, in files."""
         _resized(given, progress)
+        _targets(given, progress)
         if given.training.masks.learns_from:
             _unlabelled(given, progress)
 
@@ -58,21 +59,21 @@ class MaskLesson(Lesson):
         if path.is_file():
             return
         facts = load_weights(weights)
-        parent, as_it_reads = load_model(weights, device), {"grayscale": True} if facts["masks"]["grayscale"] else {}
+        parent, as_it_reads = load_model(weights, device), MaskParameters(**facts["masks"]).pixels
         pixels = cached_pixels(given.competition, given.unlabelled, given.cache, tuple(facts["size"]), progress, **as_it_reads)
         how = {"batch": one.training.batch, "device": device, "mixed": one.training.mixed, "progress": progress}
         found = predictions(parent, pixels, range(len(pixels)), "identity", one.masks.size[::-1], **how)
-        drawn = [np.packbits(masks >= one.masks.pseudo_from, axis=1, bitorder="little")[:, 0] for _, (masks, _) in found]
+        drawn = [_as_learnt(masks, one.masks) for _, (masks, _) in found]
         with replacing(path) as part:
             np.save(part, np.concatenate(drawn))
 
     def examples(self, given: Given) -> tuple[MaskExamples, int]:
         """Pictures and masks, those of another member behind the true ones."""
-        pixels, bits = _resized(given)
+        pixels, bits = _resized(given)[0], _targets(given)
         if given.training.masks.learns_from:
             pixels, bits = Stacked(pixels, _unlabelled(given)), Stacked(bits, np.load(answers_file(given), "r"))
-        pictures = split_sets(given.training.masks.augmentations)[0]
-        return MaskExamples(pixels, bits, given.competition.KIND.classes, pictures), pixels.shape[0]
+        one, classes = given.training.masks, given.competition.KIND.classes
+        return MaskExamples(pixels, bits, classes, split_sets(one.augmentations)[0], one.target), pixels.shape[0]
 
     def loss(self, given: Given) -> Callable:
         """As the parameters have it."""
@@ -96,6 +97,23 @@ def _resized(given: Given, progress: str | None = None) -> tuple[np.ndarray, np.
     asked = given.competition, given.items, given.cache, given.training.masks.size
     pixels = cached_pixels(*asked, progress and f"{given.competition.UNIT}s", **given.training.pixels)
     return pixels, cached_truths(*asked, progress and "masks")
+
+
+def _targets(given: Given, progress: str | None = None) -> np.ndarray:
+    """What is learnt of each item: the truth's bits, or what its annotators drew."""
+    one = given.training.masks
+    if not one.target:
+        return _resized(given)[1]
+    return cached_targets(given.competition, given.items, given.cache, one.size, one.target, progress and one.target)
+
+
+def _as_learnt(masks: np.ndarray, one: MaskParameters) -> np.ndarray:
+    """(B, H, W) uint8 of another member's (B, K, H, W) probabilities: kept where a mean is learnt, else 0 or 1."""
+    if one.target == "mean":
+        return np.rint(255 * masks[:, 0]).astype(np.uint8)
+    sure = masks >= one.pseudo_from
+    drawn = np.repeat(sure, ANNOTATORS, axis=1) if one.target else sure  # every annotator's
+    return np.packbits(drawn, axis=1, bitorder="little")[:, 0]
 
 
 def _unlabelled(given: Given, progress: str | None = None) -> np.ndarray:
