@@ -44,12 +44,14 @@ class Masks:
     shape: (height, width) of the submission's masks, in which all is decided, whatever a model's input is
     top_pixels: what is tried: how many of the highest pixels the gate looks at beside the label head
     pooled: whether the score is one Dice of the pixels of all items together, not the mean over pairs of item and class
+    frames: that an item has, counted from the labelled one
     """
 
     classes: int
     shape: tuple[int, int]
     top_pixels: tuple[int, ...] = (0,)
     pooled: bool = False
+    frames: tuple[int, ...] = (0,)
 
     METRIC = "Dice"
 
@@ -61,7 +63,10 @@ class Masks:
         """One member's training from a notebook's variables, see :meth:`MaskTraining.chosen`."""
         from kaggle_utils.tasks.masks.parameters import MaskTraining
 
-        return MaskTraining.chosen(names, preset, self.classes)
+        found = MaskTraining.chosen(names, preset, self.classes)
+        if odd := sorted({*found.masks.frames} - {*self.frames}):
+            raise ValueError(f"frames has {odd[0]}, expected some of {list(self.frames)}, counted from the labelled one")
+        return found
 
     def members(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> dict[str, MaskTraining]:
         """Each member's training, see :func:`kaggle_utils.tasks.members.members_of`; alone it is named after its architecture.

@@ -87,16 +87,6 @@ def test_a_size_is_an_override_like_any_other_and_what_a_notebook_chooses_goes_b
     assert list(clouds.KIND.members({}, clouds.SAMPLE)) == ["192x128", "256x160"] and list(clouds.KIND.members({})) == ["unet"]
 
 
-def test_every_parameter_is_in_the_notebooks_cell() -> None:
-    from kaggle_utils.platform.parameters import defaults
-
-    notebook = Path(__file__).parents[3] / "notebooks" / "clouds" / "2_train.ipynb"
-    settled = {"classes", "channels", "trial"}  # by the competition, by grayscale, by a rehearsal
-    settled |= {"start_from", "learns_from", "pseudo_from"}  # by members
-    settled |= {"frames", "frame_channels", "reading", "target", "sequence", "labelled", "over_time", "time_layers"}  # of records
-    assert set(MaskTraining().plain()) - settled <= set(defaults(json.loads(notebook.read_text())))
-
-
 def test_what_fits_is_taken() -> None:
     clouds.KIND.members({"augmentations": "dihedral+cutmix", "size": [320, 320], "loss": "lovasz"})
     clouds.KIND.members({"architecture": "unet", "size": [525, 350]})  # fits its layers to any size
