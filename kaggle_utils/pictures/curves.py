@@ -18,6 +18,7 @@ from kaggle_utils.boxes.motion import Neighbours
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.boxes.tracking import Tracks
 from kaggle_utils.evidence.medals import Medals, ends, told
+from kaggle_utils.masks.dice import dice_from_counts
 from kaggle_utils.pictures.figures import LINE, PALETTE, PREDICTION, QUIET, TRUTH, Picture, label, new_figure
 
 
@@ -40,6 +41,22 @@ def f2_curves(curves: Mapping[str, F2Curve], cut: float | None = None) -> Pictur
     axes.annotate(f"{first.at(cut):.4f} at {cut:.3g}", (cut, first.at(cut)), (6, 6), textcoords="offset points")
     axes.set_ylim(0, 1.02)
     label(axes, "F2 over the cut", "boxes with less confidence are dropped", "score")
+    axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def dice_curves(curves: Mapping[str, np.ndarray]) -> Picture:
+    """The Dice of all pixels together over the level that masks are drawn from, a line a set of predictions.
+
+    curves: name -> (256, 3) of :func:`kaggle_utils.masks.global_dice.global_curve`
+    """
+    figure, axes = new_figure(7, 3.8)
+    for name, curve in curves.items():
+        dice = dice_from_counts(curve, empty=np.nan)[1:]
+        best = int(np.nanargmax(dice))
+        (line,) = axes.plot(np.arange(1, 256) / 255, dice, linewidth=2, label=f"{name}: {dice[best]:.4f} at {(best + 1) / 255:.2f}")
+        axes.plot((best + 1) / 255, dice[best], "o", color=line.get_color())
+    label(axes, "Dice of all pixels over the level", "pixels of at least this probability are drawn", "Dice")
     axes.legend(frameon=False, fontsize=9)
     return figure
 

@@ -14,7 +14,7 @@ both masks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ class Masks:
     top_pixels: what is tried: how many of the highest pixels the gate looks at beside the label head
     pooled: whether the score is one Dice of the pixels of all items together, not the mean over pairs of item and class
     frames: that an item has, counted from the labelled one
+    defaults: parameters of the training that are others here, where nothing is chosen
     """
 
     classes: int
@@ -52,6 +53,7 @@ class Masks:
     top_pixels: tuple[int, ...] = (0,)
     pooled: bool = False
     frames: tuple[int, ...] = (0,)
+    defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     METRIC = "Dice"
 
@@ -63,7 +65,7 @@ class Masks:
         """One member's training from a notebook's variables, see :meth:`MaskTraining.chosen`."""
         from kaggle_utils.tasks.masks.parameters import MaskTraining
 
-        found = MaskTraining.chosen(names, preset, self.classes)
+        found = MaskTraining.chosen(names, {**self.defaults, **(preset or {})}, self.classes)
         if odd := sorted({*found.masks.frames} - {*self.frames}):
             raise ValueError(f"frames has {odd[0]}, expected some of {list(self.frames)}, counted from the labelled one")
         return found

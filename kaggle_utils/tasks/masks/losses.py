@@ -1,7 +1,7 @@
 """What a decision missed and what it invented, for the eye, and what to try next.
 
 A mask that is there and is not drawn costs as much as one that is drawn where none is: a pair of item and class gets
-0 for either, and 1 where both are empty.
+0 for either, and 1 where both are empty. Where one Dice is taken of all pixels together, pixels are what is lost.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FATES = ("missed", "invented", "both drawn", "both empty")
 def fates(
     judged: OutOfFold, decision: Decision, classes: tuple[str, ...], most: int = 400, progress: str | None = None
 ) -> pd.DataFrame:
-    """A row a pair of item and class: row (of the data), class, fate (one of FATES) and dice.
+    """A row a pair of item and class: row (of the data), class, fate (one of FATES), dice, and pixels missed and invented.
 
     most: items looked at, evenly spread. The decision was fitted on them: for the eye, not for a figure.
     """
@@ -43,8 +43,10 @@ def fates(
         row = int(judged.rows[place])
         counts = dice_counts(judged.answer(decision, row), judged.truth(place))
         fate = np.select([counts[:, 1:].all(1), counts[:, 2] > 0, counts[:, 1] > 0], [2, 0, 1], 3)
-        found += [(row, name, FATES[i], d) for name, i, d in zip(classes, fate, dice_from_counts(counts), strict=True)]
-    return pd.DataFrame(found, columns=["row", "class", "fate", "dice"])
+        wrong = counts[:, [2, 1]] - counts[:, [0]]
+        pairs = zip(classes, fate, dice_from_counts(counts), *wrong.T, strict=True)
+        found += [(row, name, FATES[i], *rest) for name, i, *rest in pairs]
+    return pd.DataFrame(found, columns=["row", "class", "fate", "dice", "missed_px", "invented_px"])
 
 
 def by_class(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -56,12 +58,13 @@ def by_class(pairs: pd.DataFrame) -> pd.DataFrame:
 def gallery(
     competition: Competition, items: Items, judged: OutOfFold, decisions: Iterable[Decision], pairs: pd.DataFrame, n: int = 4
 ) -> Image.Image | None:
-    """The n items that lose most by masks that are missed or invented; None where none does.
+    """The n items that lose most, by masks that are missed or invented or by pixels; None where none does.
 
     decisions: each drawn in a column behind the truth; pairs: of :func:`fates`
     """
-    lost = pairs[pairs["fate"].isin(FATES[:2])]
-    worst = lost.groupby("row").size().sort_values(ascending=False, kind="stable").index[:n]
+    pixels = pairs["missed_px"] + pairs["invented_px"]
+    lost = pairs.assign(lost=pixels if judged.pooled else pairs["fate"].isin(FATES[:2])).query("lost > 0")
+    worst = lost.groupby("row")["lost"].sum().sort_values(ascending=False, kind="stable").index[:n]
     cells, captions = [], []
     for row in worst:
         own = lost[lost["row"] == row]

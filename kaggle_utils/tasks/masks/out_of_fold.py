@@ -15,6 +15,7 @@ import numpy as np
 from kaggle_utils.evidence.candidates import Ground
 from kaggle_utils.evidence.merging import merged
 from kaggle_utils.learning.store import Joined
+from kaggle_utils.masks.global_dice import global_curve
 from kaggle_utils.tasks.masks.cache import cached_truths, planes
 from kaggle_utils.tasks.masks.decision import Decision, Merge, decided
 from kaggle_utils.tasks.networks import joined_sets, parts_and_groups
@@ -80,6 +81,11 @@ class OutOfFold:
     def truths(self) -> Iterator[np.ndarray]:
         """(K, height, width) uint8, 0 or 1, of each item in turn."""
         return map(self.truth, range(len(self.bits)))
+
+    def curve(self, name: str) -> np.ndarray:
+        """(256, 3) of one set, see :func:`kaggle_utils.masks.global_dice.global_curve`: all items, all classes."""
+        said = (plane for row in self.rows for plane in self.masks[name].read_bytes([row])[0])
+        return global_curve(said, (plane for truth in self.truths() for plane in truth))
 
     def merged_labels(self, merge: Merge) -> np.ndarray:
         """(M, K) float32, the label head's probabilities, the sets merged."""
