@@ -162,7 +162,7 @@ def read(
     items: FolderItems | RunLengthItems,
     row: int,
     size: tuple[int, int] | None,
-    frames: Sequence[int] = (LABELLED,),
+    frames: Sequence[int] = (0,),
     bands: str | Sequence[str] = "ash",
     ranges: Mapping[str, Sequence[float]] | None = None,
     changes: bool = False,
@@ -170,13 +170,14 @@ def read(
 ) -> np.ndarray:
     """(H, W, T * C) uint8: the channels of the first frame, then those of the next.
 
-    size: (width, height), None: as it is; frames: from 0; changes: also what changes to the frames before and after
+    size: (width, height), None: as it is; frames: counted from the labelled one, -4 to 3
+    changes: also what changes to the frames before and after
     bands, ranges: false colours, see :func:`kaggle_utils.images.infrared.channels_of`
     align: whether the image is moved onto its labels' grid, by half a pixel
     Raises FileNotFoundError and ValueError naming a record's band or frame that is not there.
     """
     channels = infrared.channels_of(bands, ranges)
-    wanted = [frame + step for step in ((-1, 0, 1) if changes else (0,)) for frame in frames]
+    wanted = [LABELLED + frame + step for step in ((-1, 0, 1) if changes else (0,)) for frame in frames]
     kelvin = read_bands(items.table["path"].iloc[row], infrared.bands_of(channels), wanted, size, halves=int(align))
     colour = infrared.false_colour(kelvin, channels)  # (H, W, T, C), changes: (H, W, 3T, C)
     if changes:
