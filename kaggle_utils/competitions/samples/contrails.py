@@ -40,7 +40,7 @@ class _Job(NamedTuple):
 
 
 def make_sample(
-    folder: Path, *, seed: int = 0, train: int = 120, validation: int = 40, test: int = 40, side: int = 96, workers: int = 2
+    folder: Path, *, seed: int = 0, train: int = 140, validation: int = 60, test: int = 50, side: int = 96, workers: int = 2
 ) -> Path:
     """Paint the sample into folder, or find it there made with the same parameters; returns folder.
 
