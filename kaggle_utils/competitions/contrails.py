@@ -45,7 +45,7 @@ EMPTY = "-"  # how an empty mask is written
 CODE, SERVED = True, False  # run again on a hidden test, whose folder takes the place of the one that everybody sees
 SHAPE = (256, 256)  # (height, width) of the masks that are scored, and of Kaggle's bands
 FRAMES, LABELLED = 8, 4  # in a band's file, and the one that masks are of, from 0
-KIND = Masks(len(CLASSES), SHAPE)
+KIND = Masks(len(CLASSES), SHAPE, top_pixels=(0, 100), pooled=True)
 TRAIN_RECORDS, VALIDATION_RECORDS = 20_529, 1_856
 HIDDEN_ITEMS = VALIDATION_RECORDS  # about as many
 FULL = {0: FoldSize(TRAIN_RECORDS, VALIDATION_RECORDS)}  # the organisers' split, the normal case at this size

@@ -4,8 +4,10 @@ Arguments that both have:
 
 truths: (N, C, P) uint8, 0 or 1; fold: (N,) int64, 0 to G - 1
 levels: (L,) uint8; least: (S,) float64, pixels a mask must have, else it is empty
+pooled: whether one Dice is taken of all images' pixels together
 first, last: the images first to last (not included) are looked at; other threads may look at others
-Both return (K, G, C, L, S) float64, sums of the images' Dice.
+Both return (K, G, C, L, S, 2) float64, whose ratio is the score: the sum of the images' Dice and how many there are;
+pooled, the sums of the pixels in common, doubled, and of those of both masks.
 """
 
 from __future__ import annotations
@@ -25,12 +27,13 @@ def dice_of_means(
     folds: int,
     levels: np.ndarray,
     least: np.ndarray,
+    pooled: bool,
     first: int,
     last: int,
 ) -> np.ndarray:
     """Of K means of M members; members: (N, M, C, P) uint8; weights: (K, M) float32, rows summing to 1."""
     n_classes, n_pixels = truths.shape[1:]
-    sums = np.zeros((len(weights), folds, n_classes, len(levels), len(least)))
+    sums = np.zeros((len(weights), folds, n_classes, len(levels), len(least), 2))
     mean, values = np.empty(n_pixels, np.float32), np.empty(n_pixels, np.uint8)
     for i in range(first, last):
         for c in range(n_classes):
@@ -43,7 +46,7 @@ def dice_of_means(
                             mean[p] += np.float32(one[p]) * weight
                 for p in range(n_pixels):
                     values[p] = np.uint8(np.int32(mean[p]))
-                _add_dice(values, truths[i, c], levels, least, sums[k, fold[i], c])
+                _add_dice(values, truths[i, c], levels, least, pooled, sums[k, fold[i], c])
     return sums
 
 
@@ -55,30 +58,35 @@ def dice_of_maps(
     folds: int,
     levels: np.ndarray,
     least: np.ndarray,
+    pooled: bool,
     first: int,
     last: int,
 ) -> np.ndarray:
     """Of K maps as they are; maps: (last - first, K, C, P) uint8, those of image first come first."""
     n_classes = truths.shape[1]
-    sums = np.zeros((maps.shape[1], folds, n_classes, len(levels), len(least)))
+    sums = np.zeros((maps.shape[1], folds, n_classes, len(levels), len(least), 2))
     for i in range(first, last):
         for k in range(maps.shape[1]):
             for c in range(n_classes):
-                _add_dice(maps[i - first, k, c], truths[i, c], levels, least, sums[k, fold[i], c])
+                _add_dice(maps[i - first, k, c], truths[i, c], levels, least, pooled, sums[k, fold[i], c])
     return sums
 
 
 @njit(cache=True, nogil=True)
-def _add_dice(values: np.ndarray, truth: np.ndarray, levels: np.ndarray, least: np.ndarray, sums: np.ndarray) -> None:
-    """Adds to sums (L, S) the Dice of one map."""
+def _add_dice(
+    values: np.ndarray, truth: np.ndarray, levels: np.ndarray, least: np.ndarray, pooled: bool, sums: np.ndarray
+) -> None:
+    """Adds to sums (L, S, 2) what one map is worth."""
     counts = np.zeros((2, 256), np.int64)
     for p in range(len(values)):
         counts[truth[p], values[p]] += 1
     true = counts[1].sum()
-    empty = 1.0 if true == 0 else 0.0
     for number in range(len(levels)):
         common = counts[1, levels[number] :].sum()
         pixels = common + counts[0, levels[number] :].sum()
-        dice = 2.0 * common / (pixels + true) if pixels + true > 0 else 1.0
         for s in range(len(least)):
-            sums[number, s] += dice if pixels >= least[s] else empty
+            above, below = (2.0 * common, float(pixels + true)) if pixels >= least[s] else (0.0, float(true))
+            if not pooled:
+                above, below = above / below if below > 0 else 1.0, 1.0
+            sums[number, s, 0] += above
+            sums[number, s, 1] += below

@@ -143,6 +143,22 @@ def masks_and_labels(masks: Loss, labels: Loss, weight: float = 1.0) -> Callable
     return lambda outputs, targets: masks(outputs[0], targets[0]) + weight * labels(outputs[1], targets[1])
 
 
+def of_positives(masks: Loss) -> Loss:
+    """The loss of the items that have any mask; of a batch without one it is 0, and so is what the network learns from it.
+
+    >>> logits, targets = torch.zeros(2, 1, 1, 2), torch.tensor([[[[1.0, 1.0]]], [[[0.0, 0.0]]]])
+    >>> own = of_positives(loss("bce"))
+    >>> own(logits, targets) == loss("bce")(logits[:1], targets[:1]), own(logits, 0 * targets)
+    (tensor(True), tensor(0.))
+    """
+
+    def of_some(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        positive = targets.flatten(1).amax(1) > 0
+        return masks(logits[positive], targets[positive]) if positive.any() else 0 * logits.float().sum()
+
+    return of_some
+
+
 def masks_alone(masks: Loss) -> Callable:
     """The loss of a model without a label head: (masks, (their targets, labels)) -> masks'.
 

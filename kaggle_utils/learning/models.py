@@ -1,14 +1,16 @@
 """Segmenters and classifiers by architecture and encoder name, built without a download.
 
-Decoders and encoders are segmentation_models_pytorch's, ``tu-`` encoders timm's. Inputs are
-normalised inside the model, by what its encoder was trained with, so training and submission cannot
-differ in it. Grey pictures of one channel are spread over the encoder's three there, and get the
-answer that their three-channel copies would get. Start weights are local files. Used by clouds and
-contrails (masks, with or without a label head) and amazon (labels: architecture ``classifier``).
+Segmenters are segmentation_models_pytorch's, ``tu-`` encoders timm's; a classifier is any network of timm with its own
+head, but for the last layer. Inputs are normalised inside the model, by what its encoder was trained with, so training
+and submission cannot differ in it. Grey pictures of one channel are spread over the encoder's three there, and get the
+answer that their three-channel copies would get; of more than three the first layer's kernels are adapted. Start weights
+are local files. Used by clouds and contrails (masks, with or without a label head) and amazon (labels: architecture
+``classifier``).
 """
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import re
@@ -22,6 +24,8 @@ from torch import nn
 
 from kaggle_utils.files import plain
 from kaggle_utils.learning.checkpoints import load_weights
+from kaggle_utils.learning.devices import laid_out
+from kaggle_utils.learning.sequences import over_time
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of a channel each, of images from 0 to 1
 IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -37,19 +41,26 @@ class ModelParameters:
     """What a model is made of."""
 
     architecture: str = "unet"  # one of architectures()
-    encoder: str = "tu-tf_efficientnet_lite0"  # a name of smp, or "tu-" and a name of timm
+    encoder: str = "tu-tf_efficientnet_lite0"  # a name of smp, or "tu-" and a name of timm; a classifier's is timm's
     classes: int = 4  # masks, or labels of a classifier
-    channels: int = 3  # of the images; 1: grey, on an encoder of three
+    channels: int = 3  # of the images, of all frames together; 1: grey, on an encoder of three
     labels: int = 0  # outputs of a label head beside the masks; 0: none
-    dropout: float = 0.2  # before the label head
+    dropout: float = 0.2  # before the label head, or a classifier's last layer
     upsampling: str = ""  # nearest or bilinear; empty: the architecture's own
     norm: str = "batch"  # group: the decoder's norms by groups of channels; group everywhere: the encoder's too
     start: str = ""  # weights to start from: a local file; empty: random
-    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the smp architecture
+    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the smp architecture, or timm's
+    sequence: int = 1  # frames of an item, one behind another in its channels
+    labelled: int = 0  # number of the frame that is answered for
+    over_time: str = ""  # conv3d or panels, see kaggle_utils.learning.sequences; empty: one picture of many channels
+    time_layers: int = 3  # of conv3d, at each scale
+    enlarged: int = 1  # so many times as wide and high a picture is looked at: less disk than large pictures
 
     @property
     def inputs(self) -> int:
         """Channels of the encoder."""
+        if self.over_time:
+            return self.channels // self.sequence
         return 3 if self.channels == 1 else self.channels
 
     def plain(self) -> dict[str, Any]:
@@ -64,12 +75,15 @@ class Network(nn.Module):
     mean, std: of images from 0 to 1, one number for each channel that the net takes
     channels: C; where it is 1, each of the net's channels gets the grey picture, normalised as its own (a first
     kernel summed over its channels would answer differently: the means of ImageNet's channels differ)
+    enlarged: images are, so many times as wide and high, before the net looks at them; its masks are made small again
     Raises ValueError for images of other channels.
     """
 
-    def __init__(self, net: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], channels: int) -> None:
+    def __init__(
+        self, net: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], channels: int, enlarged: int = 1
+    ) -> None:
         super().__init__()
-        self.net, self.channels = net, channels
+        self.net, self.channels, self.enlarged = net, channels, enlarged
         self.register_buffer("mean", torch.tensor(mean).reshape(-1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(-1, 1, 1))
 
@@ -77,20 +91,29 @@ class Network(nn.Module):
         if images.shape[1] != self.channels:
             raise ValueError(f"the images have {images.shape[1]} channels, expected {self.channels}")
         images = images.float() / 255 if images.dtype == torch.uint8 else images
-        return self.net((images - self.mean) / self.std)
+        images = (images - self.mean) / self.std
+        if self.enlarged == 1:
+            return self.net(images)
+        answer = self.net(nn.functional.interpolate(images, scale_factor=self.enlarged, mode="bilinear"))
+        masks, *labels = answer if isinstance(answer, tuple) else (answer,)
+        masks = nn.functional.avg_pool2d(masks, self.enlarged) if masks.ndim == 4 else masks
+        return (masks, *labels) if labels else masks
 
 
 class _Classifier(nn.Module):
-    """An encoder's last features, averaged over the image, to logits (B, classes)."""
+    """A network of timm, its head's pooling, convolutions and norms included, and a last layer: logits (B, classes).
+
+    Only ``head`` is new; ``encoder`` is what frozen blocks, rates and start weights are about.
+    """
 
     def __init__(self, p: ModelParameters) -> None:
         super().__init__()
-        self.encoder = _encoder(p)
-        pooled = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(p.dropout)
-        self.head = nn.Sequential(*pooled, nn.Linear(self.encoder.out_channels[-1], p.classes))
+        self.encoder = _timms(p)
+        width = getattr(self.encoder, "head_hidden_size", self.encoder.num_features)
+        self.head = nn.Sequential(nn.Dropout(p.dropout), nn.Linear(width, p.classes))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.head(self.encoder(images)[-1])
+        return self.head(self.encoder(images))
 
 
 def architectures() -> list[str]:
@@ -118,7 +141,9 @@ def build(parameters: ModelParameters, seed: int = 0) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = _Classifier(p) if p.architecture == "classifier" else _segmenter(p)
-    model = Network(net, *_statistics(p.encoder, net.encoder, p.inputs), p.channels)
+    repeated = p.sequence if p.over_time else 1
+    mean, std = (part * repeated for part in _statistics(p.encoder, net.encoder, p.inputs))
+    model = Network(net, mean, std, p.channels, p.enlarged)
     if p.start:
         _start(model, Path(p.start))
     if p.norm not in ("batch", "group", "group everywhere"):
@@ -149,16 +174,18 @@ def load_model(path: Path, device: str = "cpu") -> Network:
         raise ValueError(f"{path} holds {sorted(content)}, expected 'model' among them: facts={{'model': parameters.plain()}}")
     model = build(replace(ModelParameters(**content["model"]), start=""))
     model.load_state_dict(content["state"])
-    return model.to(device).eval()
+    return laid_out(model, device).eval()
 
 
-def _encoder(p: ModelParameters) -> nn.Module:
-    from segmentation_models_pytorch.encoders import get_encoder
+def _timms(p: ModelParameters) -> nn.Module:
+    import timm
 
+    name = p.encoder.removeprefix("tu-")
     try:
-        return get_encoder(p.encoder, in_channels=p.inputs, depth=5, weights=None)
-    except (KeyError, RuntimeError) as error:
-        raise ValueError(f"encoder is {p.encoder!r}: {str(error)[:200]}") from None
+        return timm.create_model(name, pretrained=False, num_classes=0, in_chans=p.inputs, **p.options)
+    except (RuntimeError, TypeError) as error:
+        near = ", ".join(difflib.get_close_matches(name, timm.list_models(), 3)) or "a name of timm.list_models()"
+        raise ValueError(f"encoder is {p.encoder!r}: {str(error)[:200]}; expected a network of timm, such as {near}") from None
 
 
 def _segmenter(p: ModelParameters) -> nn.Module:
@@ -178,7 +205,7 @@ def _segmenter(p: ModelParameters) -> nn.Module:
         raise ValueError(f"{p.architecture} on encoder {p.encoder!r} cannot be made: {str(error)[:200]}") from None
     if p.upsampling:
         _upsample(net, p, "decoder_interpolation" in arguments)
-    return net
+    return over_time(net, p.over_time, p.sequence, p.labelled, p.time_layers)
 
 
 def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None:
@@ -194,7 +221,7 @@ def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None
 
 def _statistics(name: str, encoder: nn.Module, channels: int) -> Statistics:
     """Mean and deviation that an encoder's start weights were trained with; more channels repeat the three."""
-    timms = getattr(getattr(encoder, "model", None), "pretrained_cfg", None) or {}
+    timms = getattr(getattr(encoder, "model", encoder), "pretrained_cfg", None) or {}
     mean, std = (timms["mean"], timms["std"]) if "mean" in timms else _smps_statistics(name)
     return tuple((tuple(values) * channels)[:channels] for values in (mean, std))
 
@@ -229,7 +256,7 @@ def _as_wide(kernel: torch.Tensor, shape: torch.Size) -> torch.Tensor:
 
 
 def with_group_norm(model: nn.Module, groups: int = 32, keep: tuple[str, ...] = ()) -> nn.Module:
-    """Exchange every BatchNorm2d of a model for a GroupNorm with its scale and shift; returns the model, changed.
+    """Exchange every batch norm of a model for a GroupNorm with its scale and shift; returns the model, changed.
 
     Batch norm needs batches, and at high resolution a card holds a few images only. Group norm (Wu and He
     2018) looks at each image alone. The contrails diary tried it.
@@ -240,7 +267,7 @@ def with_group_norm(model: nn.Module, groups: int = 32, keep: tuple[str, ...] = 
     >>> with_group_norm(nn.Sequential(nn.Conv2d(3, 48, 1), nn.BatchNorm2d(48)))[1].num_groups
     16
     """
-    found = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)]
+    found = [(n, m) for n, m in model.named_modules() if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm3d))]
     for name, norm in found:
         if not any(name.startswith(part + ".") for part in keep):
             parent, _, last = name.rpartition(".")
@@ -248,7 +275,7 @@ def with_group_norm(model: nn.Module, groups: int = 32, keep: tuple[str, ...] = 
     return model
 
 
-def _grouped(norm: nn.BatchNorm2d, groups: int) -> nn.Module:
+def _grouped(norm: nn.BatchNorm2d | nn.BatchNorm3d, groups: int) -> nn.Module:
     new = nn.GroupNorm(math.gcd(groups, norm.num_features), norm.num_features, norm.eps)
     if norm.affine:
         new.load_state_dict({"weight": norm.weight.data, "bias": norm.bias.data})

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 LEVELS = 256  # of an 8-bit probability: level v stands for the probability v / 255
-_EXACT = 2**24  # OpenCV's histograms are float32
 
 
 def dice_counts(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -79,7 +78,7 @@ def dice_table(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
     probability: (..., H, W) uint8, 255 is certain
     truth: (..., H, W), any value but 0 belongs to the mask
-    Raises ValueError for another dtype, for shapes that differ and for maps of 2^24 pixels or more.
+    Raises ValueError for another dtype and for shapes that differ.
 
     >>> table = dice_table(np.array([[255, 128, 3]], np.uint8), np.array([[1, 0, 1]]))
     >>> table[[0, 4, 255]].tolist()  # from level 4 on the third pixel is not predicted
@@ -87,8 +86,8 @@ def dice_table(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     probability, truth = np.asarray(probability), np.asarray(truth)
     _refuse_shapes(probability, truth)
-    if probability.dtype != np.uint8 or np.prod(probability.shape[-2:]) >= _EXACT:
-        raise ValueError(f"probability is {probability.dtype} {probability.shape}, expected uint8 maps below {_EXACT} pixels")
+    if probability.dtype != np.uint8:
+        raise ValueError(f"probability is {probability.dtype} {probability.shape}, expected uint8 maps")
     maps = zip(probability.reshape(-1, *probability.shape[-2:]), truth.reshape(-1, *truth.shape[-2:]), strict=True)
     tables = [_table(one, other) for one, other in maps]
     return np.array(tables, np.int64).reshape(*probability.shape[:-2], LEVELS, 3)
@@ -96,21 +95,20 @@ def dice_table(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def _table(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """(256, 3) of one map."""
-    inside = (truth != 0).view(np.uint8)
-    counts = np.empty((LEVELS, 3), np.int64)
-    counts[:, 0] = pixels_at_levels(probability, inside)
-    counts[:, 1] = pixels_at_levels(probability)
-    counts[:, 2] = np.count_nonzero(inside)
-    return counts
+    from kaggle_utils.compiled.histogram import joint_histogram
+
+    inside = truth if truth.dtype == np.uint8 else (truth != 0).view(np.uint8)
+    outside, common = joint_histogram(np.ravel(probability), np.ravel(inside))[:, ::-1].cumsum(1)[:, ::-1]
+    return np.stack([common, common + outside, np.full(LEVELS, common[0])], axis=-1)
 
 
-def pixels_at_levels(probability: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
-    """(256,) int64: how many pixels of a map, or of a part of it, have at least level 0, 1, ... 255.
+def pixels_at_levels(probability: np.ndarray) -> np.ndarray:
+    """(256,) int64: how many pixels of a map have at least level 0, 1, ... 255.
 
-    probability: (H, W) uint8 below 2^24 pixels; inside: (H, W) uint8, the pixels that count, or None for all
+    probability: (H, W) uint8 below 2^24 pixels: OpenCV's histograms are float32
 
     >>> pixels_at_levels(np.array([[255, 128, 3]], np.uint8))[[0, 3, 4, 255]]
     array([3, 3, 2, 1])
     """
-    histogram = cv2.calcHist([np.ascontiguousarray(probability)], [0], inside, [LEVELS], [0, LEVELS])
+    histogram = cv2.calcHist([np.ascontiguousarray(probability)], [0], None, [LEVELS], [0, LEVELS])
     return histogram.ravel()[::-1].astype(np.int64).cumsum()[::-1]

@@ -21,14 +21,20 @@ _AT_ONCE = 256  # images
 
 @dataclass(frozen=True, eq=False)
 class ThinnedMasks:
-    """members: (N, M, C, h, w) uint8 probabilities by M members; truths: (N, C, h, w) uint8, 0 or 1; both mapped."""
+    """members: (N, M, C, h, w) uint8 probabilities by M members; truths: (N, C, h, w) uint8, 0 or 1; both mapped.
+
+    pooled: whether one Dice is taken of all images' pixels together
+    """
 
     members: np.ndarray
     truths: np.ndarray
     stride: int = 5
+    pooled: bool = False
 
     @classmethod
-    def create(cls, folder: Path, images: int, members: int, shape: tuple[int, int, int], stride: int = 5) -> ThinnedMasks:
+    def create(
+        cls, folder: Path, images: int, members: int, shape: tuple[int, int, int], stride: int = 5, pooled: bool = False
+    ) -> ThinnedMasks:
         """To be filled by :meth:`put`; the files have no name, and go when this goes.
 
         folder: on whose disk they lie; shape: (C, H, W) of the whole maps; stride: one pixel of so many is kept, both ways
@@ -41,7 +47,7 @@ class ThinnedMasks:
                 name: np.lib.format.open_memmap(f"{spot}/{name}.npy", mode="w+", dtype=np.uint8, shape=each)
                 for name, each in shapes.items()
             }
-            return cls(**maps, stride=stride)
+            return cls(**maps, stride=stride, pooled=pooled)
 
     def put(self, image: int, values: np.ndarray, truth: np.ndarray) -> None:
         """values: (M, C, H, W) uint8, 255 is certain; truth: (C, H, W), any value but 0 belongs to the mask."""
@@ -57,7 +63,7 @@ def dice_by_fold(
 
     fold_of_image: (N,) of G folds, in ascending order of their ids
     levels: L of 1 to 255 that masks are drawn from; sizes: S, a mask of a smaller share of the picture is empty
-    The last axis is the sum of the images' Dice and how many there are.
+    The last axis is the sum of the images' Dice and how many there are; pooled, of pixels in common, doubled, and of both.
     """
     from kaggle_utils.compiled.thinned import dice_of_means
     from kaggle_utils.compiled.threads import at_once
@@ -67,7 +73,7 @@ def dice_by_fold(
 
     def counts(weights: np.ndarray) -> np.ndarray:
         kernel = partial(dice_of_means, members, weights.astype(np.float32), truths, *asked)
-        return _summed(at_once([partial(kernel, *stretch) for stretch in _stretches(len(fold))]), fold)
+        return sum(at_once([partial(kernel, *stretch) for stretch in _stretches(len(fold))]))
 
     return counts
 
@@ -91,14 +97,14 @@ def dice_of_merges(
         maps = np.stack([merge(values) for merge in merges], axis=1)
         return dice_of_maps(_flat(maps), truths, *asked, first, last)
 
-    return _summed(at_once([partial(of_stretch, *stretch) for stretch in _stretches(len(fold), _AT_ONCE // 8)]), fold)
+    return sum(at_once([partial(of_stretch, *stretch) for stretch in _stretches(len(fold), _AT_ONCE // 8)]))
 
 
 def _asked(masks: ThinnedMasks, fold_of_image: np.ndarray, levels: Sequence[int], sizes: Sequence[float]) -> tuple:
     """The fold number of each image; and as the kernels take them it, how many folds, levels and least pixels."""
     fold = np.unique(fold_of_image, return_inverse=True)[1]
     least = np.asarray(sizes) * masks.truths[0, 0].size
-    return fold, (fold, int(fold.max()) + 1, np.array(levels, np.uint8), least)
+    return fold, (fold, int(fold.max()) + 1, np.array(levels, np.uint8), least, masks.pooled)
 
 
 def _flat(maps: np.ndarray) -> np.ndarray:
@@ -110,18 +116,19 @@ def _stretches(images: int, length: int = _AT_ONCE) -> Iterator[tuple[int, int]]
     return ((first, min(first + length, images)) for first in range(0, images, length))
 
 
-def _summed(parts: Sequence[np.ndarray], fold: np.ndarray) -> np.ndarray:
-    """(K, G, C, L, S, 2) of the stretches' (K, G, C, L, S), added up in their order."""
-    dice = sum(parts)
-    count = np.bincount(fold).reshape(1, -1, 1, 1, 1)
-    return np.stack([dice, np.broadcast_to(count, dice.shape)], axis=-1)
-
-
 def best_dice(sums: np.ndarray) -> float:
-    """The mean Dice at each class's best level and size: (C, L, S, 2) of :func:`dice_by_fold` -> float.
+    """The Dice at each class's best level and size: (C, L, S, 2) of :func:`dice_by_fold` -> float.
+
+    Pooled sums are one ratio for all classes, so the best of one class depends on the others': exact by Dinkelbach's
+    rounds, see :mod:`kaggle_utils.masks.search`; where every class counts alike they end after the first.
 
     >>> best_dice(np.array([[[[3.0, 10.0], [6.0, 10.0]]], [[[1.0, 10.0], [0.0, 10.0]]]]))  # .6 and .1
     0.35
     """
-    means = sums[..., 0] / sums[..., 1]
-    return float(means.reshape(len(means), -1).max(1).mean())
+    ways, price = sums.reshape(len(sums), -1, 2), 0.0
+    while True:
+        above, below = ways[np.arange(len(ways)), (ways @ (1.0, -price)).argmax(1)].sum(0)
+        found = above / below if below else 0.0
+        if not found > price:
+            return float(price)
+        price = found

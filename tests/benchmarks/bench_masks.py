@@ -9,6 +9,7 @@ import numpy as np
 from kaggle_utils.evidence.joint_cuts import best_cuts
 from kaggle_utils.masks.components import component_counts, remove_small
 from kaggle_utils.masks.dice import dice_table
+from kaggle_utils.masks.global_dice import best_level_and_gate, global_curve
 from kaggle_utils.masks.rle import mask_from_rle, rle_from_mask
 from tests.references import components
 from tests.references.components import mask_size_table
@@ -264,4 +265,50 @@ def dice_levels() -> Job:
                 rounds=3,
             )
         ],
+    )
+
+
+def one_by_one(maps: np.ndarray, truths: np.ndarray) -> np.ndarray:
+    """Counts of all masks together, a pass over all pixels for each of 256 thresholds."""
+    masks = (maps >= level for level in range(256))
+    return np.array([(np.count_nonzero(mask & truths), np.count_nonzero(mask), np.count_nonzero(truths)) for mask in masks])
+
+
+@job
+def global_dice_curve() -> Job:
+    """A sixteenth of contrails' validation records; the second peer is a clock at a sixteenth of .2 s."""
+    maps, truths = fields(116, 6, 256, 256), fields(116, 6, 256, 256, seed=1) > 220
+
+    def clock() -> Callable[[], None]:
+        import time
+
+        return lambda: time.sleep(0.2 / 16)
+
+    return Job(
+        title="global Dice at 256 levels, 116 of 1,856 records 256x256",
+        ours=lambda: global_curve(maps, truths),
+        peers=[
+            Peer("threshold by threshold", lambda: lambda: one_by_one(maps, truths), target=100, same=np.array_equal, rounds=3),
+            Peer("12.5 ms on the clock", clock, target=1, rounds=3),
+        ],
+        first_call=lambda: global_curve(maps[:1], truths[:1]),
+    )
+
+
+@job
+def level_and_gate() -> Job:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 60, (20_529, 256, 2)).cumsum(1)[:, ::-1]
+    common, scores = pixels.min(-1) // 2, rng.random(20_529)
+    tables = np.stack([common, pixels[..., 0], np.broadcast_to(common[:, :1], common.shape)], axis=-1)
+
+    def clock() -> Callable[[], None]:
+        import time
+
+        return lambda: time.sleep(1)
+
+    return Job(
+        title="best level and gate together, 20,529 records",
+        ours=lambda: best_level_and_gate(tables, scores),
+        peers=[Peer("1 s on the clock", clock, target=1, rounds=3)],
     )

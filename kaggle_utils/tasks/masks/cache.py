@@ -17,6 +17,8 @@ from kaggle_utils.images.cache import cached_frames
 if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition, Items
 
+ANNOTATORS = 8  # that are told apart: the bits of a byte
+
 
 def cached_pixels(
     competition: Competition, items: Items, folder: Path, size: tuple[int, int], progress: str | None = None, **pixels: Any
@@ -47,6 +49,32 @@ def cached_truths(
                 truth = competition.truth(items, row, size[::-1])
                 bits[row] = np.packbits(truth.astype(bool), axis=0, bitorder="little")[0]
             bits.flush()
+    return np.load(path, mmap_mode="r")
+
+
+def cached_targets(
+    competition: Competition, items: Items, folder: Path, size: tuple[int, int], how: str, progress: str | None = None
+) -> np.ndarray:
+    """(N, height, width) uint8 of what several people drew, of one class: their mean, 255 is all of them; or each one's.
+
+    how: mean; annotator: bit k is what annotator k drew, from the first on again where there are fewer than eight
+    """
+    path = Path(folder) / f"{how}_{size[0]}x{size[1]}_{items.digest[:12]}.npy"
+    if not path.is_file():
+        from tqdm import tqdm
+
+        def of(row: int) -> np.ndarray:
+            if how == "mean":
+                return np.rint(255 * competition.target(items, row, size[::-1], how)[0])
+            drawn = [competition.target(items, row, size[::-1], how, draw)[0] >= 0.5 for draw in range(ANNOTATORS)]
+            return np.packbits(drawn, axis=0, bitorder="little")[0]
+
+        with replacing(path) as part:
+            shape = (len(items), size[1], size[0])
+            targets = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+            for row in tqdm(range(len(items)), desc=progress, disable=progress is None, unit="item"):
+                targets[row] = of(row)
+            targets.flush()
     return np.load(path, mmap_mode="r")
 
 

@@ -3,7 +3,7 @@
 Every candidate is measured once; then its rule is fitted on the other parts and judged on each, so the figure of an
 item never comes from a rule that has seen it. Candidates are compared on the same resampled groups of items
 (near-duplicates together), so a gain comes with an interval. They are known by counts, (N, 2), a numerator and a
-denominator an item, and a score is the ratio of their sums: for the mean Dice the sum of an item's Dice, and its classes.
+denominator an item, and a score is the ratio of their sums, see :func:`kaggle_utils.masks.search.counts_of`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import permutations
 import numpy as np
 
 from kaggle_utils.evidence.candidates import Candidate, built_on, of_parts
-from kaggle_utils.masks.search import dice_of, fit, fit_on
+from kaggle_utils.masks.search import counts_of, counts_of_empty, fit, fit_on
 from kaggle_utils.masks.statistics import MaskStatistics
 from kaggle_utils.masks.thinned import ThinnedMasks
 from kaggle_utils.tasks.masks.decision import Decision, Merge, same_rule
@@ -39,11 +39,6 @@ class Measured:
     statistics: MaskStatistics
     labels: np.ndarray
     top_pixels: tuple[int, ...] = (0,)
-
-
-def _mean_dice(dice: np.ndarray) -> np.ndarray:
-    """(N, 2) counts of (N, K) Dice."""
-    return np.column_stack([dice.sum(1), np.where(np.isnan(dice[:, 0]), np.nan, dice.shape[1])])
 
 
 def look(
@@ -76,8 +71,8 @@ def baseline(
     Beside it stand what is at least one half, and no masks at all: what every figure must beat.
     """
     first = look(judged, Merge((judged.sets[0],)), sorted({*levels, 128}), progress=progress)
-    half = _mean_dice(dice_of(first.statistics, same_rule(judged.classes)))
-    return judged.sets[0], fitted(first, judged.part), {"all empty": _mean_dice(first.statistics.empty), "one half": half}
+    half = counts_of(first.statistics, same_rule(judged.classes))
+    return judged.sets[0], fitted(first, judged.part), {"all empty": counts_of_empty(first.statistics), "one half": half}
 
 
 def merged(
@@ -147,25 +142,25 @@ def fitted(
     scores = measured.labels if gate else None
     freedom = (scores, measured.top_pixels if gate else (0,), best_class if gate else (False,))
     found = fit(statistics, part, *freedom)
-    dice = of_parts({one: dice_of(statistics, rule, scores) for one, rule in found.decisions.items()}, part)
+    counts = of_parts({one: counts_of(statistics, rule, scores) for one, rule in found.decisions.items()}, part)
     decision = Decision(measured.merge, found.decision, gate)
-    return Candidate(decision, found.fitted, _mean_dice(dice), _without(statistics, part, freedom))
+    return Candidate(decision, found.fitted, counts, _without(statistics, part, freedom))
 
 
 def _without(statistics: MaskStatistics, part: np.ndarray, freedom: tuple) -> dict[int, np.ndarray]:
     """{part: (N, 2)}: each other part's counts by a rule that has seen neither; of two parts, by its own rule."""
     parts = np.unique(part).tolist()
-    without = {one: np.full(statistics.empty.shape, np.nan) for one in parts}
+    without = {one: np.full((len(part), 2), np.nan) for one in parts}
 
     @cache
-    def dice_unseen(left_out: frozenset[int]) -> np.ndarray:
+    def unseen(left_out: frozenset[int]) -> np.ndarray:
         rule = fit_on(~np.isin(part, list(left_out)), statistics, *freedom)
-        return dice_of(statistics, rule, freedom[0])
+        return counts_of(statistics, rule, freedom[0])
 
     for one, other in permutations(parts, 2):
         rows = part == other
-        without[one][rows] = dice_unseen(frozenset({one, other} if len(parts) > 2 else {one}))[rows]
-    return {one: _mean_dice(dice) for one, dice in without.items()}
+        without[one][rows] = unseen(frozenset({one, other} if len(parts) > 2 else {one}))[rows]
+    return without
 
 
 def merges_of(sets: Sequence[str]) -> dict[str, Merge]:

@@ -7,8 +7,8 @@ in this folder: a segmenter a member (:mod:`~kaggle_utils.tasks.masks.training`)
 (:mod:`~kaggle_utils.tasks.masks.candidates`), and answered with (:mod:`~kaggle_utils.tasks.masks.prediction`).
 
 Candidates are compared by counts, a numerator and a denominator an item. The mean Dice over pairs of item and class sums
-each pair's Dice and counts the pairs. A Dice of all pixels together sums those in common, doubled, and those of both
-masks: it is the same ratio of sums, of other statistics, which such a competition will bring with it.
+each pair's Dice and counts the pairs. A Dice of all pixels together, pooled, sums those in common, doubled, and those of
+both masks.
 """
 
 from __future__ import annotations
@@ -43,11 +43,13 @@ class Masks:
     classes: how many an item has; at most eight
     shape: (height, width) of the submission's masks, in which all is decided, whatever a model's input is
     top_pixels: what is tried: how many of the highest pixels the gate looks at beside the label head
+    pooled: whether the score is one Dice of the pixels of all items together, not the mean over pairs of item and class
     """
 
     classes: int
     shape: tuple[int, int]
     top_pixels: tuple[int, ...] = (0,)
+    pooled: bool = False
 
     METRIC = "Dice"
 
@@ -76,10 +78,11 @@ class Masks:
         self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path,
         **how: Any,
     ) -> list[Job]:  # fmt: skip
-        """Each order trained, and its prediction sets written, see :func:`kaggle_utils.tasks.masks.training.train_all`."""
-        from kaggle_utils.tasks.masks.training import train_all
+        """Each order trained, and its prediction sets written, see :func:`kaggle_utils.tasks.networks.train_all`."""
+        from kaggle_utils.tasks.masks.training import MaskLesson
+        from kaggle_utils.tasks.networks import train_all
 
-        return train_all(competition, items, fold_of_item, wanted, output, **how)
+        return train_all(MaskLesson(), competition, items, fold_of_item, wanted, output, **how)
 
     def fold_size(self, items: Items, fold_of_item: np.ndarray, fold: int, parameters: MaskTraining) -> FoldSize:
         """How many items an epoch of this fold trains on, and how many it leaves out."""

@@ -36,7 +36,7 @@ def measured(
     sets = list(dict.fromkeys(name for merge in merges for name in merge.sets))
 
     def looked_at(item: int, truth: np.ndarray, values: np.ndarray) -> list[ImageStatistics]:
-        seen = Truth(truth)
+        seen = Truth(truth, judged.pooled)
         return [seen.measured(merged(merge, sets, values), levels, outlines) for merge in merges]
 
     every, found = each_item(judged, sets, looked_at, progress), []

@@ -27,7 +27,7 @@ def thinned(judged: OutOfFold, folder: Path, stride: int = 5, progress: str | No
     folder: on whose disk it lies, 160 MB a set of clouds at Kaggle's size, until nobody holds it any more
     """
     shape = judged.masks[judged.sets[0]].shape
-    masks = ThinnedMasks.create(folder, len(judged.rows), len(judged.sets), shape, stride)
+    masks = ThinnedMasks.create(folder, len(judged.rows), len(judged.sets), shape, stride, judged.pooled)
     each_item(judged, judged.sets, lambda item, truth, values: masks.put(item, values, truth), progress)
     return masks
 

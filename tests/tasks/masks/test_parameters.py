@@ -93,6 +93,7 @@ def test_every_parameter_is_in_the_notebooks_cell() -> None:
     notebook = Path(__file__).parents[3] / "notebooks" / "clouds" / "2_train.ipynb"
     settled = {"classes", "channels", "trial"}  # by the competition, by grayscale, by a rehearsal
     settled |= {"start_from", "learns_from", "pseudo_from"}  # by members
+    settled |= {"frames", "frame_channels", "reading", "target", "sequence", "labelled", "over_time", "time_layers"}  # of records
     assert set(MaskTraining().plain()) - settled <= set(defaults(json.loads(notebook.read_text())))
 
 
