@@ -35,7 +35,8 @@ def cached_frames(
 ) -> np.memmap:
     """All images at one size, (N, height, width, C) uint8, mapped read-only from a file in ``folder``.
 
-    paths: image files; their names, sizes and times of change tell one cache from another
+    paths: image files; their names, sizes and times of change tell one cache from another. Or folders, one an image: then
+        their names do, and what is read of three of them, wherever they lie, so that another machine's cache serves
     size: (width, height) in pixels; N * width * height * C bytes must fit on the disk
     threads, progress: as for :func:`kaggle_utils.images.decode.decode`, whose errors come through
     read: (number of the image, size, **how) -> (height, width, C) uint8, for what is no picture in one file;
@@ -48,7 +49,8 @@ def cached_frames(
     ...     cached_frames([f"{folder}/a.png"], f"{folder}/cache", size=(32, 18)).shape
     (1, 18, 32, 3)
     """
-    sources = [_source(path) for path in paths]
+    one = partial(read or (lambda row, size, **how: read_image(paths[row], size, **how)), size=size, **how)
+    sources = _content(paths, one) if paths and Path(paths[0]).is_dir() else [_source(path) for path in paths]
     key = hashlib.sha256(json.dumps([size, how, sources], sort_keys=True).encode()).hexdigest()[:12]
     path = Path(folder) / f"frames_{size[0]}x{size[1]}_{key}.npy"
     if not path.exists():
@@ -56,7 +58,6 @@ def cached_frames(
         with open(path.with_suffix(".lock"), "w") as lock, locked(lock):
             if not path.exists():  # another process made it while this one waited
                 _note(path.with_suffix(".json"), {"size": size, **how, "sources": sources})
-                one = partial(read or (lambda row, size, **how: read_image(paths[row], size, **how)), size=size, **how)
                 _fill(path, one, len(paths), threads, progress)
     return np.load(path, mmap_mode="r")
 
@@ -64,6 +65,11 @@ def cached_frames(
 def _source(path: str | os.PathLike) -> tuple[str, int, float]:
     stat = os.stat(path)
     return str(Path(path).absolute()), stat.st_size, stat.st_mtime
+
+
+def _content(paths: Sequence[str | os.PathLike], read: Callable[[int], np.ndarray]) -> list[str]:
+    some = sorted({0, len(paths) // 2, len(paths) - 1})
+    return [*(Path(path).name for path in paths), *(hashlib.sha256(read(row).tobytes()).hexdigest() for row in some)]
 
 
 def _fill(path: Path, read: Callable[[int], np.ndarray], count: int, threads: int | None, progress: str | None) -> None:

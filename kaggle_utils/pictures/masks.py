@@ -24,7 +24,8 @@ _Part = tuple[tuple[int, int], str, str]  # upper left corner, name and colour o
 def draw_masks(image: np.ndarray, masks: np.ndarray, names: Sequence[str], fill: float = 0.12) -> np.ndarray:
     """A copy of the image with each class's mask tinted and outlined, and each of its parts named.
 
-    masks: (K, h, w) of any size, stretched over the image; names: of the K classes; fill: strength of the tint
+    masks: (K, h, w) of any size, stretched over the image; fill: strength of the tint
+    names: of the K classes; where one is empty, its parts have no plates
     Parts below SPECK of the image have no name, unless the class has no larger one.
 
     >>> image, masks = np.zeros((60, 90, 3), np.uint8), np.zeros((1, 6, 9), bool)
@@ -43,7 +44,7 @@ def draw_masks(image: np.ndarray, masks: np.ndarray, names: Sequence[str], fill:
         outlines, _ = cv2.findContours(plane, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         cv2.drawContours(image, outlines, -1, rgb(colour), pen)
         areas = [cv2.contourArea(outline) for outline in outlines]
-        least = min(SPECK * plane.size, max(areas))
+        least = min(SPECK * plane.size, max(areas)) if name else np.inf
         parts += [(_corner(outline), name, colour) for outline, area in zip(outlines, areas, strict=True) if area >= least]
     return _named(image, parts)
 

@@ -14,6 +14,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -80,10 +81,18 @@ class Stage:
         """Stands for the data's tables, see :func:`kaggle_utils.tasks.runs.data_version`."""
         return data_version(self.files.folder)
 
-    @property
+    @cached_property
     def cache(self) -> Path:
-        """A folder for what this session alone needs."""
-        return runtime.temp_dir() / self.competition.NAME
+        """A folder for what this session alone needs; what 1_eda kept in the folder cache of its output is linked there."""
+        folder = runtime.temp_dir() / self.competition.NAME
+        with suppress(runtime.NotAttached):
+            for eda in runtime.stage_dirs(self.competition.NAME, "1_eda", self.variant):
+                for kept in (eda / "cache").glob("*.npy"):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    if not (folder / kept.name).exists():
+                        (folder / kept.name).unlink(missing_ok=True)  # to where nothing is any longer
+                        (folder / kept.name).symlink_to(kept.resolve())
+        return folder
 
     @property
     def facts(self) -> dict[str, Any]:

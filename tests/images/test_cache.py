@@ -84,6 +84,22 @@ def test_what_is_no_picture_in_one_file_is_read_by_whoever_knows_it(paths, tmp_p
     assert other[7, 3, 2, 1] == 107  # what the reader is told tells caches apart
 
 
+def test_a_cache_of_folders_is_known_by_what_is_in_them_wherever_they_lie(tmp_path, monkeypatch):
+    def cached(place, moved=0):
+        folders = [tmp_path / place / str(number) for number in range(9)]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+
+        def read(row, size):
+            return np.full((size[1], size[0], 3), 7 * row + moved, np.uint8)
+
+        return cached_frames(folders, tmp_path / "cache", SIZE, read=read)
+
+    assert cached("here")[8, 0, 0, 0] == 56 and cached("here", moved=1)[8, 0, 0, 0] == 57
+    monkeypatch.setattr(frame_cache, "threaded", lambda *_: pytest.fail("read again"))
+    assert cached("there")[8, 0, 0, 0] == 56 and len(list((tmp_path / "cache").glob("*.npy"))) == 2
+
+
 def slowly(paths, folder, seen):
     """Fills the cache at 50 images a second, noting each image it decodes."""
     threaded = frame_cache.threaded

@@ -72,3 +72,10 @@ def test_areas_leave_out_images_without_the_class() -> None:
 def test_places_have_a_map_a_class_on_one_scale() -> None:
     figure = mask_places(np.stack([np.full((4, 6), share) for share in (0.1, 0.2, 0.3, 0.4)]), NAMES)
     assert {axes.images[0].get_clim() for axes in figure.axes[:4]} == {(0.0, 40.0)}
+
+
+def test_a_class_without_a_name_is_outlined_and_has_no_plates() -> None:
+    masks = np.zeros((1, 350, 525), bool)
+    masks[0, 100:200, 100:300] = True
+    drawn = draw_masks(np.zeros((350, 525, 3), np.uint8), masks, [""])
+    assert drawn[199, 200].tolist() == list(rgb(CLASS_COLOURS[0])) and not plates(drawn, 0)

@@ -127,6 +127,18 @@ class TestAtHome:
         assert stage.output == Path("runs/tides-sample/2_train") and stage.output.is_dir() and stage.device == "cpu"
         assert len(stage.items) == 12 and stage.cache == Path("runs/temp/tides")
 
+    def test_pixels_that_1_eda_kept_are_found_and_what_was_kept_once_is_no_hindrance(self):
+        kept = open_stage(Tides(), "1_eda").output / "cache"
+        kept.mkdir()
+        (kept / "frames_8x8.npy").write_text("first")
+        stage = open_stage(Tides(), "2_train")
+        assert (stage.cache / "frames_8x8.npy").read_text() == "first"
+        (kept / "frames_8x8.npy").rename(kept / "frames_9x9.npy")
+        again = open_stage(Tides(), "2_train")
+        assert (again.cache / "frames_9x9.npy").read_text() == "first" and not (again.cache / "frames_8x8.npy").exists()
+        (kept / "frames_8x8.npy").write_text("second")
+        assert (open_stage(Tides(), "3_decide").cache / "frames_8x8.npy").read_text() == "second"
+
     def test_with_data_there_is_no_sample_and_no_preset(self, home, monkeypatch):
         monkeypatch.setenv("KAGGLE_UTILS_INPUT", str(Tides().make_sample(home / "data" / "of-tides").parent))
         stage = open_stage(Tides(), "1_eda")

@@ -25,7 +25,7 @@ from kaggle_utils.competitions.samples.folders import make_once
 from kaggle_utils.masks.rle import rle_from_mask
 from kaggle_utils.masks.scorecard import resized_mask
 
-VERSION = 1  # raised when the same parameters paint other records
+VERSION = 2  # raised when the same parameters paint other records
 TWICE, LATER = 0.15, 3  # of the skies come again, so many frames later
 _ZONE = 'PROJCS["unknown",PROJECTION["Transverse_Mercator"],PARAMETER["central_meridian",{}]]'
 
@@ -40,7 +40,7 @@ class _Job(NamedTuple):
 
 
 def make_sample(
-    folder: Path, *, seed: int = 0, train: int = 120, validation: int = 40, test: int = 40, side: int = 96, workers: int = 2
+    folder: Path, *, seed: int = 0, train: int = 140, validation: int = 60, test: int = 50, side: int = 96, workers: int = 2
 ) -> Path:
     """Paint the sample into folder, or find it there made with the same parameters; returns folder.
 

@@ -100,7 +100,7 @@ def annotated(
     for one in contrails:
         depth = one.density((side, side), frame, wind).max()
         for number in range(annotators):
-            if rng.random() < smooth_step(depth, 0.0, 0.16):
-                offset, share = 0.5 + rng.normal(0, 0.3), rng.uniform(0.25, 0.6)
+            if rng.random() < smooth_step(depth, 0.0, 0.25):
+                offset, share = 0.5 + rng.normal(0, 0.4), rng.uniform(0.2, 0.7)
                 masks[..., 0, number] |= one.density((side, side), frame, wind, offset) > share * depth
     return masks
