@@ -45,32 +45,20 @@ EMPTY = "-"  # how an empty mask is written
 CODE, SERVED = True, False  # run again on a hidden test, whose folder takes the place of the one that everybody sees
 SHAPE = (256, 256)  # (height, width) of the masks that are scored, and of Kaggle's bands
 FRAMES, LABELLED = 8, 4  # in a band's file, and the one that masks are of, from 0
-DEFAULTS = {  # what the best teams had in common: soft targets, no weights by record, inputs enlarged, all turns
-    "size": (256, 256),
-    "enlarged": 2,
-    "labels": 1,
-    "loss": "bce",
-    "target": "mean",
-    "augmentations": "dihedral",
-    "views": ("identity",),
-    "least_share": 0.0,
-}
+DEFAULTS = {  # what the best teams had in common: soft targets, inputs enlarged, all turns on the labels' grid
+    "size": (256, 256), "enlarged": 2, "labels": 1, "loss": "bce", "target": "mean", "augmentations": "dihedral",
+    "views": ("identity",), "least_share": 0.0,
+}  # fmt: skip
 KIND = Masks(1, SHAPE, (0, 100), True, tuple(range(-LABELLED, FRAMES - LABELLED)), DEFAULTS)
 TRAIN_RECORDS, VALIDATION_RECORDS = 20_529, 1_856
 HIDDEN_ITEMS = VALIDATION_RECORDS  # about as many
 FULL = {0: FoldSize(TRAIN_RECORDS, VALIDATION_RECORDS)}  # the organisers' split, the normal case at this size
 MEDALS = Medals(0.71059, 0.6936, 0.67929, winner=0.72432, validation=(0.693, 0.697))  # that of one family of models
 SAMPLE = {  # two CPU cores, a few minutes
-    "encoder": "tu-test_resnet",
-    "options": {"decoder_channels": (64, 48, 32, 16, 16)},
-    "size": (96, 96),
-    "enlarged": 1,
+    "encoder": "tu-test_resnet", "options": {"decoder_channels": (64, 48, 32, 16, 16)}, "size": (96, 96), "enlarged": 1,
     "members": {"alone": {}, "time": {"frames": (-2, -1, 0, 1), "over_time": "conv3d", "time_layers": 1}},
-    "epochs": 14,
-    "batch": 8,
-    "lr": 3e-3,
-    "ema": 0.95,
-}
+    "epochs": 14, "batch": 8, "lr": 3e-3, "ema": 0.95,
+}  # fmt: skip
 SMOKE = SAMPLE | {"size": (64, 64), "members": None, "epochs": 1}
 SCORE_OPTIONS: dict[str, str] = {}
 _MAJORITY, _EACH = "human_pixel_masks.npy", "human_individual_masks.npy"

@@ -21,6 +21,8 @@ from kaggle_utils.evidence.medals import Medals, ends, told
 from kaggle_utils.masks.dice import dice_from_counts
 from kaggle_utils.pictures.figures import LINE, PALETTE, PREDICTION, QUIET, TRUTH, Picture, label, new_figure
 
+LEVELS = np.arange(1, 256) / 255  # of 8 bits, as probabilities
+
 
 def f2_curves(curves: Mapping[str, F2Curve], cut: float | None = None) -> Picture:
     """F2 over the confidence below which boxes are dropped, a line a set of predictions.
@@ -54,8 +56,8 @@ def dice_curves(curves: Mapping[str, np.ndarray]) -> Picture:
     for name, curve in curves.items():
         dice = dice_from_counts(curve, empty=np.nan)[1:]
         best = int(np.nanargmax(dice))
-        (line,) = axes.plot(np.arange(1, 256) / 255, dice, linewidth=2, label=f"{name}: {dice[best]:.4f} at {(best + 1) / 255:.2f}")
-        axes.plot((best + 1) / 255, dice[best], "o", color=line.get_color())
+        (line,) = axes.plot(LEVELS, dice, linewidth=2, label=f"{name}: {dice[best]:.4f} at {LEVELS[best]:.2f}")
+        axes.plot(LEVELS[best], dice[best], "o", color=line.get_color())
     label(axes, "Dice of all pixels over the level", "pixels of at least this probability are drawn", "Dice")
     axes.legend(frameon=False, fontsize=9)
     return figure
