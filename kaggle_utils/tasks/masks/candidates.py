@@ -114,10 +114,9 @@ def with_rules(
 
     def build(decision: Decision) -> dict[str, Candidate]:
         measured = look(judged, decision.merge, levels, ("drawn", *outlines), progress)
-        found = {
-            "gate": fitted(measured, judged.part, gate=True, outlines=False),
-            "best class kept": fitted(measured, judged.part, gate=True, best_class=(True,), outlines=False),
-        }
+        found = {"gate": fitted(measured, judged.part, gate=True, outlines=False)}
+        if judged.classes > 1:
+            found["best class kept"] = fitted(measured, judged.part, gate=True, best_class=(True,), outlines=False)
         if outlines:
             found["outlines"] = fitted(measured, judged.part)
             found["outlines and gate"] = fitted(measured, judged.part, gate=True)

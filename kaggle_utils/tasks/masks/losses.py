@@ -81,4 +81,8 @@ def what_next(choice: Choice, pairs: pd.DataFrame) -> str:
     weakest, (missed, invented) = table["dice"].idxmin(), (int(table[fate].sum()) for fate in FATES[:2])
     way = "pos_weight for it, a member with a larger size" if missed > invented else "label_weight, a stronger label head"
     told = f"{missed} masks are missed, {invented} invented in {len(pairs)} pairs; {choice.weakest()}"
+    if len(table) == 1:
+        missed, invented = (int(pairs[f"{fate}_px"].sum()) for fate in FATES[:2])
+        way = "larger inputs, more frames, pos_weight" if missed > invented else "a gate, more records without a mask, members"
+        return f"what to try next: {missed:,} pixels are missed, {invented:,} invented: {way}. {told}"
     return f"what to try next: {weakest} loses most (Dice {table['dice'].min():.2f}): {way}. {told}"
