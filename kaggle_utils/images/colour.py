@@ -40,7 +40,7 @@ def grey_world(image: np.ndarray, most: float = 3.0) -> np.ndarray:
     return np.clip(np.rint(image * gain), 0, 255).astype(np.uint8)
 
 
-def dehazed(image: np.ndarray, strength: float = 0.95, patch: int = 15, least: float = 0.1) -> np.ndarray:
+def without_haze(image: np.ndarray, strength: float = 0.95, patch: int = 15, least: float = 0.1) -> np.ndarray:
     """Haze removed by the dark channel: where even the darkest colour nearby is bright, the light is scattered.
 
     Source: He, Sun, Tang, "Single image haze removal using dark channel prior" (2009), the transmission smoothed along
@@ -50,7 +50,7 @@ def dehazed(image: np.ndarray, strength: float = 0.95, patch: int = 15, least: f
 
     >>> scene = np.random.default_rng(0).integers(0, 200, (64, 64, 3)).astype(np.uint8)
     >>> hazy = (0.4 * scene + 0.6 * 220).astype(np.uint8)
-    >>> bool(np.abs(dehazed(hazy) - 1.0 * scene).mean() < 0.6 * np.abs(hazy - 1.0 * scene).mean())
+    >>> bool(np.abs(without_haze(hazy) - 1.0 * scene).mean() < 0.6 * np.abs(hazy - 1.0 * scene).mean())
     True
     """
     light = np.maximum(_airlight(image, patch), 1)
