@@ -49,13 +49,13 @@ class Tiles:
                 if bar:
                     tile[24:28] += np.uint8(90)
                 tags = np.flatnonzero([day, 1 - day, disc, bar])
-                np.save(folder / part / f"{number:02}_{''.join(map(str, tags))}.npy", tile)
+                np.save(folder / part / f"{part[:2]}{number:02}_{''.join(map(str, tags))}.npy", tile)
         return folder
 
     def _items(self, folder: Path, known: bool = True) -> LabelItems:
         paths = sorted(folder.glob("*.npy"))
-        table = pd.DataFrame({"tile": [p.stem[:2] for p in paths], "exists": True, "path": list(map(str, paths))})
-        labels = np.array([[str(k) in path.stem[3:] for k in range(4)] for path in paths])
+        table = pd.DataFrame({"tile": [p.stem[:4] for p in paths], "exists": True, "path": list(map(str, paths))})
+        labels = np.array([[str(k) in path.stem[5:] for k in range(4)] for path in paths])
         return LabelItems(table, self.CLASSES, labels if known else None)
 
     def load(self, folder: Path) -> LabelItems:
@@ -68,6 +68,9 @@ class Tiles:
 
     def hidden(self, folder: Path) -> LabelItems:
         return self._items(folder)
+
+    def fit_pixels(self, items: LabelItems) -> dict[str, Any]:
+        return {"limits": {"n": [0.0, float(len(items))]}}
 
     def read(
         self, items: LabelItems, row: int, size: tuple[int, int] | None, bands: tuple[str, ...] = ("r", "g", "b"), **_: Any

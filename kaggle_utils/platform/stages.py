@@ -21,9 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from kaggle_utils import competitions
 from kaggle_utils.evidence import diary
+from kaggle_utils.files import plain
+from kaggle_utils.learning.parameters import chosen, given
 from kaggle_utils.platform import runtime, source
 from kaggle_utils.tasks.decisions import Worth, read_decision, write_decision
 from kaggle_utils.tasks.jobs import chosen_folds, side_by_side
+from kaggle_utils.tasks.members import differing
 from kaggle_utils.tasks.runs import Job, Runs, carry, data_version, read_folds, read_runs
 from kaggle_utils.tasks.training import train_members
 
@@ -101,6 +104,22 @@ class Stage:
     def fold_of_item(self) -> np.ndarray:
         """(N,) int64, the fold of each of :attr:`items`; -1: only ever trained on."""
         return self.folds["fold"].to_numpy()
+
+    def value(self, name: str, names: Mapping[str, Any], default: Any) -> Any:
+        """Of one of a notebook's variables: what is chosen, else what the sample or a smoke run takes, else the default."""
+        return {name: default, **given(chosen(names, {name: default}), self.preset, [name])}[name]
+
+    def members(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """name -> parameters of each member that a notebook's variables ask for, on those of the sample or a smoke run."""
+        return self.competition.KIND.members(names, self.preset)
+
+    def differing(self, members: Mapping[str, Any]) -> pd.DataFrame:
+        """A row a parameter that is no default: the default, what the sample or a smoke run takes, and each member's."""
+        import pandas as pd
+
+        kind, preset = self.competition.KIND, "a smoke run's" if self.smoke else "the sample's"
+        beside = {"the default": kind.parameters({}).plain()} | ({preset: plain(self.preset)} if self.preset else {})
+        return pd.DataFrame(differing(members, beside), dtype=object)
 
     def chosen_folds(self, fold: int | None = None, folds: Sequence[int] | None = None) -> list[int]:
         """Those to train: one, some, or all; ValueError for one that is not there."""

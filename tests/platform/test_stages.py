@@ -111,6 +111,18 @@ class TestAtHome:
         stage = open_stage(Tides(), "1_eda")
         assert stage.files.folder == home / "data" / "of-tides" and not stage.sample and stage.preset == {}
 
+    def test_a_choice_beats_the_sample_and_that_the_default(self):
+        stage = open_stage(Tides(), "1_eda")
+        values = [stage.value("lr", {"lr": 0.1, **more}, default=0.1) for more in ({}, {"lr": 0.2}, {"injected": ("lr",)})]
+        assert values == [0.5, 0.2, 0.1] and stage.value("other", {"other": 3}, default=3) == 3
+
+    def test_what_a_sample_takes_stands_between_the_default_and_the_members(self):
+        stage = open_stage(Squares(), "2_train")
+        members = stage.members({"members": {"a": {}, "b": {"lr": 0.5}}})
+        table = stage.differing(members)
+        assert list(table) == ["the default", "the sample's", "a", "b"] and table.loc["lr"].tolist()[-1] == 0.5
+        assert table.loc["epochs", "the default"] == 20 and table.loc["epochs", "a"] == stage.preset["epochs"]
+
     def test_a_competition_may_be_named(self, home, monkeypatch):
         (home / "my_squares.py").write_text("from toy_boxes import Squares\n\nMINE = Squares()\n")
         monkeypatch.syspath_prepend(home)

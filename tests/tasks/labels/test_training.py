@@ -140,10 +140,10 @@ def test_the_mean_of_all_folds_answers_and_so_do_those_of_all_rows(trained) -> N
         assert (answers == (mean >= 0.4))[np.abs(mean - 0.4) > 1e-4].all()
 
 
-def test_a_picture_of_other_channels_is_named() -> None:
+def test_a_picture_of_other_channels_is_named(trained) -> None:
     toy = SimpleNamespace(UNIT="tile", KEY="tile", read=lambda *a, **k: np.zeros((SIDE, SIDE, 3), np.uint8))
-    items = SimpleNamespace(table=pd.DataFrame({"tile": ["07"]}))
-    with pytest.raises(ValueError, match=r"tile 07 has shape \(32, 32, 3\), expected \(32, 32, 4\)"):
+    items = Tiles().load(trained.folder)
+    with pytest.raises(ValueError, match=r"tile tr00 has shape \(32, 32, 3\), expected \(32, 32, 4\)"):
         Read(toy, items, (SIDE, SIDE), {}, 4)[0]
 
 
@@ -170,3 +170,10 @@ def test_parameters_outlive_json() -> None:
     one = LabelTraining.chosen({"bands": ("red", "nir"), "optimizer": "Adam", "opened": {0: "none", 2: 3}}, classes=17)
     again = LabelTraining.chosen(json.loads(json.dumps(one.plain())), classes=17)
     assert again.plain() == one.plain() and again.model == one.model and again.model.channels == 2
+
+
+def test_what_reading_bands_needs_of_the_training_items_is_noted_with_the_member(trained) -> None:
+    noted = json.loads((trained.out / "run.json").read_text())["jobs"]
+    limits = {job["member"]: job["parameters"]["limits"] for job in noted}
+    assert limits == {"a": {}, "same": {}, "student": {}, "infrared": {"n": [0.0, 32.0]}}
+    assert LabelTraining.chosen(trained.runs.parameters("infrared"), classes=4).pixels["limits"] == {"n": [0.0, 32.0]}
