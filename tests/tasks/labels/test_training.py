@@ -62,15 +62,13 @@ def said(path, images: np.ndarray) -> np.ndarray:
 
 
 def test_a_stored_probability_is_what_the_kept_weights_say_of_an_item_they_have_not_seen(trained) -> None:
-    for job in trained.runs.jobs[:2]:
+    for job in [job for job in trained.runs.jobs if job.member == "a" and job.items]:
         rows = np.flatnonzero(FOLDS == job.fold)
         asked, (path,) = job.sets["a_rot90_last"]
         store = PredictionStore(path)
         assert asked.dtype == "float32" and store.rows.tolist() == rows.tolist() and store.dtype == np.float32
         expected = said(job.weights["last"], np.rot90(pixels(trained, rows), axes=(1, 2)))
-        assert np.allclose(store.read(rows), expected, atol=1e-5) or np.allclose(
-            store.read(rows), said(job.weights["last"], np.rot90(pixels(trained, rows), -1, (1, 2))), atol=1e-5
-        )
+        assert np.allclose(store.read(rows), expected, atol=1e-5)
 
 
 def test_a_member_begins_with_anothers_weights_of_the_same_fold(trained) -> None:
