@@ -44,6 +44,8 @@ class LabelTraining(NetworkTraining):
     {'bands': ['red', 'green', 'blue', 'nir'], 'channels': 4, 'lr': 0.1}
     """
 
+    SETTLED = ("architecture", "labels", "upsampling")
+
     model: ModelParameters = ModelParameters("classifier", "efficientnet_b0", classes=1)
     training: TrainingParameters = TrainingParameters(batch=64)
     labels: LabelParameters = LabelParameters()
@@ -81,7 +83,5 @@ class LabelTraining(NetworkTraining):
         """ValueError for what would else fail hours later: names not known, and choices that do not fit each other."""
         super().require_possible(classes)
         self.loss()
-        m = self.model
-        if m.architecture != "classifier" or m.classes != classes:
-            made = f"architecture {m.architecture}, classes={m.classes}"
-            raise ValueError(f"the model is {made}, expected a classifier of {classes} classes")
+        if self.model.classes != classes:
+            raise ValueError(f"the model has classes={self.model.classes}, expected {classes}")
