@@ -18,7 +18,7 @@ WITH_AGRICULTURE = {  # training chips that have both: roads and houses are wher
     "road": 6_034, "cultivation": 3_377, "habitation": 2_737, "water": 2_712, "primary": 11_972, "bare_ground": 225,
     "artisinal_mine": 38, "blooming": 32, "blow_down": 22, "conventional_mine": 24, "selective_logging": 66, "slash_burn": 119,
 }  # fmt: skip
-PLAIN = (0.35, 1.0)  # how plainly a label shows
+PLAIN = (0.04, 0.6)  # how plainly a label shows: some hardly
 _Shape = Callable[[np.random.Generator, int], np.ndarray]  # side in pixels -> (side, side) float32, 0 to 1
 
 
@@ -74,10 +74,10 @@ def _weather(rng: np.random.Generator, there: set[str], side: int, hazier: float
     if "cloudy" in there:
         return np.clip(0.9 + 0.06 * broad, 0, 1)
     if "haze" in there:
-        return np.clip(rng.uniform(0.28, 0.6) + 0.05 * broad, 0, 0.85)
+        return np.clip(rng.uniform(0.16, 0.5) + 0.05 * broad, 0, 0.85)
     if "partly_cloudy" in there:
-        return 0.95 * smooth_step(fine + 0.4 * broad + rng.uniform(-0.5, 0.2), 0.5, 1.1)
-    return np.clip(hazier * rng.uniform(0, 0.12) + 0.02 * broad, 0, 1)
+        return 0.95 * smooth_step(fine + 0.4 * broad + rng.uniform(-1.2, 0.2), 0.5, 1.1)
+    return np.clip(hazier * rng.uniform(0, 0.18) + 0.02 * broad, 0, 1)
 
 
 def _fields(rng: np.random.Generator, side: int) -> np.ndarray:
