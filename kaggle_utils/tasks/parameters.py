@@ -99,8 +99,9 @@ class NetworkTraining:
 
 
 def fitting(options: Mapping[str, Any], classes: int) -> Mapping[str, Any]:
-    """The options of a loss; ValueError where a weight of positives is of other classes."""
-    weight = options.get("pos_weight", 1.0)
-    if not isinstance(weight, (int, float)) and len(weight) != classes:
-        raise ValueError(f"pos_weight is {list(weight)}, expected one number or {classes}")
+    """The options of a loss; ValueError where weights are of other classes."""
+    for name in ("pos_weight", "class_weights"):
+        weight = options.get(name, 1.0)
+        if not isinstance(weight, (int, float)) and len(weight) != classes:
+            raise ValueError(f"{name} is {list(weight)}, expected one number or {classes}")
     return options

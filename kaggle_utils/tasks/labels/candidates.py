@@ -61,8 +61,13 @@ def decided(
     return {name: _candidate(judged, sets, fit, metric) for name, fit in others}
 
 
+def decided_by(judged: OutOfFold, sets: Sequence[str], way: str, metric: LabelMetric = MEAN_F2) -> Candidate:
+    """One way to decide upon some sets; way: of :func:`kaggle_utils.labels.candidates.ways`."""
+    return _candidate(judged, sets, ways(metric, len(sets))[way], metric)
+
+
 def _first_way(judged: OutOfFold, sets: Sequence[str], metric: LabelMetric) -> Candidate:
-    return _candidate(judged, sets, next(iter(ways(metric).values())), metric)
+    return decided_by(judged, sets, next(iter(ways(metric))), metric)
 
 
 def _candidate(judged: OutOfFold, sets: Sequence[str], fit: Fit, metric: LabelMetric) -> Candidate:

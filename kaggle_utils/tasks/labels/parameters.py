@@ -26,8 +26,8 @@ class LabelParameters:
     dehazed: bool = False  # haze removed by the dark channel before anything else sees the picture
     loss: str = "bce"  # names of kaggle_utils.learning.losses joined by +
     loss_weights: tuple[float, ...] = ()  # one a part of the loss; none: 1 each
-    loss_options: Mapping[str, Any] = field(default_factory=dict)  # pos_weight, smoothing, gamma, alpha
-    balance: float = 0.0  # power of (negatives / positives) that a label's positives weigh: 1 inverse, .5 its root, 0 alike
+    loss_options: Mapping[str, Any] = field(default_factory=dict)  # pos_weight, smoothing, gamma, alpha, class_weights
+    balance: float = 0.0  # power of (negatives / positives) that a label weighs: 1 inverse, .5 its root, 0 all alike
     augmentations: str = "dihedral"  # of learning/augment.py, of batches included; contrast hurts on satellite images
     views: tuple[str, ...] = ("identity", "hflip")  # each predicted and stored by itself
     checkpoints: tuple[str, ...] = ("best",)  # or best and last: the last epoch's weights are another member
@@ -68,10 +68,11 @@ class LabelTraining(NetworkTraining):
         Raises ValueError for names and options not known.
         """
         c, options = self.labels, dict(self.labels.loss_options)
-        if c.balance and "pos_weight" in options:
-            raise ValueError(f"balance is {c.balance} and loss_options has pos_weight, expected one of both")
+        weight = "pos_weight" if "bce" in c.loss.split("+") else "class_weights"  # as the loss calls it
+        if c.balance and weight in options:
+            raise ValueError(f"balance is {c.balance} and loss_options has {weight}, expected one of both")
         if c.balance:
-            options["pos_weight"] = balance(positives, rows, c.balance) if rows else 1.0
+            options[weight] = balance(positives, rows, c.balance) if rows else 1.0
         return loss(c.loss, c.loss_weights or None, **fitting(options, self.model.classes))
 
     @classmethod
