@@ -16,7 +16,7 @@ from kaggle_utils.competitions.samples.clouds_sky import noise, smooth_step
 
 WITH_AGRICULTURE = {  # training chips that have both: roads and houses are where fields are
     "road": 6_034, "cultivation": 3_377, "habitation": 2_737, "water": 2_712, "primary": 11_972, "bare_ground": 225,
-    "artisinal_mine": 38, "blooming": 32, "blow_down": 22, "conventional_mine": 24, "selective_logging": 66, "slash_burn": 119,
+    "artisinal_mine": 38, "blooming": 32, "blow_down": 22, "conventional_mine": 24, "selective_logging": 65, "slash_burn": 119,
 }  # fmt: skip
 PLAIN = (0.04, 0.6)  # how plainly a label shows: some hardly
 _Shape = Callable[[np.random.Generator, int], np.ndarray]  # side in pixels -> (side, side) float32, 0 to 1
