@@ -11,7 +11,7 @@ from kaggle_utils.images.bands import FILE_BANDS, fit_limits, read_bands, read_p
 from kaggle_utils.images.colour import without_haze
 from kaggle_utils.images.decode import read_image
 
-LIMITS = {name: (1000.0, 2000.0) for name in FILE_BANDS}
+LIMITS = dict.fromkeys(FILE_BANDS, (1000.0, 2000.0))
 
 
 def written(folder: Path, bands: np.ndarray, name: str = "a.tif") -> Path:

@@ -57,7 +57,7 @@ def _some(rng: np.random.Generator, among: np.ndarray, share: float) -> np.ndarr
 def paint_chip(rng: np.random.Generator, labels: np.ndarray, side: int = 64, hazier: float = 1.0) -> np.ndarray:
     """(side, side, 4) float32 of a chip with these labels, (17,) bool; hazier: strength of weather that is not asked for."""
     there = {name for name, given in zip(CLASSES, labels, strict=True) if given}
-    grain = noise(rng, (side, side), 2.5)[..., None]
+    grain = (noise(rng, (side, side), 2.5) + noise(rng, (side, side), 0.3 * side))[..., None] * 0.8
     forest, scrub = np.array([0.10, 0.17, 0.13, 0.62]), np.array([0.17, 0.23, 0.24, 0.40])
     scene = (forest if "primary" in there else scrub) * (1 + 0.10 * grain) * rng.uniform(0.9, 1.1)
     for name, (shape, *colour) in SHAPES.items():
