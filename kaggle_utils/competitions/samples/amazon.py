@@ -28,7 +28,7 @@ JPEG_QUALITY = 92
 TEST_HAZE = 0.3  # by which the test is hazier, so that it can be told from train, but hardly
 FILES = 3  # one in so many chips of the test is called file_0 and not test_0
 FOLDERS = {"train": "train-jpg", "test": "test-jpg", "file": "test-jpg-additional"}
-TWICE = 0.04  # of the training chips show what the one before shows, a few pixels off
+TWICE = 0.04  # of the training chips show what the one before shows, a pixel off and in another light
 DARK = np.array([4200, 2900, 1700, 300], np.float32)  # what a TIF has of a reflectance of 0 in each band
 LIGHT = np.array([4000, 5000, 6000, 13000], np.float32)  # and how much more of 1, about as on Kaggle
 
@@ -62,7 +62,7 @@ def _write(shown: Path, hidden: Path, seed: int, counts: tuple[int, int], side: 
         name = (trains + tests)[row]
         chip = paint_chip(np.random.default_rng([seed, 2, scene[row]]), labels[row], side, 1 + (row >= len(trains)) * TEST_HAZE)
         if scene[row] != row:
-            chip = np.roll(chip, (3, -4), axis=(0, 1))
+            chip = np.roll(chip, (1, -1), axis=(0, 1)) * 0.97
         _write_chip(shown, name, chip)
 
     with ThreadPoolExecutor(workers) as pool:

@@ -16,7 +16,7 @@ from kaggle_utils.competitions.samples.clouds_sky import noise, smooth_step
 
 WITH_AGRICULTURE = {  # training chips that have both: roads and houses are where fields are
     "road": 6_034, "cultivation": 3_377, "habitation": 2_737, "water": 2_712, "primary": 11_972, "bare_ground": 225,
-    "artisinal_mine": 38, "blooming": 32, "blow_down": 22, "conventional_mine": 24, "selective_logging": 66, "slash_burn": 119,
+    "artisinal_mine": 38, "blooming": 32, "blow_down": 22, "conventional_mine": 24, "selective_logging": 65, "slash_burn": 119,
 }  # fmt: skip
 PLAIN = (0.04, 0.6)  # how plainly a label shows: some hardly
 _Shape = Callable[[np.random.Generator, int], np.ndarray]  # side in pixels -> (side, side) float32, 0 to 1
@@ -57,7 +57,7 @@ def _some(rng: np.random.Generator, among: np.ndarray, share: float) -> np.ndarr
 def paint_chip(rng: np.random.Generator, labels: np.ndarray, side: int = 64, hazier: float = 1.0) -> np.ndarray:
     """(side, side, 4) float32 of a chip with these labels, (17,) bool; hazier: strength of weather that is not asked for."""
     there = {name for name, given in zip(CLASSES, labels, strict=True) if given}
-    grain = noise(rng, (side, side), 2.5)[..., None]
+    grain = (noise(rng, (side, side), 2.5) + noise(rng, (side, side), 0.3 * side))[..., None] * 0.8
     forest, scrub = np.array([0.10, 0.17, 0.13, 0.62]), np.array([0.17, 0.23, 0.24, 0.40])
     scene = (forest if "primary" in there else scrub) * (1 + 0.10 * grain) * rng.uniform(0.9, 1.1)
     for name, (shape, *colour) in SHAPES.items():
