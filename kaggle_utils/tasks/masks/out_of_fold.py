@@ -16,7 +16,7 @@ from kaggle_utils.evidence.candidates import Ground
 from kaggle_utils.evidence.merging import merged
 from kaggle_utils.learning.store import Joined
 from kaggle_utils.tasks.masks.cache import cached_truths, planes
-from kaggle_utils.tasks.masks.decision import Merge
+from kaggle_utils.tasks.masks.decision import Decision, Merge, decided
 from kaggle_utils.tasks.networks import joined_sets, parts_and_groups
 
 if TYPE_CHECKING:
@@ -60,9 +60,25 @@ class OutOfFold:
         """K."""
         return self.masks[self.sets[0]].shape[0]
 
+    def __str__(self) -> str:
+        return f"{len(self.rows)} items, predicted by {' '.join(self.sets)}"
+
+    def answer(self, decision: Decision, row: int) -> np.ndarray:
+        """(K, height, width) uint8, 0 or 1: what a decision answers to one of the data's rows."""
+        return decided(decision, *([each[name].read([row])[0] for name in decision.sets] for each in (self.masks, self.labels)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of the masks."""
+        return self.bits.shape[1:]
+
+    def truth(self, item: int) -> np.ndarray:
+        """(K, height, width) uint8, 0 or 1, of one of the M items."""
+        return planes(self.bits[item], self.classes)
+
     def truths(self) -> Iterator[np.ndarray]:
         """(K, height, width) uint8, 0 or 1, of each item in turn."""
-        return (planes(bits, self.classes) for bits in self.bits)
+        return map(self.truth, range(len(self.bits)))
 
     def merged_labels(self, merge: Merge) -> np.ndarray:
         """(M, K) float32, the label head's probabilities, the sets merged."""
