@@ -37,6 +37,10 @@ class Decision:
         """The inverse of :meth:`plain`."""
         return cls(tuple(given["sets"]), LabelDecision.from_dict(given["how"]))
 
+    def told(self) -> dict[str, Any]:
+        """For the diary."""
+        return {"rule": str(self.how)}
+
     def labels(self, answers: np.ndarray) -> np.ndarray:
         """(N, L) bool; answers: (M, N, L) probabilities of its M sets."""
         return labels_by_decision(self.how, answers)

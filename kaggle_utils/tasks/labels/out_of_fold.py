@@ -39,6 +39,9 @@ class OutOfFold:
     truth: np.ndarray
     kind: Labels
 
+    def __str__(self) -> str:
+        return f"{len(self.rows)} items, predicted by {' '.join(self.sets)}"
+
     def ground(self, metric: LabelMetric = MEAN_F2) -> Ground:
         """What candidates are judged on: items, as counts of a metric."""
         return Ground(self.part, self.group, metric.score, str(metric))
