@@ -12,6 +12,7 @@ _PAGE = {  # module: its names
     # evidence: what a figure is worth on other rows
     "evidence.crossfit": "cross_fit",
     "evidence.intervals": "bootstrap_interval paired_difference",
+    "evidence.candidates": "Choice",
     "evidence.merging": "merged",
     "evidence.eight_bits": "eight_bit_cost",
     "evidence.weights": "select_weights",
@@ -56,7 +57,7 @@ _PAGE = {  # module: its names
     "folds.labels": "folds_by_labels label_shares",
     "folds.leakage": "leakage leakage_of_folds",
     "folds.similar": "image_hash similar_pairs groups_of_pairs",
-    "folds.adversarial": "image_features adversarial_validation",
+    "folds.adversarial": "image_features adversarial_validation most_alike",
     # pictures: frames, films and masks for the eye
     "pictures.frames": "draw_boxes contact_sheet strip film_of_tracks write_film",
     "pictures.masks": "draw_masks before_and_after",
@@ -73,6 +74,8 @@ _PAGE = {  # module: its names
     "learning.devices": "each_fold",
     "learning.data_parallel": "together",
     "learning.store": "PredictionStore ensemble",
+    # a stage of a notebook: its data, cards and folds, and what it hands over
+    "platform.stages": "open_stage",
     # what the command line shows as a sentence
     "errors": "KitError",
 }

@@ -55,12 +55,13 @@ FULL = {  # near-duplicates stay together, so a fold may have a few chips more o
     fold: FoldSize(TRAIN_CHIPS - valid, valid)
     for fold, valid in ((fold, len(range(fold, TRAIN_CHIPS, 5))) for fold in range(5))
 }
-# Two CPU cores, a few minutes: a network of half a million weights on chips of 64 pixels, from random weights.
+# Two CPU cores, a few minutes: networks of half a million weights on chips of 64 pixels, from random weights.
 SAMPLE = {
-    "encoder": "test_resnet", "size": (64, 64), "augmentations": "dihedral", "epochs": 12, "batch": 32, "lr": 3e-3,
+    "members": {"plain": {}, "focal": {"loss": "focal"}, "balanced": {"balance": 0.5}}, "n_folds": 3,
+    "encoder": "test_resnet", "size": (64, 64), "augmentations": "dihedral", "epochs": 9, "batch": 32, "lr": 3e-3,
     "ema": 0.95, "views": ("identity",),
 }  # fmt: skip
-SMOKE = SAMPLE | {"epochs": 1}
+SMOKE = SAMPLE | {"members": None, "epochs": 1}
 SCORE_OPTIONS: dict[str, str] = {}
 
 RGB = ("red", "green", "blue")

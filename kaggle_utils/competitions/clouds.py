@@ -53,6 +53,7 @@ FULL = {  # near-duplicates stay together, so a fold may have a few pictures mor
 }
 # Two CPU cores, a few minutes: networks of half a million weights on small pictures, from random weights.
 SAMPLE = {
+    "n_folds": 3,
     "architecture": "fpn",
     "encoder": "tu-test_resnet",
     "options": {"decoder_pyramid_channels": 64, "decoder_segmentation_channels": 32},

@@ -1,8 +1,8 @@
 """Every switch of the detector's training, with its default and its reason.
 
 The defaults are for a competition on one 16 GB card. A competition's preset replaces them for its built-in
-sample, which is for seeing the whole chain work on two CPU cores. A notebook's own choice beats both; None
-in a notebook means "as here". The diary records what differs from the defaults.
+sample, which is for seeing the whole chain work on two CPU cores. A notebook's own choice beats both. The diary
+records what differs from the defaults.
 """
 
 from __future__ import annotations

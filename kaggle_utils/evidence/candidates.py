@@ -121,6 +121,11 @@ class Choice:
         return "\n".join(self.told)
 
     @property
+    def before(self) -> Choice:
+        """The baseline alone, before any step."""
+        return Choice(self.ground, self.baseline, self.known[self.baseline], self.certain)
+
+    @property
     def candidate(self) -> Candidate:
         """The one that stands."""
         return self.known[self.name]
@@ -139,10 +144,27 @@ class Choice:
         """All that was seen, against the baseline, see :meth:`Ground.table`."""
         return self.ground.table({name: one.counts for name, one in self.known.items()}, self.baseline)
 
+    def beside(self, counts: Mapping[str, np.ndarray]) -> pd.DataFrame:
+        """What is compared with what stands and cannot be taken, as of :meth:`Ground.table`; counts: name -> (U, C)."""
+        return self.ground.table({self.name: self.candidate.counts} | dict(counts), self.name)
+
+    def on(self, units: np.ndarray, which: str, beside: Mapping[str, np.ndarray] | None = None) -> str:
+        """A sentence: what the choice is worth on some units alone; which: what they are; beside: name -> (U, C) counts."""
+        compared = {self.baseline: self.known[self.baseline].counts} | dict(beside or {})
+        others = ", ".join(f"{name} {self.ground.total(one[units]):.4f}" for name, one in compared.items())
+        return f"on the {len(units)} {which}: {self.ground.of(units).interval(self.counts[units])}; {others}"
+
     def by_part(self) -> dict[int, float]:
         """The score of :attr:`counts`, part by part."""
         counts = self.counts
         return {part: self.ground.total(counts[self.ground.part == part]) for part in self.ground.parts}
+
+    def weakest(self) -> str:
+        """A sentence: which part has the lowest score, and what the others have together."""
+        scores = {part: score for part, score in self.by_part().items() if np.isfinite(score)}
+        part = min(scores, key=scores.get)
+        others = self.ground.total(self.counts[self.ground.part != part])
+        return f"of the parts {part} has the lowest {self.ground.metric}, {scores[part]:.4f}, the others {others:.4f}"
 
     def step(
         self,

@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 Job = TypeVar("Job")
 T = TypeVar("T")
@@ -104,6 +105,12 @@ def half_precision(device: torch.device, wanted: bool = True) -> torch.dtype | N
         return None
     major, _ = torch.cuda.get_device_capability(device)
     return None if major < 7 else torch.float16 if major < 8 else torch.bfloat16
+
+
+def laid_out(model: nn.Module, device: torch.device | str) -> nn.Module:
+    """The model on a device; on a card its kernels lie channels last, as batches do there."""
+    last = torch.device(device).type == "cuda"
+    return model.to(device, memory_format=torch.channels_last if last else torch.preserve_format)
 
 
 def mixed_precision(device: torch.device, wanted: bool = True) -> AbstractContextManager:

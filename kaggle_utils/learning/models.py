@@ -1,14 +1,16 @@
 """Segmenters and classifiers by architecture and encoder name, built without a download.
 
-Decoders and encoders are segmentation_models_pytorch's, ``tu-`` encoders timm's. Inputs are
-normalised inside the model, by what its encoder was trained with, so training and submission cannot
-differ in it. Grey pictures of one channel are spread over the encoder's three there, and get the
-answer that their three-channel copies would get. Start weights are local files. Used by clouds and
-contrails (masks, with or without a label head) and amazon (labels: architecture ``classifier``).
+Segmenters are segmentation_models_pytorch's, ``tu-`` encoders timm's; a classifier is any network of timm with its own
+head, but for the last layer. Inputs are normalised inside the model, by what its encoder was trained with, so training
+and submission cannot differ in it. Grey pictures of one channel are spread over the encoder's three there, and get the
+answer that their three-channel copies would get; of more than three the first layer's kernels are adapted. Start weights
+are local files. Used by clouds and contrails (masks, with or without a label head) and amazon (labels: architecture
+``classifier``).
 """
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import re
@@ -22,6 +24,7 @@ from torch import nn
 
 from kaggle_utils.files import plain
 from kaggle_utils.learning.checkpoints import load_weights
+from kaggle_utils.learning.devices import laid_out
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of a channel each, of images from 0 to 1
 IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -37,15 +40,15 @@ class ModelParameters:
     """What a model is made of."""
 
     architecture: str = "unet"  # one of architectures()
-    encoder: str = "tu-tf_efficientnet_lite0"  # a name of smp, or "tu-" and a name of timm
+    encoder: str = "tu-tf_efficientnet_lite0"  # a name of smp, or "tu-" and a name of timm; a classifier's is timm's
     classes: int = 4  # masks, or labels of a classifier
     channels: int = 3  # of the images; 1: grey, on an encoder of three
     labels: int = 0  # outputs of a label head beside the masks; 0: none
-    dropout: float = 0.2  # before the label head
+    dropout: float = 0.2  # before the label head, or a classifier's last layer
     upsampling: str = ""  # nearest or bilinear; empty: the architecture's own
     norm: str = "batch"  # group: the decoder's norms by groups of channels; group everywhere: the encoder's too
     start: str = ""  # weights to start from: a local file; empty: random
-    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the smp architecture
+    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the smp architecture, or timm's
 
     @property
     def inputs(self) -> int:
@@ -81,16 +84,19 @@ class Network(nn.Module):
 
 
 class _Classifier(nn.Module):
-    """An encoder's last features, averaged over the image, to logits (B, classes)."""
+    """A network of timm, its head's pooling, convolutions and norms included, and a last layer: logits (B, classes).
+
+    Only ``head`` is new; ``encoder`` is what frozen blocks, rates and start weights are about.
+    """
 
     def __init__(self, p: ModelParameters) -> None:
         super().__init__()
-        self.encoder = _encoder(p)
-        pooled = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(p.dropout)
-        self.head = nn.Sequential(*pooled, nn.Linear(self.encoder.out_channels[-1], p.classes))
+        self.encoder = _timms(p)
+        width = getattr(self.encoder, "head_hidden_size", self.encoder.num_features)
+        self.head = nn.Sequential(nn.Dropout(p.dropout), nn.Linear(width, p.classes))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.head(self.encoder(images)[-1])
+        return self.head(self.encoder(images))
 
 
 def architectures() -> list[str]:
@@ -149,16 +155,18 @@ def load_model(path: Path, device: str = "cpu") -> Network:
         raise ValueError(f"{path} holds {sorted(content)}, expected 'model' among them: facts={{'model': parameters.plain()}}")
     model = build(replace(ModelParameters(**content["model"]), start=""))
     model.load_state_dict(content["state"])
-    return model.to(device).eval()
+    return laid_out(model, device).eval()
 
 
-def _encoder(p: ModelParameters) -> nn.Module:
-    from segmentation_models_pytorch.encoders import get_encoder
+def _timms(p: ModelParameters) -> nn.Module:
+    import timm
 
+    name = p.encoder.removeprefix("tu-")
     try:
-        return get_encoder(p.encoder, in_channels=p.inputs, depth=5, weights=None)
-    except (KeyError, RuntimeError) as error:
-        raise ValueError(f"encoder is {p.encoder!r}: {str(error)[:200]}") from None
+        return timm.create_model(name, pretrained=False, num_classes=0, in_chans=p.inputs, **p.options)
+    except (RuntimeError, TypeError) as error:
+        near = ", ".join(difflib.get_close_matches(name, timm.list_models(), 3)) or "a name of timm.list_models()"
+        raise ValueError(f"encoder is {p.encoder!r}: {str(error)[:200]}; expected a network of timm, such as {near}") from None
 
 
 def _segmenter(p: ModelParameters) -> nn.Module:
@@ -194,7 +202,7 @@ def _upsample(net: nn.Module, p: ModelParameters, decoder_follows: bool) -> None
 
 def _statistics(name: str, encoder: nn.Module, channels: int) -> Statistics:
     """Mean and deviation that an encoder's start weights were trained with; more channels repeat the three."""
-    timms = getattr(getattr(encoder, "model", None), "pretrained_cfg", None) or {}
+    timms = getattr(getattr(encoder, "model", encoder), "pretrained_cfg", None) or {}
     mean, std = (timms["mean"], timms["std"]) if "mean" in timms else _smps_statistics(name)
     return tuple((tuple(values) * channels)[:channels] for values in (mean, std))
 

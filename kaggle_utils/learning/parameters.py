@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 _SCHEDULES = ("cosine", "plateau", "constant")
-_OPTIMIZERS = ("AdamW", "SGD")
+_OPTIMIZERS = ("AdamW", "Adam", "SGD")
+INJECTED = "injected"  # a notebook's variable: the names that a command set
 MACHINE = {"workers", "reserve", "cache"}  # parameters that change nothing at all in what comes out
 UNLEARNT = MACHINE | {"prediction_sets", "views", "checkpoints"}  # nothing in what is learnt
 
@@ -31,6 +32,20 @@ def given(names: Mapping[str, Any], preset: Mapping[str, Any] | None, known: Ite
     {'lr': 0.1, 'epochs': 3}
     """
     return {name: source[name] for source in (preset or {}, names) for name in known if source.get(name) is not None}
+
+
+def chosen(names: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a notebook's variables those that somebody chose: set to another value than the default, or by a command.
+
+    names: for instance a notebook's ``globals()``; ``injected`` there names what a command set, which is chosen even where
+    it is the default; what is None is not
+
+    >>> chosen({"lr": 0.1, "epochs": 20, "batch": 8, "injected": ("epochs",)}, {"lr": 0.2, "epochs": 20, "batch": 8})
+    {'lr': 0.1, 'epochs': 20}
+    """
+    told = names.get(INJECTED, ())
+    held = {name: names[name] for name in defaults if names.get(name) is not None}
+    return {name: value for name, value in held.items() if name in told or plain(value) != plain(defaults[name])}
 
 
 def differences(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -68,7 +83,7 @@ class TrainingParameters:
     trial: int = 0  # a rehearsal's: end after so many epochs, blocks opened as in the last; 0: no trial
     batch: int = 16  # rows a forward pass
     accumulate: int = 1  # forward passes a step, for batches that do not fit the memory
-    optimizer: str = "AdamW"  # or SGD (momentum .9)
+    optimizer: str = "AdamW"  # or Adam, SGD (momentum .9)
     lr: float = 1e-3  # highest rate
     rates: Mapping[str, float] = field(default_factory=dict)  # part of the model -> factor on lr
     weight_decay: float = 1e-2  # of kernels and matrices only

@@ -50,16 +50,16 @@ def parameter_groups(model: nn.Module, lr: float, rates: Mapping[str, float], we
 
 
 def optimizer(groups: list[dict], kind: str) -> torch.optim.Optimizer:
-    """An optimiser of such groups: AdamW, or SGD with momentum .9. Raises ValueError for another name.
+    """An optimiser of such groups: AdamW, Adam, or SGD with momentum .9. Raises ValueError for another name.
 
     >>> optimizer(parameter_groups(nn.Linear(2, 1), 0.1, {}, 0.01), "SGD").param_groups[0]["momentum"]
     0.9
     """
-    if kind == "AdamW":
-        return torch.optim.AdamW(groups)
+    if kind in ("AdamW", "Adam"):
+        return getattr(torch.optim, kind)(groups)
     if kind == "SGD":
         return torch.optim.SGD(groups, momentum=0.9)
-    raise ValueError(f"optimizer is {kind!r}, expected AdamW or SGD")
+    raise ValueError(f"optimizer is {kind!r}, expected AdamW, Adam or SGD")
 
 
 def cosine(step: int, steps: int, warmup: int = 0, floor: float = 0.01) -> float:

@@ -1,9 +1,10 @@
-"""Probabilities on disk in 8 bits, one file for each model and fold, read and merged piece by piece.
+"""Probabilities on disk, masks' in 8 bits, one file for each model and fold, read and merged piece by piece.
 
 Float masks of the clouds competition (5,546 x 4 x 350 x 525) take 16 GB a model, 8-bit ones 4 GB:
 the diary's trick. A file is mapped only while some of its rows are read or written, so an ensemble
 of many models over thousands of images holds one chunk in memory. What the rounding costs in score,
-:func:`kaggle_utils.evidence.eight_bits.eight_bit_cost` says.
+:func:`kaggle_utils.evidence.eight_bits.eight_bit_cost` says. Labels are kept as they are, in float32: they take little,
+and in 8 bits half of them would be 0.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Readable(Protocol):
 
     rows: np.ndarray  # (N,) int64, ascending
     shape: tuple[int, ...]  # of one row's probabilities
+    dtype: np.dtype  # as they lie on disk, uint8 or float32
 
     def read(self, rows: Sequence[int]) -> np.ndarray: ...
 
@@ -35,7 +37,7 @@ class Readable(Protocol):
 
 
 class PredictionStore:
-    """One model's predictions of one fold: ``path`` (.npy, uint8) and a .json beside it that says what it holds.
+    """One model's predictions of one fold: ``path`` (.npy), a .json beside it that says what it holds, and a .written.
 
     rows: (N,) numbers in the competition's table, ascending; shape: of one row, such as (4, 350, 525)
     facts: what was noted with it; written: (N,) bool
@@ -44,20 +46,18 @@ class PredictionStore:
     def __init__(self, path: str | os.PathLike) -> None:
         """Open one that is there. Raises FileNotFoundError."""
         self.path = Path(path)
-        note = json.loads(self._note.read_text())
+        note = json.loads(self.path.with_suffix(".json").read_text())
         self.rows, self.shape, self.facts = np.asarray(note["rows"], np.int64), tuple(note["shape"]), note["facts"]
-        self.written = np.zeros(len(self.rows), bool)
-        for start, stop in note["written"]:
-            self.written[start:stop] = True
+        self.dtype, self.written = np.dtype(note["dtype"]), np.array(self._flags("r"))
 
     @classmethod
     def create(
         cls, path: str | os.PathLike, rows: Sequence[int], shape: Sequence[int],
-        facts: Mapping[str, Any] | None = None, anew: bool = False,
+        facts: Mapping[str, Any] | None = None, anew: bool = False, dtype: str = "uint8",
     ) -> PredictionStore:  # fmt: skip
         """A new store; or the one that was begun here with the same rows, shape and facts, to be gone on with.
 
-        anew: whether another that lies here is replaced rather than refused
+        anew: whether another that lies here is replaced rather than refused; dtype: uint8 or float32
         Raises ValueError when another lies here, or a row number comes twice.
 
         >>> import tempfile
@@ -70,34 +70,33 @@ class PredictionStore:
         numbers = np.unique(np.asarray(rows, np.int64))
         if len(numbers) != len(rows):
             raise ValueError(f"rows are {len(rows)} numbers, {len(numbers)} of them different, expected each once")
-        head = {"rows": numbers.tolist(), "shape": list(shape), "facts": plain(facts or {})}
+        head = {"rows": numbers.tolist(), "shape": list(shape), "dtype": dtype, "facts": plain(facts or {})}
         path = Path(path)
         if path.with_suffix(".json").is_file():
-            store, wanted = cls(path), {"rows": numbers.tolist(), "shape": tuple(shape), "facts": head["facts"]}
-            held = {"rows": store.rows.tolist(), "shape": store.shape, "facts": store.facts}
-            other = [name for name in wanted if held[name] != wanted[name]]
+            held = json.loads(path.with_suffix(".json").read_text())
+            other = [name for name in head if held[name] != head[name]]
             if not other:
-                return store
+                return cls(path)
             if not anew:
-                own, asked = str(held[other[0]])[:80], str(wanted[other[0]])[:80]
+                own, asked = str(held[other[0]])[:80], str(head[other[0]])[:80]
                 raise ValueError(f"{path} holds other {other[0]}: {own}, now {asked}; name another file")
             path.with_suffix(".json").unlink()
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(numbers), *shape))
+        np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(len(numbers), *shape))
+        path.with_suffix(".written").write_bytes(bytes(len(numbers)))
         with replacing(path.with_suffix(".json")) as part:
-            part.write_text(json_text({**head, "written": []}))
+            part.write_text(json_text(head))
         return cls(path)
 
     def write(self, rows: Sequence[int], probabilities: np.ndarray) -> None:
         """Keep probabilities (B, *shape) of these rows; what is written survives a kill of the process."""
-        values, places = as_bytes(np.asarray(probabilities)), self._places(rows)
+        values, places = np.asarray(probabilities), self._places(rows)
+        values = as_bytes(values) if self.dtype == np.uint8 else values
         if values.shape != (len(places), *self.shape):
             raise ValueError(f"probabilities have shape {values.shape}, expected {(len(places), *self.shape)}")
         np.load(self.path, mmap_mode="r+")[places] = values
+        self._flags("r+")[places] = True
         self.written[places] = True
-        note = {"rows": self.rows.tolist(), "shape": self.shape, "facts": self.facts, "written": _ranges(self.written)}
-        with replacing(self._note) as part:
-            part.write_text(json_text(note))
 
     def missing(self) -> np.ndarray:
         """Numbers of the rows that are still to be written."""
@@ -105,15 +104,15 @@ class PredictionStore:
 
     def read(self, rows: Sequence[int]) -> np.ndarray:
         """(B, *shape) float32 probabilities. Raises ValueError for a row that is not there or not written."""
-        return from_bytes(self.read_bytes(rows))
+        return _as_floats(self.read_bytes(rows))
 
     def read_bytes(self, rows: Sequence[int]) -> np.ndarray:
-        """(B, *shape) uint8, as they lie on disk; otherwise as :meth:`read`."""
+        """(B, *shape) as they lie on disk, uint8 unless floats are kept; otherwise as :meth:`read`."""
         places = self._written(rows)
         return np.load(self.path, mmap_mode="r")[places]
 
     def fill(self, arrays: Sequence[np.ndarray], rows: Sequence[int]) -> None:
-        """Copies the bytes of each row into an array of its own, (*shape) uint8; otherwise as :meth:`read`."""
+        """Copies what lies on disk of each row into an array of its own, (*shape); otherwise as :meth:`read`."""
         places = self._written(rows)
         stored = np.load(self.path, mmap_mode="r")
         for array, place in zip(arrays, places, strict=True):
@@ -132,15 +131,13 @@ class PredictionStore:
             raise ValueError(f"row {wanted[wrong][0]} is not in {self.path}, which has {len(self.rows)} rows")
         return places
 
-    @property
-    def _note(self) -> Path:
-        return self.path.with_suffix(".json")
+    def _flags(self, mode: str) -> np.ndarray:
+        """(N,) bool, a byte a row on disk: noting a batch costs the same however many rows there are."""
+        return np.memmap(self.path.with_suffix(".written"), bool, mode, shape=(len(self.rows),))
 
 
-def _ranges(written: np.ndarray) -> list[list[int]]:
-    """Where a mask is true, as [start, stop) pairs."""
-    edges = np.flatnonzero(np.diff(written, prepend=False, append=False))
-    return edges.reshape(-1, 2).tolist()
+def _as_floats(values: np.ndarray) -> np.ndarray:
+    return from_bytes(values) if values.dtype == np.uint8 else values
 
 
 class Joined:
@@ -153,7 +150,7 @@ class Joined:
         shapes = {tuple(part.shape) for part in parts}
         if len(shapes) != 1:
             raise ValueError(f"the parts have shapes {sorted(shapes)}, expected one and the same")
-        self.parts, self.shape = list(parts), shapes.pop()
+        self.parts, self.shape, self.dtype = list(parts), shapes.pop(), parts[0].dtype
         together = np.concatenate([part.rows for part in parts])
         order = np.argsort(together, kind="stable")
         self.rows = together[order]
@@ -163,17 +160,17 @@ class Joined:
 
     def read(self, rows: Sequence[int]) -> np.ndarray:
         """(B, *shape) float32 probabilities, each row from the part that holds it."""
-        return from_bytes(self.read_bytes(rows))
+        return _as_floats(self.read_bytes(rows))
 
     def read_bytes(self, rows: Sequence[int]) -> np.ndarray:
-        """(B, *shape) uint8, as they lie on disk; otherwise as :meth:`read`."""
-        answer = np.empty((len(rows), *self.shape), np.uint8)
+        """(B, *shape) as they lie on disk; otherwise as :meth:`read`."""
+        answer = np.empty((len(rows), *self.shape), self.dtype)
         for part, own, places in self._each(rows):
             answer[places] = part.read_bytes(own)
         return answer
 
     def fill(self, arrays: Sequence[np.ndarray], rows: Sequence[int]) -> None:
-        """Copies the bytes of each row into an array of its own, (*shape) uint8; otherwise as :meth:`read`."""
+        """Copies what lies on disk of each row into an array of its own, (*shape); otherwise as :meth:`read`."""
         for part, own, places in self._each(rows):
             part.fill([arrays[place] for place in places], own)
 

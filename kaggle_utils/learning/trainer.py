@@ -29,7 +29,7 @@ from kaggle_utils.files import json_text, plain, replacing
 from kaggle_utils.learning.batches import Fold, mixed_seed, shuffled
 from kaggle_utils.learning.checkpoints import load_weights, write_checkpoint
 from kaggle_utils.learning.data_parallel import ALONE, Team
-from kaggle_utils.learning.devices import half_precision, mixed_precision
+from kaggle_utils.learning.devices import half_precision, laid_out, mixed_precision
 from kaggle_utils.learning.parameters import TrainingParameters, require_same
 from kaggle_utils.learning.predict import moved, predict
 from kaggle_utils.learning.progress import Progress, endless, outlook
@@ -105,7 +105,7 @@ def train(
     """
     if parameters.schedule == "plateau" and not len(fold.valid):
         raise ValueError("schedule is 'plateau', expected another where there are no rows to be judged on")
-    folder, done, model = Path(folder), Path(folder) / "done.json", model.to(team.device)
+    folder, done, model = Path(folder), Path(folder) / "done.json", laid_out(model, team.device)
     about = {"facts": plain(facts or {}), "rows": fold.digest()}
     if team.told(done.is_file()):  # asked once: the first process may write it before another looks
         note = json.loads(done.read_text())

@@ -7,8 +7,10 @@ follow the size of the image.
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -116,6 +118,33 @@ def strip(
     return contact_sheet(cells, columns, width, captions)
 
 
+def close_ups(
+    images: Iterable[np.ndarray], boxes: Boxes, truth: Boxes, predictions: Boxes, side: int = 200, columns: int = 6,
+    width: int = 190,
+) -> np.ndarray:  # fmt: skip
+    """A square around each of some boxes, with all truth and predictions that show in it; for what was missed or invented.
+
+    images: of the frame of each box; side: of the square in pixels, of a larger box half as much again
+
+    >>> frame, box = np.zeros((90, 160, 3), np.uint8), Boxes([3], [[0, 0, 20, 20]])
+    >>> close_ups([frame], box, box, box[:0], side=40, width=80).shape
+    (80, 80, 3)
+    """
+    cells = []
+    for image, number, xyxy in zip(images, boxes.frame, boxes.xyxy, strict=True):
+        window = _around(xyxy, side, image.shape[:2])
+        cells.append(strip([image], [number], truth, predictions, width=width, window=window))
+    return contact_sheet(cells, columns, width)
+
+
+def _around(xyxy: np.ndarray, side: int, shape: tuple[int, int]) -> Window:
+    """A square around a box, moved into the frame; shape: (height, width)."""
+    side = min(*shape, max(side, round(1.5 * float(max(xyxy[2:] - xyxy[:2])))))
+    left, top = (round(float(middle)) - side // 2 for middle in (xyxy[:2] + xyxy[2:]) / 2)
+    left, top = max(0, min(left, shape[1] - side)), max(0, min(top, shape[0] - side))
+    return left, top, left + side, top + side
+
+
 def _seen(boxes: Boxes | None, frame: int, window: Window, width: int) -> Boxes | None:
     """The boxes of a frame that show in its window, in the pixels of the window at that width."""
     if boxes is None:
@@ -170,6 +199,16 @@ def write_film(
     with replacing(path) as part:
         write(scaled, part, frames_per_second)
     return Path(path)
+
+
+@dataclass(frozen=True)
+class Film:
+    """An animated picture that a notebook shows, and keeps in its page. path: of a .gif"""
+
+    path: Path
+
+    def _repr_html_(self) -> str:
+        return f'<img src="data:image/gif;base64,{base64.b64encode(self.path.read_bytes()).decode()}">'
 
 
 def _even(image: np.ndarray, width: int) -> np.ndarray:

@@ -3,7 +3,8 @@
 Every notebook of the kit has one cell tagged ``parameters`` that assigns each setting with its
 reason. ``kaggle-utils run --set`` and ``kaggle-utils push --set`` override settings the way
 papermill does: a cell tagged ``injected-parameters`` goes in right after that cell, so a reader sees
-the default and what replaced it. A name which the ``parameters`` cell does not assign is an error,
+the default and what replaced it; it also says which names it sets, since these count as chosen even where the
+value is the default. A name which the ``parameters`` cell does not assign is an error,
 for a mistyped override would otherwise run for hours with the default.
 
 On the command line several may follow one ``--set``, the flag may be repeated, and what a command works on
@@ -20,6 +21,8 @@ import copy
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+
+from kaggle_utils.learning.parameters import INJECTED as CHOSEN
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -211,7 +214,7 @@ def inject(notebook: Mapping, values: Mapping[str, object]) -> dict:
 
     >>> cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "fold = 0"}
     >>> inject({"cells": [cell]}, {"fold": 3})["cells"][1]["source"]
-    '# Overrides of the cell above.\\nfold = 3\\n'
+    "# Overrides of the cell above.\\nfold = 3\\ninjected = ('fold',)\\n"
     """
     new = copy.deepcopy(dict(notebook))
     new["cells"] = [cell for cell in new["cells"] if INJECTED not in _tags(cell)]
@@ -237,7 +240,7 @@ def _of_a_kind(value: object, default: object) -> bool:
 
 
 def _overriding_cell(notebook: Mapping, values: Mapping[str, object]) -> dict:
-    lines = "".join(f"{name} = {value!r}\n" for name, value in values.items())
+    lines = "".join(f"{name} = {value!r}\n" for name, value in [*values.items(), (CHOSEN, tuple(values))])
     return code_cell(notebook, "# Overrides of the cell above.\n" + lines, INJECTED)
 
 

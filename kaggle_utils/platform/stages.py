@@ -21,9 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from kaggle_utils import competitions
 from kaggle_utils.evidence import diary
+from kaggle_utils.files import plain, replacing
+from kaggle_utils.learning.parameters import chosen, given
 from kaggle_utils.platform import runtime, source
 from kaggle_utils.tasks.decisions import Worth, read_decision, write_decision
 from kaggle_utils.tasks.jobs import chosen_folds, side_by_side
+from kaggle_utils.tasks.members import differing
 from kaggle_utils.tasks.runs import Job, Runs, carry, data_version, read_folds, read_runs
 from kaggle_utils.tasks.training import train_members
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from kaggle_utils.evidence.candidates import Choice
     from kaggle_utils.tasks.competition import Competition, Items
 
 
@@ -102,6 +106,22 @@ class Stage:
         """(N,) int64, the fold of each of :attr:`items`; -1: only ever trained on."""
         return self.folds["fold"].to_numpy()
 
+    def value(self, name: str, names: Mapping[str, Any], default: Any) -> Any:
+        """Of one of a notebook's variables: what is chosen, else what the sample or a smoke run takes, else the default."""
+        return {name: default, **given(chosen(names, {name: default}), self.preset, [name])}[name]
+
+    def members(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """name -> parameters of each member that a notebook's variables ask for, on those of the sample or a smoke run."""
+        return self.competition.KIND.members(names, self.preset)
+
+    def differing(self, members: Mapping[str, Any]) -> pd.DataFrame:
+        """A row a parameter that is no default: the default, what the sample or a smoke run takes, and each member's."""
+        import pandas as pd
+
+        kind, preset = self.competition.KIND, "a smoke run's" if self.smoke else "the sample's"
+        beside = {"the default": kind.parameters({}).plain()} | ({preset: plain(self.preset)} if self.preset else {})
+        return pd.DataFrame(differing(members, beside), dtype=object)
+
     def chosen_folds(self, fold: int | None = None, folds: Sequence[int] | None = None) -> list[int]:
         """Those to train: one, some, or all; ValueError for one that is not there."""
         return chosen_folds(self.folds["fold"], fold, folds)
@@ -136,11 +156,35 @@ class Stage:
             raise ValueError(f"{told}: train another fold, or give folds.csv a finer column `part` to cross-fit over")
         return kind.out_of_fold(self.competition, self.items, runs, self.folds, self.cache, "truth")
 
-    def decide(self, decision: Any, worth: Worth, run: str, table: pd.DataFrame) -> None:
-        """Writes ``decision.json``: run: the diary's name of this run; table: the candidates'."""
-        facts = {**self.facts, "run": run, "table": table.to_dict("records")}
+    def decide(
+        self, choice: Choice, beside: Mapping[str, Any] | None = None, remarks: Sequence[str] = (), comment: str = ""
+    ) -> Worth:
+        """Hands over what stands as ``decision.json``, with a line in the diary, and returns what it is worth.
+
+        beside, remarks: for :meth:`kaggle_utils.tasks.decisions.Worth.of`; comment: for the diary
+        The baseline alone lies beside it as ``baseline.json``, to be submitted before anything clever.
+        """
+        if choice.name != choice.baseline:
+            self._hand_over("baseline", choice.before, comment=comment)
+            return self._hand_over("decision", choice, beside, remarks, comment)
+        worth = self._hand_over("decision", choice, beside, remarks, comment)
+        with replacing(self.output / "baseline.json") as partial:
+            shutil.copy2(self.output / "decision.json", partial)
+        return worth
+
+    def _hand_over(
+        self, name: str, choice: Choice, beside: Mapping[str, Any] | None = None, remarks: Sequence[str] = (),
+        comment: str = "",
+    ) -> Worth:  # fmt: skip
+        worth, decision = Worth.of(choice, beside, remarks), choice.candidate.decision
+        line = self.close(
+            {"decision": choice.name, **decision.told()}, choice.before.candidate.decision.told(), worth.score,
+            interval=(worth.low, worth.high), fold_scores=choice.by_part(), comment=comment,
+        )  # fmt: skip
+        facts = {**self.facts, "run": line["run"], "table": choice.table().to_dict("records")}
         weights = self.runs.fingerprints(decision.sets)
-        write_decision(self.output / "decision.json", decision.plain(), worth, weights, **facts)
+        write_decision(self.output / f"{name}.json", decision.plain(), worth, weights, **facts)
+        return worth
 
     @property
     def trained(self) -> list[Path]:
@@ -156,17 +200,22 @@ class Stage:
         """What 2_train left, in all of its outputs."""
         return read_runs(self.trained, self.sample, self.smoke)
 
-    def decision(self) -> tuple[dict[str, Any], Worth, dict[str, Any]]:
-        """(the kind's decision, its worth, facts), as 3_decide wrote them; ValueError where it was made from other data."""
-        folder = self.output if self.name == "3_decide" else runtime.stage_dir(self.competition.NAME, "3_decide", self.variant)
-        return read_decision(folder / "decision.json", self.sample, self.smoke)
+    def decision(self, name: str = "decision") -> tuple[dict[str, Any], Worth, dict[str, Any]]:
+        """(the kind's decision, its worth, facts), as 3_decide wrote them; ValueError where it was made from other data.
 
-    def predictor(self, models: str) -> Any:
+        name: "decision", what stands, or "baseline", what it was compared with
+        """
+        if name not in ("decision", "baseline"):
+            raise ValueError(f"what is submitted is {name!r}, expected decision or baseline")
+        folder = self.output if self.name == "3_decide" else runtime.stage_dir(self.competition.NAME, "3_decide", self.variant)
+        return read_decision(folder / f"{name}.json", self.sample, self.smoke)
+
+    def predictor(self, models: str, name: str = "decision") -> Any:
         """What answers items by that decision; models: the "first" fold's, or "all", or those trained on all rows, "full".
 
         ValueError for weights that the decision was not measured with; those of "full" no figure was measured with.
         """
-        decision, _, facts = self.decision()
+        decision, _, facts = self.decision(name)
         kind = self.competition.KIND
         predictor = kind.predictor(self.competition, self.runs, decision, self.device, models)
         if models == "full":

@@ -15,6 +15,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from kaggle_utils.files import plain
+from kaggle_utils.learning.parameters import chosen
 from kaggle_utils.tasks.runs import require_name
 
 ROLES = {"start_from": "starts from", "learns_from": "learns from"}  # parameters that name another member
@@ -25,35 +26,34 @@ def members_of(
 ) -> dict[str, Any]:
     """name -> parameters of each member that a notebook's variables ask for, in their order.
 
-    names: ``members`` maps names to overrides, None: one member; ``member`` is the one, or those, that are trained here
+    names: those that are no defaults are chosen, see :func:`kaggle_utils.learning.parameters.chosen`; ``members`` maps names
+    to overrides, None: one member; ``member`` is the one, or those, that are trained here
     preset: in place of defaults; it may have ``members``, too, which count where the notebook chooses neither members nor
     anything in which those differ
     parameters: (names, preset) -> parameters; named: parameters -> the name of a member that is alone
     Raises ValueError for a name that is none, an override that is no parameter or stays without effect, and a ``member``
     that is not among the members.
     """
-    preset = dict(preset or {})
-    wanted = _wanted(names, preset.pop("members", None) or {})
-    chosen = {name: value for name, value in names.items() if name != "members"}
+    preset, defaults = dict(preset or {}), parameters({}).plain()
+    own = chosen(names, defaults)
+    wanted = _wanted(names.get("members"), own, preset.pop("members", None) or {})
     if not wanted:
-        alone = parameters(chosen, preset)
+        alone = parameters(own, preset)
         found = {named(alone): alone}
     else:
-        known = parameters({}, preset).plain()
         for name, overrides in wanted.items():
-            _refuse_unknown(name, overrides, known)
-        found = {name: parameters({**chosen, **overrides}, preset) for name, overrides in wanted.items()}
+            _refuse_unknown(name, overrides, defaults)
+        found = {name: parameters({**own, **overrides}, preset) for name, overrides in wanted.items()}
         for name, one in found.items():
             _refuse_without_effect(name, wanted[name], one.plain())
     return _picked(found, names.get("member"))
 
 
-def _wanted(names: Mapping[str, Any], preset: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _wanted(given: Any, chosen: Collection[str], preset: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """name -> overrides that are set; those of the preset give way to a choice of what they differ in."""
-    given = names.get("members")
     if given is None:
         differing = {key for overrides in preset.values() for key in overrides}
-        given = {} if any(names.get(key) is not None for key in differing) else preset
+        given = {} if differing & set(chosen) else preset
     elif not isinstance(given, Mapping) or not given:
         raise ValueError(f"members is {given!r}, expected a mapping such as {{'a': {{}}, 'b': {{'epochs': 5}}}}")
     return {name: {key: value for key, value in (own or {}).items() if value is not None} for name, own in given.items()}
@@ -113,13 +113,14 @@ def generations(members: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     return [names for names in found if names]
 
 
-def differing(members: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def differing(members: Mapping[str, Any], beside: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """member -> its parameters that are no defaults, where members differ in them first; for tables.
 
-    members: name -> parameters with ``plain()`` and ``changed()``
+    members: name -> parameters with ``plain()`` and ``changed()``; beside: title -> values to compare with, which come first
     """
     all_of_them = {name: one.plain() for name, one in members.items()}
     values = {key: [own[key] for own in all_of_them.values()] for own in all_of_them.values() for key in own}
     keys = [key for key, each in values.items() if any(value != each[0] for value in each)]
     keys += [key for one in members.values() for key in one.changed()]
-    return {name: {key: own[key] for key in dict.fromkeys(keys)} for name, own in all_of_them.items()}
+    columns = {**beside, **all_of_them}
+    return {name: {key: own.get(key, "") for key in dict.fromkeys(keys)} for name, own in columns.items()}

@@ -22,7 +22,7 @@ from kaggle_utils.learning.models import (  # noqa: E402
     with_group_norm,  # noqa: E402
 )
 from kaggle_utils.learning.parameters import TrainingParameters  # noqa: E402
-from kaggle_utils.learning.schedule import block_names  # noqa: E402
+from kaggle_utils.learning.schedule import block_names, open_blocks  # noqa: E402
 from kaggle_utils.learning.trainer import train  # noqa: E402
 
 LITE = "tu-tf_efficientnet_lite0"
@@ -40,8 +40,30 @@ def test_an_architecture_gives_masks_of_the_pictures_size_and_labels(architectur
     assert masks.shape == (1, 4, 64, 96) and labels.shape == (1, 3)
 
 
-def test_a_classifier_gives_labels():
-    assert answered(ModelParameters("classifier", LITE, classes=17)).shape == (1, 17)
+@pytest.mark.parametrize("name", ["efficientnet_b0", "mobilenetv3_small_050", "convnext_atto", "resnet18", "test_vit"])
+def test_a_classifier_answers_as_the_network_of_timm_with_its_own_head(name):
+    """Its last layer's weights in ours: whatever timm does before it (convolutions, norms) is done here."""
+    import timm
+
+    options = {"img_size": 64} if "vit" in name else {}
+    whole = timm.create_model(name, num_classes=17, in_chans=4, **options).eval()
+    ours = build(ModelParameters("classifier", name, classes=17, channels=4, options=options)).eval()
+    last = whole.default_cfg["classifier"]
+    named = {n: t for n, t in whole.state_dict().items() if not n.startswith(f"{last}.")}
+    assert not ours.net.encoder.load_state_dict(named).missing_keys
+    ours.net.head[1].load_state_dict(whole.get_submodule(last).state_dict())
+    images = IMAGES[..., :64].repeat(2, 2, 1, 1)[:, :4]
+    with torch.no_grad():
+        assert torch.allclose(ours(images), whole((images / 255 - ours.mean) / ours.std), atol=1e-5)
+
+
+def test_all_but_a_classifiers_last_layer_can_be_frozen_and_its_last_blocks_thawed():
+    model = build(ModelParameters("classifier", "test_resnet", classes=2))
+    learning = lambda: {n.rpartition(".")[0] for n, p in model.named_parameters() if p.requires_grad}  # noqa: E731
+    open_blocks(model, "net.encoder", "none")
+    assert learning() == {"net.head.1"}
+    assert open_blocks(model, "net.encoder", 2) == block_names(model, "net.encoder")[-2:]
+    assert len(learning()) > 1 and "net.encoder.conv1.0" not in learning()
 
 
 def test_all_of_smps_architectures_have_their_name():
@@ -90,7 +112,7 @@ def timms_settings(name: str) -> tuple | None:
 def test_a_model_takes_what_its_encoder_was_trained_with():
     mean = build(ModelParameters("classifier", "dpn68")).mean.flatten().tolist()
     assert mean == pytest.approx([0.4863, 0.4588, 0.4078], abs=1e-4)
-    assert build(ModelParameters("classifier", "xception", channels=1)).std.flatten().tolist() == [0.5] * 3
+    assert build(ModelParameters("classifier", "legacy_xception", channels=1)).std.flatten().tolist() == [0.5] * 3
 
 
 def test_a_seed_covers_the_random_weights_and_leaves_the_global_generator():
@@ -145,7 +167,7 @@ class TestStartWeights:
         path = real_data / "weights" / "efficientnet_lite0_imagenet_timm.pth"
         model = build(ModelParameters("classifier", LITE, channels=channels, start=str(path)))
         expected = adapt_input_conv(channels, load_weights(path)["state"]["conv_stem.weight"])
-        assert torch.allclose(model.net.encoder.model.conv_stem.weight, expected)
+        assert torch.allclose(model.net.encoder.conv_stem.weight, expected)
 
     def test_a_model_of_this_kit_starts_another_with_other_classes(self, tmp_path):
         first = build(ModelParameters("unet", "resnet18", classes=4), seed=1)

@@ -50,11 +50,28 @@ def test_a_kill_between_numbers_and_note_only_repeats_work(tmp_path, monkeypatch
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kaggle_utils.learning.store.json_text", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(PredictionStore, "_flags", killed)
         store.write([1], guesses([1]))
     assert PredictionStore(tmp_path / "m.npy").missing().tolist() == [1, 2, 3]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.npy"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.npy", "m.written"]
+
+
+def test_floats_are_kept_as_they_are_and_joined_so(tmp_path):
+    stores = [PredictionStore.create(tmp_path / f"{k}.npy", [k, k + 2], SHAPE, dtype="float32") for k in (0, 1)]
+    for store in stores:
+        store.write(store.rows, guesses(store.rows))
+    assert (Joined(stores).read([3, 0]) == guesses([3, 0])).all()
+    with pytest.raises(ValueError, match="other dtype: float32, now uint8"):
+        PredictionStore.create(tmp_path / "0.npy", [0, 2], SHAPE)
+
+
+def test_writing_batch_by_batch_does_not_note_all_rows_each_time(tmp_path, monkeypatch):
+    store = PredictionStore.create(tmp_path / "m.npy", range(50), SHAPE)
+    monkeypatch.setattr("kaggle_utils.learning.store.json_text", lambda *a: pytest.fail("written anew"))
+    for row in range(50):
+        store.write([row], guesses([row]))
+    assert not len(PredictionStore(tmp_path / "m.npy").missing())
 
 
 def test_mistakes_are_named(tmp_path):

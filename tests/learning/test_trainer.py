@@ -226,7 +226,7 @@ class TestResuming:
 
 
 @pytest.mark.parametrize(("changes", "match"), [
-    ({"schedule": "cos"}, "'cos'.*cosine"), ({"optimizer": "Adam"}, "AdamW"), ({"batch": 0}, "batch is 0"), ({"ema": 1.0}, "ema is 1.0"),
+    ({"schedule": "cos"}, "'cos'.*cosine"), ({"optimizer": "Lion"}, "AdamW"), ({"batch": 0}, "batch is 0"), ({"ema": 1.0}, "ema is 1.0"),
 ])  # fmt: skip
 def test_parameters_that_make_no_sense_are_named(changes, match):
     with pytest.raises(ValueError, match=match):

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from kaggle_utils.competitions import find
+from kaggle_utils.files import plain
+from kaggle_utils.platform.parameters import defaults, inject
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*/[0-9]_*.ipynb"))
 BOOTSTRAP = (ROOT / "kaggle_utils" / "platform" / "bootstrap.txt").read_text().rstrip("\n")
+OF_MEMBERS = {"start_from", "learns_from", "pseudo_from", "classes", "channels"}  # of a member, or of what is given
+OF_A_RUN = {"fold", "folds", "members", "member", "full", "smoke", "comment"}
 HEADER = "| Reads | Writes | Runs on | Takes |"
 
 
@@ -22,6 +28,9 @@ def source(cell: dict) -> str:
 
 def identity(path: Path) -> str:
     return f"{path.parent.name}-{path.stem}"
+
+
+TRAININGS = pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem == "2_train"], ids=identity)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=identity)
@@ -47,6 +56,10 @@ class TestEachNotebook:
     def test_ends_by_reading_back_what_it_wrote(self, path):
         assert "read back" in source(cells(path, "markdown")[-1]).lower()
 
+    def test_every_parameter_has_its_reason_at_the_line(self, path):
+        lines = source(cells(path, "code")[1]).splitlines()
+        assert [line for line in lines if "  # " not in line and not line.startswith("# ")] == []
+
 
 def test_no_function_is_defined_in_a_notebook_twice():
     names = []
@@ -60,13 +73,30 @@ def test_the_submission_notebook_is_about_eight_cells():
     assert all(len(cells(p, "code")) <= 9 for p in NOTEBOOKS if p.stem == "4_submit")
 
 
-def test_every_parameter_of_the_detector_can_be_set_and_has_a_reason():
-    from dataclasses import fields
+@TRAININGS
+def test_the_parameters_of_a_training_are_the_defaults_and_all_of_them(path):
+    real = find(path.parent.name).KIND.parameters({}).plain()
+    shown = plain(defaults(json.loads(path.read_text())))
+    assert {name: shown.get(name) for name in real.keys() - OF_MEMBERS} == {name: real[name] for name in real.keys() - OF_MEMBERS}
+    assert shown.keys() - real.keys() == OF_A_RUN
 
-    from kaggle_utils.detector.parameters import DetectorParameters
-    from kaggle_utils.platform.parameters import defaults
 
-    path = ROOT / "notebooks" / "reef" / "2_train.ipynb"
-    assert {f.name for f in fields(DetectorParameters)} <= set(defaults(json.loads(path.read_text())))
-    cell = source(cells(path, "code")[1]).splitlines()
-    assert all(" # " in line or line.startswith("#") for line in cell)
+@TRAININGS
+def test_what_a_command_sets_beats_the_sample_even_where_it_is_the_default(path):
+    def epochs(settings: dict) -> set[int]:
+        names: dict = {}
+        for cell in inject(json.loads(path.read_text()), settings)["cells"]:
+            if {"parameters", "injected-parameters"} & {*cell["metadata"].get("tags", [])}:
+                exec(source(cell), names)
+        return {one.plain()["epochs"] for one in competition.KIND.members(names, competition.SAMPLE).values()}
+
+    competition = find(path.parent.name)
+    default = competition.KIND.parameters({}).plain()["epochs"]
+    assert epochs({}) == {competition.SAMPLE["epochs"]} != {default}
+    assert epochs({"epochs": default}) == {default} and epochs({"epochs": 3}) == {3}
+
+
+def test_a_number_of_folds_is_said_once():
+    path = ROOT / "notebooks" / "clouds" / "1_eda.ipynb"
+    number = defaults(json.loads(path.read_text()))["n_folds"]
+    assert any(f'stage.value("n_folds", globals(), default={number})' in source(c) for c in cells(path, "code"))

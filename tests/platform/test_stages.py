@@ -4,18 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-import pandas as pd
+import numpy as np
 import pytest
 from toy_boxes import Squares
 
 from kaggle_utils.evidence import diary
+from kaggle_utils.evidence.candidates import Candidate, Choice, Ground
 from kaggle_utils.platform import runtime, source
 from kaggle_utils.platform.runtime import NotAttached
 from kaggle_utils.platform.stages import open_stage, restore
 from kaggle_utils.tasks.decisions import Worth
 from kaggle_utils.tasks.runs import Job, PredictionSet, write_folds
-
-WORTH = Worth("one half", 0.6, 0.5, 0.7, 0.61, 0.62, {"nothing": (0.0, 0.6, 0.5, 0.7)}, ("a remark",))
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,29 @@ class Tides(Squares):
     NAME, SLUG, KIND, SAMPLE = "tides", "of-tides", Untaught(), {"lr": 0.5}
 
 
-DECISION = SimpleNamespace(sets=["calm_identity"], plain=lambda: {"cut": 0.5, "sets": ["calm_identity"]})
+@dataclass(frozen=True)
+class Cut:
+    """A decision."""
+
+    cut: float
+    sets: tuple[str, ...] = ("calm_identity",)
+
+    def plain(self):
+        return {"cut": self.cut, "sets": list(self.sets)}
+
+    def told(self):
+        return {"cut": self.cut}
+
+
+def choice(*gains: int) -> Choice:
+    """Of eight units in two parts, ten hits each: a baseline of 7, and what hits so many more."""
+    hits = np.array([[7, 10], [6, 10], [8, 10], [7, 10]] * 2)
+    ground = Ground(np.repeat([0, 1], 4), np.arange(8), lambda sums: sums[:, 0] / sums[:, 1], "f2")
+    plain, *others = (Candidate(Cut(0.5 + gain), 0.9, one, {0: one, 1: one}) for gain in (0, *gains) for one in [hits + [gain, 0]])
+    chosen = Choice(ground, "plain", plain)
+    for gain, other in zip(gains, others, strict=True):
+        chosen.step("more", {f"{gain} more": other})
+    return chosen
 
 
 @pytest.fixture
@@ -87,9 +108,9 @@ def trained(lr: float = 0.1, **choice):
     return stage
 
 
-def decided():
+def decided(*gains: int):
     stage = open_stage(Tides(), "3_decide")
-    stage.decide(DECISION, WORTH, "1a2b3c4d", pd.DataFrame({"name": ["one half"], "f2": [0.6]}))
+    stage.decide(choice(*gains), remarks=["a remark"])
     return stage
 
 
@@ -110,6 +131,18 @@ class TestAtHome:
         monkeypatch.setenv("KAGGLE_UTILS_INPUT", str(Tides().make_sample(home / "data" / "of-tides").parent))
         stage = open_stage(Tides(), "1_eda")
         assert stage.files.folder == home / "data" / "of-tides" and not stage.sample and stage.preset == {}
+
+    def test_a_choice_beats_the_sample_and_that_the_default(self):
+        stage = open_stage(Tides(), "1_eda")
+        values = [stage.value("lr", {"lr": 0.1, **more}, default=0.1) for more in ({}, {"lr": 0.2}, {"injected": ("lr",)})]
+        assert values == [0.5, 0.2, 0.1] and stage.value("other", {"other": 3}, default=3) == 3
+
+    def test_what_a_sample_takes_stands_between_the_default_and_the_members(self):
+        stage = open_stage(Squares(), "2_train")
+        members = stage.members({"members": {"a": {}, "b": {"lr": 0.5}}})
+        table = stage.differing(members)
+        assert list(table) == ["the default", "the sample's", "a", "b"] and table.loc["lr"].tolist()[-1] == 0.5
+        assert table.loc["epochs", "the default"] == 20 and table.loc["epochs", "a"] == stage.preset["epochs"]
 
     def test_a_competition_may_be_named(self, home, monkeypatch):
         (home / "my_squares.py").write_text("from toy_boxes import Squares\n\nMINE = Squares()\n")
@@ -211,16 +244,29 @@ class TestAtHome:
 
     def test_a_decision_comes_back_in_its_own_stage_and_the_next(self):
         trained()
-        stage = decided()
-        facts = {
-            **stage.facts,
-            "run": "1a2b3c4d",
-            "table": [{"name": "one half", "f2": 0.6}],
-            "weights": stage.runs.fingerprints(),
-        }
-        expected = (DECISION.plain(), WORTH, facts)
-        assert stage.decision() == expected == open_stage(Tides(), "4_submit").decision()
+        stage = decided(1)
+        decision, worth, facts = stage.decision()
+        assert (decision, worth, facts) == open_stage(Tides(), "4_submit").decision()
+        assert decision == Cut(1.5).plain() and worth == Worth.of(choice(1), remarks=["a remark"])
+        assert facts["table"] == choice(1).table().to_dict("records") and facts["weights"] == stage.runs.fingerprints()
         assert facts["sample"] is True and facts["data"] == stage.version and list(facts["weights"]) == ["calm best"]
+
+    def test_the_baseline_is_handed_over_too_and_has_a_name_of_its_own_in_the_diary(self):
+        trained()
+        stage = decided(1)
+        decision, worth, facts = stage.decision("baseline")
+        assert decision == Cut(0.5).plain() and worth == Worth.of(choice())
+        plain, other = diary.read("runs/diary.jsonl").entries
+        assert facts["run"] == plain["run"] and stage.decision()[2]["run"] == other["run"]
+        assert plain["changed"] == {"decision": "plain"} and other["changed"] == {"decision": "1 more", "cut": 1.5}
+        assert open_stage(Tides(), "4_submit").predictor("first", "baseline").decision == Cut(0.5).plain()
+        with pytest.raises(ValueError, match="what is submitted is 'best', expected decision or baseline"):
+            stage.decision("best")
+
+    def test_a_baseline_that_stands_is_the_decision(self):
+        trained()
+        stage = decided()
+        assert stage.decision() == stage.decision("baseline") and len(diary.read("runs/diary.jsonl").entries) == 1
 
     def test_the_samples_decision_is_not_for_real_data(self, home, monkeypatch):
         trained()
@@ -238,7 +284,7 @@ class TestAtHome:
         trained()
         decided()
         predictor = open_stage(Tides(), "4_submit").predictor("all")
-        assert predictor.folds == [0, 1] and predictor.decision == DECISION.plain() and predictor.device == "cpu"
+        assert predictor.folds == [0, 1] and predictor.decision == Cut(0.5).plain() and predictor.device == "cpu"
 
     def test_a_predictor_refuses_weights_that_the_decision_was_not_measured_with(self):
         stage = trained()

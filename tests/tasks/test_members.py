@@ -56,6 +56,12 @@ class TestMembers:
         preset = {"depth": 3, "members": {"small": {}, "large": {"depth": 6}}}
         assert {name: one.depth for name, one in members(chosen, preset).items()} == expected
 
+    def test_a_default_gives_way_to_the_preset_unless_a_command_or_a_member_sets_it(self):
+        preset = {"depth": 4, "lr": 0.5}
+        assert members({"depth": 3, "lr": 0.1}, preset) == {"deep4": Parameters(4, 0.5, width=40)}
+        assert members({"depth": 3, "lr": 0.1, "injected": ("depth",)}, preset) == {"deep3": Parameters(3, 0.5, width=30)}
+        assert members({"members": {"a": {"depth": 3}}}, preset) == {"a": Parameters(3, 0.5, width=30)}
+
     @pytest.mark.parametrize(
         ("member", "expected"), [("b", ["b"]), (["c", "a"], ["a", "c"]), (("b",), ["b"]), (None, ["a", "b", "c"])]
     )
@@ -79,7 +85,9 @@ class TestMembers:
 
     def test_tables_show_first_what_members_differ_in_and_then_what_is_no_default(self):
         found = members({"members": {"a": {"lr": 0.3}, "b": {"lr": 0.2}}, "depth": 5})
-        assert differing(found) == {"a": {"lr": 0.3, "depth": 5, "width": 50}, "b": {"lr": 0.2, "depth": 5, "width": 50}}
+        expected = {"a": {"lr": 0.3, "depth": 5, "width": 50}, "b": {"lr": 0.2, "depth": 5, "width": 50}}
+        assert differing(found, {}) == expected
+        assert differing(found, {"default": {"lr": 0.1}})["default"] == {"lr": 0.1, "depth": "", "width": ""}
 
 
 class TestOfTheKinds:

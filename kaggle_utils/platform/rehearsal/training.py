@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from kaggle_utils.learning.parameters import INJECTED
 from kaggle_utils.platform.parameters import defaults, inject
 from kaggle_utils.platform.rehearsal.attachments import competition_mounts
 from kaggle_utils.platform.rehearsal.projection import gigabytes
@@ -55,7 +56,8 @@ def rehearse_training(
     """
     competition = rehearsal.contest
     settings = {**defaults(rehearsal.notebook), **chosen}
-    parameters = competition.KIND.parameters(settings, competition.SMOKE if settings.get("smoke") else {})
+    preset = competition.SMOKE if settings.get("smoke") else {}
+    parameters = next(iter(competition.KIND.members({**settings, INJECTED: tuple(chosen)}, preset).values()))
     items = competition.load(rehearsal.folder).present()
     fold_of_item = read_folds(folds, items.table[competition.KEY])["fold"].to_numpy()
     folds_here = chosen_folds(fold_of_item)

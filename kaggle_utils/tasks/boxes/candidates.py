@@ -13,10 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from kaggle_utils.boxes.attention import attend
 from kaggle_utils.boxes.cuts import Matched
+from kaggle_utils.boxes.fusion import fuse
+from kaggle_utils.boxes.seqnms import seq_nms
 from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.boxes.tracking import rescore, track
 from kaggle_utils.evidence.candidates import Candidate, built_on, judged_by_parts
-from kaggle_utils.tasks.boxes.decision import Decision, uncut
+from kaggle_utils.tasks.boxes.decision import Decision, split_settings, uncut
 from kaggle_utils.tasks.boxes.out_of_fold import OutOfFold
 from kaggle_utils.tasks.merges import groups_of_sets
 
@@ -47,8 +51,9 @@ def candidate_of(judged: OutOfFold, boxes: Boxes, decision: Decision | None = No
     return Candidate(decision and decision.with_cut(cuts[frozenset()]), fitted, *judged_by_parts(counts, of_unit))
 
 
-def alone(judged: OutOfFold, fusion: Settings) -> dict[str, Candidate]:
-    """Each prediction set by itself; fusion: what makes one box of those that overlap in it."""
+def alone(judged: OutOfFold, iou: float, engine: str | None = None) -> dict[str, Candidate]:
+    """Each prediction set by itself; iou, engine: of the NMS that makes one box of those that overlap in it."""
+    fusion = {"method": "nms", "iou": iou, "engine": engine}
     return {name: candidate(judged, Decision((name,), fusion)) for name in judged.sets}
 
 
@@ -74,8 +79,27 @@ def over_time(
     if len(ways) == 2:
         ways["attention, then tracking"] = {"attention": attention, "tracking": tracking}
 
-
     def build(decision: Decision) -> dict[str, Candidate]:
         return {name: candidate(judged, replace(decision, **way)) for name, way in ways.items()}
 
     return built_on(base, build, judged.ground)
+
+
+def looking_ahead(
+    judged: OutOfFold, decision: Decision, attention: Settings | None, tracking: Settings | None
+) -> dict[str, np.ndarray]:
+    """Name -> counts of rules that know later frames, too: for comparison, a submission is shown one frame at a time.
+
+    On a decision without its own rules over frames.
+    """
+    boxes = uncut(replace(decision, attention=None, tracking=None), judged.sets, judged.clips, judged.size)
+    linking, rules = split_settings(tracking or {})
+    links = track(boxes, judged.clips, **linking)
+    every = fuse([judged.sets[name] for name in judged.sets], "nms", iou=0.9)
+    ahead = {
+        "attention, looks ahead": attend(boxes, judged.clips, **{**(attention or {}), "ahead": 3}),
+        "tracks, look ahead": rescore(links, **rules, tails=False),
+        "tracks of 3 and more, look ahead": rescore(links, **rules, min_length=3, tails=False),
+        "Seq-NMS of all, looks ahead": seq_nms(every, judged.clips),
+    }
+    return {name: candidate_of(judged, own).counts for name, own in ahead.items()}

@@ -49,6 +49,11 @@ class Decision:
         """For decision.json."""
         return asdict(self)
 
+    def told(self) -> dict[str, Any]:
+        """For the diary."""
+        rules = {"fusion": self.fusion, "attention": self.attention, "tracking": self.tracking}
+        return {"cut": round(self.cut, 4), **rules}
+
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> Decision:
         """From what decision.json holds of it; ValueError for what is none.

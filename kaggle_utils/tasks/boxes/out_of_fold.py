@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,8 @@ from kaggle_utils.boxes.cuts import f2_of_counts
 from kaggle_utils.boxes.matching import IOU_THRESHOLDS
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.evidence.candidates import Ground
+from kaggle_utils.images.decode import decode
+from kaggle_utils.tasks.boxes.decision import Decision, answered, uncut
 from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.tables import read_boxes
 from kaggle_utils.tasks.runs import Runs
@@ -46,6 +49,26 @@ class OutOfFold:
     def groups(self) -> np.ndarray:
         """(n_frames,) what is resampled together."""
         return self.items.table["group"].to_numpy()
+
+    def __str__(self) -> str:
+        return "\n".join([str(self.items), *(f"{name}: {boxes}" for name, boxes in self.sets.items())])
+
+    @property
+    def busiest(self) -> np.ndarray:
+        """Numbers of the frames of the clip with the most true boxes, ascending."""
+        return np.flatnonzero(self.clips == np.argmax(np.bincount(self.clips[self.truth.frame], minlength=1)))
+
+    def pictures(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        """Some frames' pixels in turn, (height, width, 3) uint8."""
+        return decode(self.items.table["path"].to_numpy()[frames].tolist(), size=self.size)
+
+    def uncut(self, decision: Decision) -> Boxes:
+        """Every box that a decision gives, before its cut."""
+        return uncut(decision, self.sets, self.clips, self.size)
+
+    def answer(self, decision: Decision) -> Boxes:
+        """What a decision answers."""
+        return answered(decision, self.sets, self.clips, self.size)
 
     @cached_property
     def unit(self) -> np.ndarray:

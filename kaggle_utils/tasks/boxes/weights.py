@@ -97,3 +97,18 @@ def judged_weights(judged: OutOfFold, weights: CrossFit, fusion: Mapping[str, An
     tried = dict.fromkeys([weights.decision, *weights.decisions.values()])
     found = {one: candidate(judged, decision_of(list(judged.sets), fusion, one)) for one in tried}
     return nested(found, weights, judged.ground)
+
+
+def weighed(
+    judged: OutOfFold, methods: Sequence[str], iou: float, engine: str | None = None, rounds: int = 10, progress: bool = True
+) -> dict[str, Candidate]:
+    """Sets fused by each method with searched weights; none where rounds are 0, or where there is one set.
+
+    methods, iou, engine: as for :func:`kaggle_utils.boxes.fusion.fuse`
+    """
+    found = {}
+    for method in methods if rounds and len(judged.sets) > 1 else ():
+        fusion = {"method": method, "iou": iou, "engine": engine}
+        weights = searched_weights(judged, fusion, rounds=rounds, progress=f"weights, {method}" if progress else None)
+        found[f"{method}, searched weights"] = judged_weights(judged, weights, fusion)
+    return found

@@ -64,6 +64,10 @@ class Decision:
         """In JSON's own types, for decision.json."""
         return plain(asdict(self))
 
+    def told(self) -> dict[str, Any]:
+        """For the diary."""
+        return {"rule": str(self.rule)}
+
     @classmethod
     def from_plain(cls, given: Mapping[str, Any]) -> Decision:
         """The inverse of :meth:`plain`."""

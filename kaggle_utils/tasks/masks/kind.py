@@ -76,10 +76,11 @@ class Masks:
         self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path,
         **how: Any,
     ) -> list[Job]:  # fmt: skip
-        """Each order trained, and its prediction sets written, see :func:`kaggle_utils.tasks.masks.training.train_all`."""
-        from kaggle_utils.tasks.masks.training import train_all
+        """Each order trained, and its prediction sets written, see :func:`kaggle_utils.tasks.networks.train_all`."""
+        from kaggle_utils.tasks.masks.training import MaskLesson
+        from kaggle_utils.tasks.networks import train_all
 
-        return train_all(competition, items, fold_of_item, wanted, output, **how)
+        return train_all(MaskLesson(), competition, items, fold_of_item, wanted, output, **how)
 
     def fold_size(self, items: Items, fold_of_item: np.ndarray, fold: int, parameters: MaskTraining) -> FoldSize:
         """How many items an epoch of this fold trains on, and how many it leaves out."""

@@ -14,15 +14,16 @@ import numpy as np
 
 from kaggle_utils.evidence.candidates import Ground
 from kaggle_utils.evidence.merging import merged
-from kaggle_utils.learning.store import Joined, PredictionStore
+from kaggle_utils.learning.store import Joined
 from kaggle_utils.tasks.masks.cache import cached_truths, planes
-from kaggle_utils.tasks.masks.decision import Merge
+from kaggle_utils.tasks.masks.decision import Decision, Merge, decided
+from kaggle_utils.tasks.networks import joined_sets, parts_and_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kaggle_utils.tasks.competition import Competition, Items
-    from kaggle_utils.tasks.runs import Job, Runs
+    from kaggle_utils.tasks.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,25 @@ class OutOfFold:
         """K."""
         return self.masks[self.sets[0]].shape[0]
 
+    def __str__(self) -> str:
+        return f"{len(self.rows)} items, predicted by {' '.join(self.sets)}"
+
+    def answer(self, decision: Decision, row: int) -> np.ndarray:
+        """(K, height, width) uint8, 0 or 1: what a decision answers to one of the data's rows."""
+        return decided(decision, *([each[name].read([row])[0] for name in decision.sets] for each in (self.masks, self.labels)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of the masks."""
+        return self.bits.shape[1:]
+
+    def truth(self, item: int) -> np.ndarray:
+        """(K, height, width) uint8, 0 or 1, of one of the M items."""
+        return planes(self.bits[item], self.classes)
+
     def truths(self) -> Iterator[np.ndarray]:
         """(K, height, width) uint8, 0 or 1, of each item in turn."""
-        return (planes(bits, self.classes) for bits in self.bits)
+        return map(self.truth, range(len(self.bits)))
 
     def merged_labels(self, merge: Merge) -> np.ndarray:
         """(M, K) float32, the label head's probabilities, the sets merged."""
@@ -77,28 +94,9 @@ def out_of_fold(
     column part, and group where there is one; cache: folder for the truth
     Raises ValueError when the rows of a fold are not the items they were.
     """
-    stores = {name: _joined(items.table[competition.KEY].to_numpy(), runs, name) for name in runs.sets}
+    stores = joined_sets(items, competition.KEY, runs)
     masks, labels = ({name: both[i] for name, both in stores.items()} for i in (0, 1))
     rows = next(iter(masks.values())).rows
-    part, group = folds["part"].to_numpy(), (folds["group"] if "group" in folds else folds.index).to_numpy(object)
     truth = cached_truths(competition, items.take(rows), cache, competition.KIND.shape[::-1], progress)
-    return OutOfFold(rows, part[rows], group[rows], masks, labels, truth, competition.KIND.top_pixels)
+    return OutOfFold(rows, *parts_and_groups(folds, rows), masks, labels, truth, competition.KIND.top_pixels)
 
-
-def _joined(names: np.ndarray, runs: Runs, name: str) -> tuple[Joined, Joined]:
-    """Masks and labels of one set, all folds."""
-    opened = []
-    for job in runs.jobs:
-        if name in job.sets:
-            masks, labels = (PredictionStore(path) for path in job.sets[name][1])
-            _refuse_others(names, masks, job)
-            opened.append((masks, labels))
-    masks, labels = (Joined(stores) for stores in zip(*opened, strict=True))
-    return masks, labels
-
-
-def _refuse_others(names: np.ndarray, store: PredictionStore, job: Job) -> None:
-    rows = store.rows
-    if rows.max(initial=-1) >= len(names) or names[rows].tolist() != list(job.items):
-        told = f"{job.title} was trained on other items: its rows are not {job.items[0]} and so on in this data"
-        raise ValueError(f"{store.path.parent}: {told}")

@@ -5,26 +5,22 @@ The same function predicts in both, so what stage 3 measured is what is submitte
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
-from kaggle_utils.images.decode import threaded
-from kaggle_utils.learning.models import load_model
 from kaggle_utils.learning.predict import predict
 from kaggle_utils.learning.views import in_views
 from kaggle_utils.tasks.masks.decision import Decision, decided
 from kaggle_utils.tasks.masks.examples import MaskExamples
-from kaggle_utils.tasks.masks.parameters import MaskTraining
+from kaggle_utils.tasks.networks import NetworkPredictor
 
 if TYPE_CHECKING:
     from kaggle_utils.tasks.competition import Competition, Look
-    from kaggle_utils.tasks.runs import PredictionSet, Runs
+    from kaggle_utils.tasks.runs import Runs
 
 
 def predictions(
@@ -49,43 +45,18 @@ def predictions(
     return predict(model, MaskExamples(pixels), rows, batch=batch, device=device, mixed=mixed, asked=asked, progress=progress)
 
 
-class MaskPredictor:
-    """Items to masks: every set of a decision is the mean over the folds' models, then it is decided.
+class MaskPredictor(NetworkPredictor):
+    """Items to masks, by a decision; the rest as for :class:`kaggle_utils.tasks.networks.NetworkPredictor`."""
 
-    runs: of the training stage; models: "all" folds', the "first", for items that it left out, or those of "full"
-    """
+    def __init__(self, competition: Competition, runs: Runs, decision: Decision, *how: str) -> None:
+        from kaggle_utils.tasks.masks.training import MaskLesson
 
-    def __init__(
-        self, competition: Competition, runs: Runs, decision: Decision, device: str = "cpu", models: str = "all"
-    ) -> None:
-        self.runs, self.decision, self.device, self.kind = runs, decision, device, competition.KIND
-        self.folds = runs.folds_of(models)
-        self.sets = runs.named(decision.merge.sets)
-        classes = competition.KIND.classes
-        self.trained = {s.member: MaskTraining.chosen(runs.parameters(s.member), classes=classes) for s in self.sets}
-        self.model = functools.cache(partial(load_model, device=device))  # views share their models
+        super().__init__(MaskLesson(), competition, runs, decision.sets, *how)
+        self.decision = decision
 
     def __call__(self, looks: Sequence[Look]) -> Iterator[np.ndarray]:
         """(K, height, width) uint8, 0 or 1, of each of some items; they are one batch."""
-        read: dict[str, np.ndarray] = {}  # members of one size and colour read once
-        answers = [self._mean_of_folds(one, self._pixels(one, looks, read)) for one in self.sets]
+        answers = self.answers(looks)
         for row in range(len(looks)):
             masks, labels = ([part[row] for part in parts] for parts in zip(*answers, strict=True))
             yield decided(self.decision, masks, labels)
-
-    def _pixels(self, asked: PredictionSet, looks: Sequence[Look], read: dict[str, np.ndarray]) -> np.ndarray:
-        one = self.trained[asked.member]
-        key = f"{one.masks.size} {one.pixels}"
-        if key not in read:
-            read[key] = np.stack(list(threaded(lambda look: look(one.masks.size, **one.pixels), looks)))
-        return read[key]
-
-    def _mean_of_folds(self, asked: PredictionSet, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(masks (B, K, height, width), labels (B, K)) of one prediction set."""
-        one, answers = self.trained[asked.member], []
-        how = {"batch": len(pixels), "device": self.device, "mixed": one.training.mixed}
-        weights = self.runs.weights(asked.member, asked.checkpoint, self.folds)
-        for fold in self.folds:
-            found = predictions(self.model(weights[fold]), pixels, range(len(pixels)), asked.view, self.kind.shape, **how)
-            answers += [answer for _, answer in found]
-        return tuple(sum(parts) / len(parts) for parts in zip(*answers, strict=True))

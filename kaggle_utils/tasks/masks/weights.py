@@ -58,3 +58,17 @@ def judged_weights(judged: OutOfFold, weights: CrossFit, levels: Sequence[int], 
     seen = looks(judged, {one: merge_of(judged.sets, one) for one in tried}, levels, progress=progress)
     found = {one: fitted(seen.pop(one), judged.part) for one in tried}
     return nested(found, weights, judged.ground)
+
+
+def weighed(
+    judged: OutOfFold, levels: Sequence[int], folder: Path, rounds: int = 10, progress: str | None = None,
+    masks: ThinnedMasks | None = None,
+) -> dict[str, Candidate]:  # fmt: skip
+    """The mean of all sets with searched weights; none where rounds are 0, or where there is one set.
+
+    Arguments as for :func:`searched_weights`.
+    """
+    if not rounds or len(judged.sets) < 2:
+        return {}
+    weights = searched_weights(judged, levels, folder, rounds, progress, masks)
+    return {"searched weights": judged_weights(judged, weights, levels, progress)}

@@ -67,7 +67,7 @@ def test_a_parts_truth_has_no_say_in_what_is_chosen_without_it() -> None:
     for part in range(3):
         choices = []
         for seen in (judged(), judged(emptied=part)):
-            tried = alone(seen, FUSION) | fused(seen, ("nms", "wbf"), 0.5)
+            tried = alone(seen, 0.5) | fused(seen, ("nms", "wbf"), 0.5)
             choice = Choice(seen.ground, "a_identity", tried["a_identity"], certain=False)
             choice.step("all", tried)
             choice.step("time", lambda base, seen=seen: over_time(seen, base, {"gain": 0.3}, None))
