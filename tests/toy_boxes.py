@@ -64,6 +64,9 @@ class Squares:
         known = folder / "truth.csv"
         return VideoItems.in_time(table, tables.read_boxes(known, table["name"]) if known.is_file() else None)
 
+    def fit_pixels(self, items):
+        return {}
+
     def read(self, items, row, size=None):
         return read_image(items.table["path"].iloc[row], size)
 

@@ -66,6 +66,9 @@ class Discs:
     def hidden(self, folder: Path) -> RunLengthItems:
         return self._items(folder)
 
+    def fit_pixels(self, items: RunLengthItems) -> dict:
+        return {}
+
     def read(self, items: RunLengthItems, row: int, size: tuple[int, int] | None, grayscale: bool = False) -> np.ndarray:
         assert size in (None, (SIDE, SIDE))
         return np.load(items.table["path"].iloc[row])[..., None]

@@ -20,7 +20,7 @@ def known() -> list[str]:
     """Names of the competitions of this package; none is imported for it.
 
     >>> known()
-    ['clouds', 'contrails', 'reef']
+    ['amazon', 'clouds', 'contrails', 'reef']
     """
     return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if "_" not in path.stem)
 
@@ -35,7 +35,7 @@ def find(competition: str | Any) -> Competition:
     'tensorflow-great-barrier-reef'
     >>> find("tides")
     Traceback (most recent call last):
-    ValueError: no competition 'tides', expected one of clouds, contrails, reef, or module:object of your own
+    ValueError: no competition 'tides', expected one of amazon, clouds, contrails, reef, or module:object of your own
     """
     if not isinstance(competition, str):
         return _complete(competition)

@@ -22,7 +22,7 @@ import numpy as np
 
 from kaggle_utils.evidence.medals import Medals
 from kaggle_utils.images import infrared
-from kaggle_utils.images.bands import read_bands, resized
+from kaggle_utils.images.kelvin import read_bands, resized
 from kaggle_utils.masks.pixelcard import PixelScorecard, pixel_scorecard
 from kaggle_utils.masks.rle import mask_from_rle, rle_from_mask, run_length_faults
 from kaggle_utils.tasks.competition import FoldSize
@@ -158,6 +158,11 @@ def hidden(folder: Path) -> FolderItems | RunLengthItems:
     return RunLengthItems(table, CLASSES, SHAPE, _texts(given, names)[:, None])
 
 
+def fit_pixels(items: FolderItems) -> dict:
+    """Nothing: the ranges of false colours are the scheme's."""
+    return {}
+
+
 def read(
     items: FolderItems | RunLengthItems,
     row: int,
@@ -180,8 +185,7 @@ def read(
     wanted = [LABELLED + frame + step for step in ((-1, 0, 1) if changes else (0,)) for frame in frames]
     kelvin = read_bands(items.table["path"].iloc[row], infrared.bands_of(channels), wanted, size, halves=int(align))
     colour = infrared.false_colour(kelvin, channels)  # (H, W, T, C), changes: (H, W, 3T, C)
-    if changes:
-        colour = infrared.with_changes(*np.split(colour, 3, axis=2))
+    colour = infrared.with_changes(*np.split(colour, 3, axis=2)) if changes else colour
     return infrared.in_bytes(colour.reshape(*colour.shape[:2], -1))
 
 
@@ -228,10 +232,8 @@ def stream(items: FolderItems | None, folder: Path, output: Path) -> FileStream:
 def lay_out(items: FolderItems | RunLengthItems, folder: Path, test: bool = True) -> None:
     """As the competition does, by links: test/ with bands alone and sample_submission.csv; or train/ and validation/."""
     parts = ["test"] * len(items) if test else items.table["split"]
-    for part in ("test",) if test else ("train", "validation"):
-        (folder / part).mkdir(parents=True)
     for part, path in zip(parts, map(Path, items.table["path"]), strict=True):
-        (folder / part / path.name).mkdir()
+        (folder / part / path.name).mkdir(parents=True)
         for file in sorted(path.glob("band_*.npy" if test else "*.npy")):
             (folder / part / path.name / file.name).symlink_to(file.resolve())
     if test:
@@ -278,8 +280,8 @@ def answers(table: pd.DataFrame, items: FolderItems | RunLengthItems) -> list[st
 
 def score(items: FolderItems | RunLengthItems, table: pd.DataFrame) -> PixelScorecard:
     """The Dice of all pixels of a table without faults; a truth of another size is resized to 256x256."""
-    found = (mask_from_rle(text, SHAPE) for text in answers(table, items))
-    return pixel_scorecard((mask, truth(items, row)[0]) for row, mask in enumerate(found))
+    masks = (mask_from_rle(text, SHAPE) for text in answers(table, items))
+    return pixel_scorecard((mask, truth(items, row)[0]) for row, mask in enumerate(masks))
 
 
 def score_files(truth: Path, predictions: Path) -> PixelScorecard:

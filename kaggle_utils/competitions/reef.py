@@ -161,6 +161,11 @@ def true_boxes(frames: pd.DataFrame, path: str | os.PathLike) -> Boxes:
         raise ValueError(f"{path}: image_id {name}: the annotations are {text!r}, expected {expected}") from error
 
 
+def fit_pixels(items: VideoItems) -> dict:
+    """Nothing: pictures are of 8 bits."""
+    return {}
+
+
 def read(items: VideoItems, row: int, size: tuple[int, int] | None = None) -> np.ndarray:
     """(H, W, 3) uint8 RGB of a frame; size: (width, height), None: as it was filmed."""
     return read_image(items.table["path"].iloc[row], size)

@@ -22,6 +22,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+_TIFF = (b"II*\0", b"MM\0*")  # how such a file begins
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -30,7 +32,7 @@ def read_image(path: str | os.PathLike, size: tuple[int, int] | None = None, gra
     """One image, (H, W, 3) uint8 RGB, as it is or resized to ``size`` = (width, height) in pixels.
 
     grayscale: (H, W, 1) instead, the brightness .299 R + .587 G + .114 B as the decoder has it
-    Raises FileNotFoundError, and ValueError naming a file that is no image or is cut off.
+    Raises FileNotFoundError, and ValueError naming a file that is no image, is cut off, or is a TIF of more than 8 bits.
 
     >>> import cv2, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -42,11 +44,23 @@ def read_image(path: str | os.PathLike, size: tuple[int, int] | None = None, gra
     image = cv2.imdecode(data, _flag(path, size, grayscale)) if len(data) else None
     if image is None:
         raise ValueError(f"{path} ({len(data)} bytes) cannot be read, expected a whole image file")
-    image = image if grayscale else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    if size is not None and image.shape[1::-1] != tuple(size):
-        shrinks = image.shape[1] > size[0]
-        image = cv2.resize(image, tuple(size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return image[..., None] if grayscale else image
+    if data[:4].tobytes() in _TIFF and (raw := cv2.imdecode(data, cv2.IMREAD_UNCHANGED)).dtype != np.uint8:
+        told = f"has shape {raw.shape} and dtype {raw.dtype}, expected 8 bits"
+        raise ValueError(f"{path} {told}; kaggle_utils.images.bands reads bands of 16 bits")
+    return resized(image[..., None] if grayscale else cv2.cvtColor(image, cv2.COLOR_BGR2RGB), size)
+
+
+def resized(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """(H, W, C) uint8 as it is, for None, or at ``size`` = (width, height) in pixels; smaller by means of areas.
+
+    >>> resized(np.arange(16, dtype=np.uint8).reshape(4, 4, 1), (2, 2))[..., 0].tolist()
+    [[3, 5], [11, 13]]
+    """
+    if size is None or image.shape[1::-1] == tuple(size):
+        return image
+    shrinks = image.shape[1] > size[0]
+    made = cv2.resize(image, tuple(size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return made.reshape(*made.shape[:2], -1)
 
 
 def decode(

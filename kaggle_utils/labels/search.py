@@ -65,6 +65,24 @@ def fit_cuts(probabilities: np.ndarray, truth: np.ndarray, metric: LabelMetric =
     return LabelRule(tuple(float(one[k - 1] if k else 1 + one[0]) for one, k in zip(falling, kept, strict=True)))
 
 
+def resampled_cuts(
+    probabilities: np.ndarray, truth: np.ndarray, group: np.ndarray, resamples: int = 40, seed: int = 0
+) -> np.ndarray:
+    """(R, L) thresholds of :func:`fit_cuts` on rows whose groups are drawn with replacement, so many times.
+
+    group: (N,) ids of what is drawn together; the rest as for :func:`fit_cuts`
+
+    >>> p, truth = np.array([[0.9], [0.2]]), np.array([[True], [False]])
+    >>> np.unique(resampled_cuts(p, truth, np.arange(2)).round(2)).tolist()  # only the true one, both, only the false one
+    [0.9, 1.2]
+    """
+    number, rng = np.unique(group, return_inverse=True)[1], np.random.default_rng(seed)
+    groups = number.max() + 1
+    times = (np.bincount(rng.integers(0, groups, groups), minlength=groups) for _ in range(resamples))
+    rows = (np.repeat(np.arange(len(number)), drawn[number]) for drawn in times)
+    return np.array([fit_cuts(probabilities[some], truth[some]).cuts for some in rows])
+
+
 def _pair(probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     probabilities, truth = checked(probabilities), np.asarray(truth, bool)
     if probabilities.shape != truth.shape or not truth.size:

@@ -2,7 +2,7 @@
 
 Version 2.0.8 is pinned (it is in Kaggle's image and no longer maintained), so a successor can take
 its place here and nowhere else. PIXEL_SETS change colours and sharpness, never geometry; GEOMETRY_SETS
-move pixels, and masks with them; COLOUR_SETS are not for grey pictures; BATCH_SETS mix the pictures of a
+move pixels, and masks with them; COLOUR_SETS are not for every number of channels; BATCH_SETS mix the pictures of a
 batch among one another, which :mod:`kaggle_utils.learning.mixing` does. What helps differs: on the amazon's images
 contrast and CLAHE hurt.
 """
@@ -42,7 +42,7 @@ PIXEL_SETS: dict[str, list[tuple[str, dict]]] = {
     ],
 }  # fmt: skip
 
-COLOUR_SETS = {"grayscale"}  # those that need 3 channels
+COLOUR_SETS = {"grayscale": (3,), "clahe": (1, 3)}  # those that need colours, or one: for no other number of channels
 SQUARE_SETS = {"dihedral"}  # those that need square images
 MULTIPLE = 32  # of which the sides of a crop are multiples, as encoders want them
 
@@ -99,7 +99,7 @@ def augmentation(
 
     name: keys of PIXEL_SETS and GEOMETRY_SETS joined by '+', applied in this order
     size: (width, height) of the images; all come out in this size, or with ``crop`` all in a smaller one
-    image: (H, W, 3) uint8 RGB, or (H, W, 1) with ``channels`` 1; masks: (H, W, C), or None where there are none
+    image: (H, W, channels) uint8; masks: (H, W, C), or None where there are none
     draw: seed of this one call, None for no augmentation; the same draw gives the same anywhere
     Raises ValueError for an unknown name, and for a set that needs colours or square images where there are none.
 
@@ -129,8 +129,9 @@ def require_fit(name: str, size: tuple[int, int], channels: int = 3) -> None:
     >>> require_fit("flips+dihedral", (480, 480))
     """
     parts = name.split("+")
-    if channels == 1 and (colours := [part for part in parts if part in COLOUR_SETS]):
-        raise ValueError(f"augmentations is {name!r}, {colours} needs pictures of 3 channels, these have 1")
+    if colours := [part for part in parts if channels not in COLOUR_SETS.get(part, (channels,))]:
+        needed = " or ".join(map(str, COLOUR_SETS[colours[0]]))
+        raise ValueError(f"augmentations is {name!r}, {colours} needs pictures of {needed} channels, these have {channels}")
     if size[0] != size[1] and (turns := [part for part in parts if part in SQUARE_SETS]):
         raise ValueError(f"augmentations is {name!r}, {turns} needs square pictures, these are {size[0]}x{size[1]}")
 

@@ -63,6 +63,22 @@ def dice_curves(curves: Mapping[str, np.ndarray]) -> Picture:
     return figure
 
 
+def learning_curves(learnt: pd.DataFrame, metric: str, nothing: float | None = None) -> Picture:
+    """A score over the epochs, a line a training; epochs that were not judged are stepped over.
+
+    learnt: a row an epoch, a column a training; nothing: what an answer of nothing scores
+    """
+    figure, axes = new_figure(7, 3.2)
+    for name, scores in learnt.items():
+        axes.plot(scores.dropna(), marker="o", markersize=3.5, label=name)
+    if nothing is not None:
+        axes.axhline(nothing, linestyle="--", color=QUIET, label="all empty")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    label(axes, f"{metric} of what was left out", "epoch", metric)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
 def boxes_per_frame(truth: Boxes, n_frames: int) -> Picture:
     """How many frames have 0, 1, 2, ... boxes, on a logarithmic axis."""
     figure, axes = new_figure(6, 3)

@@ -119,6 +119,9 @@ class Competition(Protocol):
     def hidden(self, folder: Path) -> Items:
         """A hidden test in a folder of its own, with its truth where that lies in it or beside it."""
 
+    def fit_pixels(self, items: Items) -> Mapping[str, Any]:
+        """What :meth:`read` is to be told besides that follows from the training items, such as bands' limits: JSON's types."""
+
     def read(self, items: Items, row: int, size: tuple[int, int] | None, **pixels: Any) -> np.ndarray:
         """Pixels of an item; pixels: choices of the training (colour, bands, frames)."""
 

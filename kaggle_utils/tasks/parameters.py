@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from kaggle_utils.evidence.diary import changed
 from kaggle_utils.files import plain
@@ -23,7 +23,10 @@ class NetworkTraining:
     """All parameters of a training; a kind's has its own first, and then those of model and training.
 
     Its own have size, (width, height) of the input, loss, augmentations, views, checkpoints, start_from, learns_from.
+    SETTLED: the model's parameters that the kind decides, so that nobody chooses them
     """
+
+    SETTLED: ClassVar[tuple[str, ...]] = ()
 
     model: ModelParameters
     training: TrainingParameters
@@ -66,7 +69,7 @@ class NetworkTraining:
         preset: replaces defaults, not choices; classes: of the competition
         Raises ValueError as :meth:`require_possible` does.
         """
-        parts, taken, defaults = {}, set(), cls.default(classes)
+        parts, taken, defaults = {}, set(cls.SETTLED), cls.default(classes)
         for name in (cls.part(), "model", "training"):
             default = getattr(defaults, name)
             known = [one.name for one in fields(default) if one.name not in taken]  # `encoder` is the model's
@@ -92,7 +95,8 @@ class NetworkTraining:
     def plain(self) -> dict[str, Any]:
         """All of them by name, in JSON's own types; where two parts share a name, the first one's, as it is chosen."""
         own, model, training = (asdict(part) for part in (self.own, self.model, self.training))
-        return plain(own | model | {name: value for name, value in training.items() if name not in model})
+        every = own | model | {name: value for name, value in training.items() if name not in model}
+        return plain({name: value for name, value in every.items() if name not in self.SETTLED})
 
     def changed(self) -> dict[str, Any]:
         """Names and values that differ from the defaults."""
@@ -100,8 +104,9 @@ class NetworkTraining:
 
 
 def fitting(options: Mapping[str, Any], classes: int) -> Mapping[str, Any]:
-    """The options of a loss; ValueError where a weight of positives is of other classes."""
-    weight = options.get("pos_weight", 1.0)
-    if not isinstance(weight, (int, float)) and len(weight) != classes:
-        raise ValueError(f"pos_weight is {list(weight)}, expected one number or {classes}")
+    """The options of a loss; ValueError where weights are of other classes."""
+    for name in ("pos_weight", "class_weights"):
+        weight = options.get(name, 1.0)
+        if not isinstance(weight, (int, float)) and len(weight) != classes:
+            raise ValueError(f"{name} is {list(weight)}, expected one number or {classes}")
     return options

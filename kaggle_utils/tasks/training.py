@@ -45,6 +45,9 @@ def train_members(
     """
     earlier, facts = earlier or Runs(()), facts or {}
     require_same_data(earlier.facts, facts, "what is trained", "this run")
+    if any(own.get("bands") for own in members.values()):
+        fitted = competition.fit_pixels(items)
+        members = {name: _completed(own, fitted) for name, own in members.items()}
     if any(own.get("learns_from") for own in members.values()):
         how["unlabelled"] = unseen(competition, items, unlabelled())
     if full and (waiting := [name for name, own in members.items() if own.get("schedule") == "plateau"]):
@@ -66,6 +69,11 @@ def train_members(
         jobs |= {(job.member, job.fold): job for job in found}
     in_order = ((name, fold) for name in members for fold in [*sorted(folds), *[ALL_ROWS] * full])
     return [jobs[key] for key in in_order if key in jobs]
+
+
+def _completed(own: Mapping[str, Any], fitted: Mapping[str, Any]) -> dict[str, Any]:
+    """With what reading bands needs of the training items, where nothing else was chosen."""
+    return dict(own) | {name: value for name, value in fitted.items() if own.get("bands") and not own.get(name)}
 
 
 class _Plan:

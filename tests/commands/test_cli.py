@@ -68,7 +68,7 @@ def test_what_has_a_metric_can_be_scored_and_what_has_notebooks_can_be_run(capsy
         main(["run", "pond"])
     assert "invalid choice: 'pond' (choose from" in (said := capsys.readouterr().err) and "clouds" in said and "reef" in said
     assert main(["score", "pond", "--truth", "a.csv", "--predictions", "b.csv"]) == 1
-    assert "no competition 'pond', expected one of clouds, contrails, reef, or module:object of your own" in capsys.readouterr().err
+    assert "no competition 'pond', expected one of amazon, clouds, contrails, reef, or module:object of your own" in capsys.readouterr().err
 
 
 def test_a_competition_of_ones_own_is_scored_by_the_name_of_its_module(tmp_path, capsys):

@@ -241,7 +241,7 @@ class TestRealRecords:
 
     def test_half_a_pixel_down_and_right_fits_best(self, data: FolderItems) -> None:
         """Facts from the same five records, with another measure of contrast: .198 unmoved, .207 moved, .180 the wrong way."""
-        from kaggle_utils.images.bands import read_bands
+        from kaggle_utils.images.kelvin import read_bands
 
         there = data.present().table
         found = {-1: [], 0: [], 1: []}

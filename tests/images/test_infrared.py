@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaggle_utils.images.bands import read_bands, resized
 from kaggle_utils.images.infrared import (
     SCHEMES,
     bands_of,
@@ -16,6 +15,7 @@ from kaggle_utils.images.infrared import (
     in_bytes,
     with_changes,
 )
+from kaggle_utils.images.kelvin import read_bands, resized
 
 KELVIN = {band: np.random.default_rng(band).uniform(200, 310, (12, 10, 4)).astype(np.float32) for band in range(8, 17)}
 

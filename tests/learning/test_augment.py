@@ -76,16 +76,21 @@ def test_pixel_sets_change_pixels_and_leave_masks(name):
     assert any(not np.array_equal(seen, image) for seen, _ in results)
 
 
-@pytest.mark.parametrize("name", [n for n in PIXEL_SETS | GEOMETRY_SETS if n not in {"dihedral", *COLOUR_SETS}])
-def test_grey_pictures_keep_their_one_channel(name):
+@pytest.mark.parametrize("channels", [1, 4, 6])
+@pytest.mark.parametrize("name", [n for n in PIXEL_SETS | GEOMETRY_SETS if n != "dihedral"])
+def test_pictures_keep_their_channels_however_many_or_the_set_is_refused_at_once(name, channels):
     image, masks = marked()
-    change = augmentation(name, (WIDTH, HEIGHT), channels=1)
-    for draw in range(4):
-        seen, truth = change(image[..., :1], masks, draw)
-        assert seen.shape == (*SEEN[name], 1) and seen.dtype == np.uint8 and truth.shape == (*SEEN[name], 4)
+    if channels not in COLOUR_SETS.get(name, (channels,)):
+        with pytest.raises(ValueError, match=f"needs pictures of .*3 channels, these have {channels}"):
+            augmentation(name, (WIDTH, HEIGHT), channels)
+        return
+    change, image = augmentation(name, (WIDTH, HEIGHT), channels), image[..., [0] * channels]
+    for draw in range(6):
+        seen, truth = change(image, masks, draw)
+        assert seen.shape == (*SEEN[name], channels) and seen.dtype == np.uint8 and truth.shape == (*SEEN[name], 4)
 
 
-def test_a_set_that_needs_colours_is_refused_for_grey_pictures():
+def test_a_set_that_needs_colours_is_named_among_others():
     with pytest.raises(ValueError, match=r"'flips\+grayscale', \['grayscale'\] needs pictures of 3 channels, these have 1"):
         augmentation("flips+grayscale", (WIDTH, HEIGHT), channels=1)
 

@@ -10,7 +10,20 @@ smp = pytest.importorskip("segmentation_models_pytorch")
 from torch.nn import functional  # noqa: E402
 from training_fixtures import one_thread  # noqa: E402, F401
 
-from kaggle_utils.learning.losses import LOSSES, balance, bce, dice, dice_batch, focal, loss, lovasz, masks_and_labels  # noqa: E402
+from kaggle_utils.labels.metrics import mean_f2  # noqa: E402
+from kaggle_utils.learning.losses import (  # noqa: E402
+    LOSSES,
+    asymmetric,
+    balance,
+    bce,
+    dice,
+    dice_batch,
+    focal,
+    loss,
+    lovasz,
+    masks_and_labels,
+    soft_f2,
+)
 
 
 @pytest.fixture
@@ -66,6 +79,56 @@ def test_focal_is_its_formula(case):
 
 def test_focal_without_focus_is_cross_entropy(case):
     assert torch.isclose(focal(*case, gamma=0.0), bce(*case), rtol=1e-4)
+
+
+def test_focal_is_smps(case):
+    assert torch.isclose(focal(*case, gamma=1.5, alpha=0.3), smp.losses.FocalLoss("multilabel", alpha=0.3, gamma=1.5)(*case))
+
+
+def test_focal_by_hand_weighs_each_place_by_its_own_certainty_and_class():
+    logits, targets = torch.tensor([[math.log(3), 0.0]]), torch.tensor([[1.0, 0.0]])  # p = .75 and .5
+    by_hand = (0.25**2 * -math.log(0.75) + 0.5**2 * -math.log(0.5)) / 2
+    assert focal(logits, targets).item() == pytest.approx(by_hand)
+    weighted = (3 * 0.25**2 * -math.log(0.75) + 0.5 * 0.5**2 * -math.log(0.5)) / 2
+    assert focal(logits, targets, class_weights=(3.0, 0.5)).item() == pytest.approx(weighted)
+    certain = -math.log(math.sqrt(0.75 * 0.5))  # the copied mistake weighs the batch's mean cross entropy
+    assert abs(by_hand - (1 - math.exp(-certain)) ** 2 * certain) > 0.01
+
+
+@pytest.mark.parametrize("gamma, best", [(0.0, 0.10), (1.0, 0.23), (2.0, 0.31)])
+def test_focal_draws_the_best_answer_towards_one_half(gamma, best):
+    """One row in ten is positive: cross entropy is least at .1, focal above, so at one threshold recall rises."""
+    levels = torch.linspace(0.01, 0.99, 99)
+    worth = [focal(p.logit().repeat(10, 1), torch.eye(10)[:, :1], gamma=gamma).item() for p in levels]
+    assert levels[worth.index(min(worth))].item() == pytest.approx(best, abs=0.011)
+
+
+def test_asymmetric_by_hand():
+    logits, targets = torch.tensor([[math.log(3), 0.0, -4.0]]), torch.tensor([[1.0, 0.0, 0.0]])  # p = .75, .5, .018
+    by_hand = 0.25 * -math.log(0.75) + 0.45**4 * -math.log(0.55) + 0  # below the margin of .05 there is nothing
+    assert asymmetric(logits, targets, gamma_pos=1.0).item() == pytest.approx(by_hand / 3)
+    assert torch.isfinite(asymmetric(torch.tensor([[200.0]]), torch.tensor([[0.0]])))
+
+
+def test_asymmetric_without_asymmetry_is_focal_and_cross_entropy(case):
+    assert torch.isclose(asymmetric(*case, gamma_pos=2.0, gamma_neg=2.0, margin=0.0), focal(*case), rtol=1e-4)
+    assert torch.isclose(asymmetric(*case, gamma_neg=0.0, margin=0.0), bce(*case), rtol=1e-4)
+
+
+def test_soft_f2_of_sure_answers_is_the_metric():
+    truth = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
+    given = torch.tensor([[1.0, 1, 1], [1, 1, 0]])
+    assert soft_f2(40 * given - 20, truth).item() == pytest.approx(1 - mean_f2(truth.numpy(), given.numpy()))
+    assert soft_f2(torch.zeros(1, 3), truth[:1]).item() == pytest.approx(1 - 5 * 1 / (4 * 2 + 1.5))
+
+
+@pytest.mark.parametrize("name", ["bce", "focal", "asymmetric", "soft_f2"])
+def test_a_step_along_the_gradient_makes_labels_better(name):
+    generator = torch.Generator().manual_seed(0)
+    logits, truth = torch.randn(8, 17, generator=generator, requires_grad=True), (torch.rand(8, 17, generator=generator) > 0.8) * 1.0
+    before = loss(name)(logits, truth)
+    before.backward()
+    assert loss(name)(logits - 0.1 * logits.grad, truth) < before
 
 
 def test_lovasz_is_smps_hinge_on_both_sides(case):

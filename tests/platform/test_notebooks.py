@@ -13,7 +13,7 @@ from kaggle_utils.platform.parameters import defaults, inject
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*/[0-9]_*.ipynb"))
 BOOTSTRAP = (ROOT / "kaggle_utils" / "platform" / "bootstrap.txt").read_text().rstrip("\n")
-OF_MEMBERS = {"start_from", "learns_from", "pseudo_from", "classes", "channels", "sequence", "labelled"}  # or of what is given
+OF_MEMBERS = {"start_from", "learns_from", "pseudo_from", "classes", "channels"}  # or of what is given
 OF_RECORDS = {"frames", "frame_channels", "reading", "target", "over_time", "time_layers"}  # several frames and annotators
 OF_A_RUN = {"fold", "folds", "members", "member", "full", "smoke", "comment"}
 HEADER = "| Reads | Writes | Runs on | Takes |"
@@ -57,6 +57,9 @@ class TestEachNotebook:
     def test_ends_by_reading_back_what_it_wrote(self, path):
         assert "read back" in source(cells(path, "markdown")[-1]).lower()
 
+    def test_no_line_of_code_is_longer_than_a_page_is_wide(self, path):
+        assert [line for c in cells(path, "code") for line in source(c).splitlines() if len(line) > 100] == []
+
     def test_every_parameter_has_its_reason_at_the_line(self, path):
         lines = source(cells(path, "code")[1]).splitlines()
         assert [line for line in lines if "  # " not in line and not line.startswith("# ")] == []
@@ -96,6 +99,17 @@ def test_what_a_command_sets_beats_the_sample_even_where_it_is_the_default(path)
     default = competition.KIND.parameters({}).plain()["epochs"]
     assert epochs({}) == {competition.SAMPLE["epochs"]} != {default}
     assert epochs({"epochs": default}) == {default} and epochs({"epochs": 3}) == {3}
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem == "3_decide"], ids=identity)
+def test_a_decision_takes_few_names_and_reads_what_a_figure_shows(path):
+    code = cells(path, "code")[2:]
+    tree = ast.parse("\n".join(map(source, code)))
+    assert len([alias for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names]) <= 18
+    assert not [node for node in ast.walk(tree) if isinstance(node, (ast.Dict, ast.DictComp)) and len(ast.unparse(node)) > 60]
+    drawn = [i for i, c in enumerate(code) if source(c).splitlines()[-1].startswith("gains(")]
+    assert drawn and all("print(choice" in source(code[i + 1]) for i in drawn)
+    assert "what_next(" in source(code[-1])
 
 
 def test_a_number_of_folds_is_said_once():

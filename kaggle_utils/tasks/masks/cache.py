@@ -78,23 +78,6 @@ def cached_targets(
     return np.load(path, mmap_mode="r")
 
 
-class Stacked:
-    """Arrays (N, ...) one behind another, read row by row, so that mapped files are never copied together.
-
-    >>> both = Stacked(np.zeros((2, 3)), np.ones((4, 3)))
-    >>> both.shape, both[1].tolist(), both[5].tolist()
-    ((6, 3), [0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
-    """
-
-    def __init__(self, *parts: np.ndarray) -> None:
-        self.parts, self.starts = parts, np.cumsum([0, *map(len, parts)])
-        self.shape = (int(self.starts[-1]), *parts[0].shape[1:])
-
-    def __getitem__(self, row: int) -> np.ndarray:
-        part = int(np.searchsorted(self.starts, row, side="right")) - 1
-        return self.parts[part][row - self.starts[part]]
-
-
 def unpacked(bits: np.ndarray, classes: int) -> np.ndarray:
     """(H, W) bits -> (H, W, classes) uint8, 0 or 1.
 

@@ -58,6 +58,8 @@ class MaskTraining(NetworkTraining):
     {'encoder': 'resnet34', 'lr': 0.1}
     """
 
+    SETTLED = ("sequence", "labelled")
+
     model: ModelParameters = field(default_factory=lambda: ModelParameters(classes=1, labels=1))
     training: TrainingParameters = TrainingParameters()
     masks: MaskParameters = MaskParameters()

@@ -16,11 +16,11 @@ from kaggle_utils.files import replacing
 from kaggle_utils.learning.augment import split_sets
 from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.models import load_model
-from kaggle_utils.tasks.masks.cache import ANNOTATORS, Stacked, cached_pixels, cached_targets, cached_truths
+from kaggle_utils.tasks.masks.cache import ANNOTATORS, cached_pixels, cached_targets, cached_truths
 from kaggle_utils.tasks.masks.examples import DiceMetric, MaskExamples
 from kaggle_utils.tasks.masks.parameters import MaskParameters, MaskTraining
 from kaggle_utils.tasks.masks.prediction import predictions
-from kaggle_utils.tasks.networks import Answers, Given, Lesson, answers_file
+from kaggle_utils.tasks.networks import Answers, Given, Lesson, Stacked, answers_file
 
 if TYPE_CHECKING:
     from torch import nn

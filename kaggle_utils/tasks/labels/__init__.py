@@ -1,0 +1,1 @@
+"""Competitions that are answered with labels: everything they share."""

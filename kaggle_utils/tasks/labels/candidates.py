@@ -1,0 +1,75 @@
+"""What each step of a decision is worth on items it was not fitted on: sets alone and merged, and the ways to decide.
+
+Everything is asked in one mechanism (:class:`kaggle_utils.evidence.candidates.Choice`); the ways to decide are those of
+:mod:`kaggle_utils.labels.candidates`, whose first is what sets are compared by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from tqdm import tqdm
+
+from kaggle_utils.evidence.candidates import Candidate, of_parts
+from kaggle_utils.labels.candidates import Fit, candidate, ways
+from kaggle_utils.labels.metrics import LabelMetric
+from kaggle_utils.labels.search import MEAN_F2
+from kaggle_utils.tasks.labels.decision import Decision
+from kaggle_utils.tasks.labels.out_of_fold import OutOfFold
+from kaggle_utils.tasks.merges import groups_of_sets
+
+
+def baseline(judged: OutOfFold, metric: LabelMetric = MEAN_F2) -> tuple[str, Candidate, dict[str, np.ndarray]]:
+    """What all else is compared with: (name of the first set, decided the first way, {title: counts} beside it).
+
+    Beside it stand the labels that at least one half have, and the best constant answer: what every figure must beat.
+    """
+    first = judged.sets[:1]
+    half = metric.counts(judged.truth, judged.of(first)[0] >= 0.5)
+    return first[0], _first_way(judged, first, metric), {"the best constant answer": constant(judged, metric), "one half": half}
+
+
+def constant(judged: OutOfFold, metric: LabelMetric = MEAN_F2) -> np.ndarray:
+    """(M, K) counts where all items of a part get the labels that are best for all the others, a first so many of the
+    most frequent."""
+
+    def counts(part: int) -> np.ndarray:
+        others = judged.part != part
+        order = np.argsort(-judged.truth[others].mean(0), kind="stable")
+        sets = [np.isin(np.arange(len(order)), order[:most]) for most in range(1, len(order) + 1)]
+        each = [metric.counts(judged.truth, np.broadcast_to(labels, judged.truth.shape)) for labels in sets]
+        return each[int(np.argmax([metric.score(one[others].sum(0)[None])[0] for one in each]))]
+
+    return of_parts({part: counts(part) for part in np.unique(judged.part).tolist()}, judged.part)
+
+
+def merged(judged: OutOfFold, metric: LabelMetric = MEAN_F2) -> dict[str, Candidate]:
+    """Each further set alone, and sets merged: members and views apart, all, and all but each member."""
+    alone = {name: (name,) for name in judged.sets[1:]}
+    return {name: _first_way(judged, sets, metric) for name, sets in (alone | groups_of_sets(judged.sets)).items()}
+
+
+def decided(
+    judged: OutOfFold, base: Candidate, metric: LabelMetric = MEAN_F2, progress: str | None = None
+) -> dict[str, Candidate]:
+    """Every other way to decide upon the sets that a candidate uses; progress: what the bar is called."""
+    sets = base.decision.sets
+    fits = ways(metric, len(sets), judged.kind.exclusive, judged.kind.alone)
+    others = tqdm(list(fits.items())[1:], desc=progress, disable=progress is None, unit="way")
+    return {name: _candidate(judged, sets, fit, metric) for name, fit in others}
+
+
+def decided_by(judged: OutOfFold, sets: Sequence[str], way: str, metric: LabelMetric = MEAN_F2) -> Candidate:
+    """One way to decide upon some sets; way: of :func:`kaggle_utils.labels.candidates.ways`."""
+    return _candidate(judged, sets, ways(metric, len(sets))[way], metric)
+
+
+def _first_way(judged: OutOfFold, sets: Sequence[str], metric: LabelMetric) -> Candidate:
+    return decided_by(judged, sets, next(iter(ways(metric))), metric)
+
+
+def _candidate(judged: OutOfFold, sets: Sequence[str], fit: Fit, metric: LabelMetric) -> Candidate:
+    found = candidate(fit, judged.of(sets), judged.truth, judged.part, metric)
+    return replace(found, decision=Decision(tuple(sets), found.decision))
