@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kaggle_utils.evidence.medals import Medals
+from kaggle_utils.folds.scenes import from_metres
 from kaggle_utils.images import infrared
 from kaggle_utils.images.kelvin import read_bands, resized
 from kaggle_utils.masks.pixelcard import PixelScorecard, pixel_scorecard
@@ -62,7 +63,6 @@ SAMPLE = {  # two CPU cores, a few minutes
 SMOKE = SAMPLE | {"size": (64, 64), "members": None, "epochs": 1}
 SCORE_OPTIONS: dict[str, str] = {}
 _MAJORITY, _EACH = "human_pixel_masks.npy", "human_individual_masks.npy"
-_RADIUS = 6_371_000  # of the earth, metres
 
 
 def make_sample(folder: Path) -> Path:
@@ -76,9 +76,8 @@ def load(folder: Path) -> FolderItems:
     """A folder in the competition's layout: ``train/<record>/`` and ``validation/<record>/`` with bands and masks.
 
     Records are those that are there and those that ``train_metadata.json`` and ``validation_metadata.json`` name, in order
-    of name; of the former no file is touched. The table has the organisers' split, and where the metadata say so time
-    (Unix, seconds) and place (degrees, of the middle).
-    Raises FileNotFoundError where there is neither folder nor metadata of training records.
+    of name. The table has the organisers' split, and where it is known time (Unix, seconds) and place (degrees, the middle).
+    Raises FileNotFoundError where there is neither folder nor metadata.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -89,12 +88,10 @@ def load(folder: Path) -> FolderItems:
     """
     import pandas as pd
 
-    folder = Path(folder)
-    parts = [_records(folder, split) for split in ("train", "validation")]
-    if not sum(map(len, parts)):
+    table = pd.concat([_records(Path(folder), split) for split in ("train", "validation")])
+    if not len(table):
         raise FileNotFoundError(f"{folder} has no records, expected train/<record>/ or train_metadata.json")
-    table = pd.concat(parts).sort_values(KEY, ignore_index=True).astype({"exists": bool})
-    return FolderItems(table, CLASSES, majority)
+    return FolderItems(table.sort_values(KEY, ignore_index=True).astype({"exists": bool}), CLASSES, majority)
 
 
 def _records(folder: Path, split: str) -> pd.DataFrame:
@@ -110,13 +107,11 @@ def _records(folder: Path, split: str) -> pd.DataFrame:
 
 
 def _on_earth(places: pd.DataFrame) -> pd.DataFrame:
-    """Metadata as time, latitude and longitude by record: of the middle, on a sphere, good to a fifth of a degree."""
+    """Metadata as time, latitude and longitude by record: of the middle."""
     meridian = [float(re.search(r'central_meridian",\s*([-\d.]+)', text)[1]) for text in places["projection_wkt"]]
-    middle = SHAPE[0] / 2
-    north = (places["row_min"] + middle * places["row_size"]).astype(float) / _RADIUS
-    east = (places["col_min"] + middle * places["col_size"] - 500_000).astype(float) / _RADIUS  # of the false easting
-    longitude = np.add(meridian, np.degrees(east / np.cos(north)))
-    found = places.assign(time=places["timestamp"], latitude=np.degrees(north), longitude=longitude)
+    north, east = (places[f"{side}_min"] + SHAPE[0] / 2 * places[f"{side}_size"] for side in ("row", "col"))
+    latitude, longitude = from_metres(east - 500_000, north, meridian)  # less the false easting
+    found = places.assign(time=places["timestamp"], latitude=latitude, longitude=longitude)
     return found.set_index(found[KEY].astype(str))[["time", "latitude", "longitude"]]
 
 
@@ -151,10 +146,11 @@ def hidden(folder: Path) -> FolderItems | RunLengthItems:
     if not names:
         raise ValueError(f"{str(folder)!r} has no records, expected a folder for each")
     table = _located(names, Path(folder), names)
+    items = FolderItems(table, CLASSES)
     if (known := hidden_truth(Path(folder))) is None:
-        return FolderItems(table, CLASSES)
+        return items
     given = read_texts(known)
-    refuse(column_faults(given, COLUMNS) or faults(given[given[KEY].isin(names)], FolderItems(table, CLASSES)), known)
+    refuse(column_faults(given, COLUMNS) or faults(given[given[KEY].isin(names)], items), known)
     return RunLengthItems(table, CLASSES, SHAPE, _texts(given, names)[:, None])
 
 

@@ -32,3 +32,15 @@ def scene_pairs(
     near = np.column_stack([*(_RADIUS / kilometres * axis for axis in place), seconds / 3600 / hours])
     pairs = known[cKDTree(near).query_pairs(1.0, p=np.inf, output_type="ndarray")].reshape(-1, 2)
     return pairs[np.lexsort(pairs.T[::-1])]
+
+
+def from_metres(east: np.ndarray, north: np.ndarray, meridian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(latitude, longitude) in degrees of places on a transverse Mercator map; of a sphere, so good to a fifth of a degree.
+
+    east, north: (N,) metres from the central meridian and from the equator; meridian: (N,) its degrees
+
+    >>> [place.round(2).tolist() for place in from_metres([0, 100_000], [0, 5_000_000], [-63, -63])]
+    [[0.0, 44.97], [-63.0, -61.73]]
+    """
+    up, along = np.asarray(north, float) / 1000 / _RADIUS, np.asarray(east, float) / 1000 / _RADIUS
+    return np.degrees(up), meridian + np.degrees(along / np.cos(up))

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaggle_utils.folds.scenes import scene_pairs
+from kaggle_utils.folds.scenes import from_metres, scene_pairs
 from kaggle_utils.folds.similar import groups_of_pairs
 
 HOUR = 3600
@@ -35,3 +35,10 @@ def test_pairs_are_those_of_a_plain_search(seed):
     place = 6371 * np.array([np.cos(a) * np.cos(b), np.cos(a) * np.sin(b), np.sin(a)])
     near = (abs(place[:, :, None] - place[:, None]) <= 300).all(0) & (abs(time[:, None] - time) <= 1.5 * HOUR)
     assert scene_pairs(north, east, time).tolist() == np.argwhere(np.triu(near, 1)).tolist()
+
+
+def test_places_of_a_map_are_right_to_a_fifth_of_a_degree():
+    """New York and Quito in UTM zones 18 and 17, less the false easting; Quito lies south of the equator."""
+    latitude, longitude = from_metres([583_960 - 500_000, 779_000 - 500_000], [4_507_523, -19_900], [-75, -81])
+    np.testing.assert_allclose(latitude, [40.713, -0.18], atol=0.2)
+    np.testing.assert_allclose(longitude, [-74.006, -78.49], atol=0.05)
