@@ -13,7 +13,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
 NAME = "amazon"
 SLUG = "planet-understanding-the-amazon-from-space"
+DATASETS: tuple[str, ...] = ("planets-dataset",)  # nikitarom/planets-dataset: JPGs and tables
 UNIT = "chip"
 KEY = "image_name"
 COLUMNS = ("image_name", "tags")
@@ -245,8 +245,7 @@ def _located(names: Sequence[str], files: Sequence[Path], folder: Path) -> pd.Da
     exists = [name in jpg for name in names]
     if len(names) and not any(exists):
         _refuse_archives(files, folder)
-    unfound = partial(os.path.join, folder)
-    paths = [jpg.get(name, unfound(f"{name}.jpg")) for name in names]
+    paths = [jpg.get(name, f"{name}.jpg") for name in names]
     return pd.DataFrame({KEY: list(names), "path": paths, "exists": exists, "tif": [tif.get(name, "") for name in names]})
 
 
