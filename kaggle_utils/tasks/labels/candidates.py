@@ -54,9 +54,17 @@ def best_constant(truth: np.ndarray, metric: LabelMetric = MEAN_F2) -> tuple[flo
 
 
 def merged(judged: OutOfFold, metric: LabelMetric = MEAN_F2) -> dict[str, Candidate]:
-    """Each further set alone, and sets merged: members and views apart, all, and all but each member."""
+    """Each further set alone, and sets merged: members and views apart, all, and all but each member.
+
+    Each as it is and, for the mean over items, calibrated: a member of another loss (focal, or with weights) does not say
+    probabilities, and would else be left for that alone.
+    """
     alone = {name: (name,) for name in judged.sets[1:]}
-    return {name: _first_way(judged, sets, metric) for name, sets in (alone | groups_of_sets(judged.sets)).items()}
+    groups = alone | groups_of_sets(judged.sets)
+    found = {name: _first_way(judged, sets, metric) for name, sets in groups.items()}
+    if metric.average == "samples":
+        found |= {f"{name}, isotonic": decided_by(judged, sets, "isotonic", metric) for name, sets in groups.items()}
+    return found
 
 
 def decided(
@@ -65,8 +73,10 @@ def decided(
     """Every other way to decide upon the sets that a candidate uses; progress: what the bar is called."""
     sets = base.decision.sets
     fits = ways(metric, len(sets), judged.kind.exclusive, judged.kind.alone)
-    others = tqdm(list(fits.items())[1:], desc=progress, disable=progress is None, unit="way")
-    return {name: _candidate(judged, sets, fit, metric) for name, fit in others}
+    found = {}
+    for name, fit in tqdm(fits.items(), desc=progress, disable=progress is None, unit="way"):
+        found[name] = _candidate(judged, sets, fit, metric)
+    return {name: one for name, one in found.items() if one.decision != base.decision}
 
 
 def decided_by(judged: OutOfFold, sets: Sequence[str], way: str, metric: LabelMetric = MEAN_F2) -> Candidate:
