@@ -237,10 +237,11 @@ def _located(names: Sequence[str], files: Sequence[Path], folder: Path) -> pd.Da
     """image_name, path (of the JPG), exists, and tif, empty where it is not there."""
     import pandas as pd
 
-    def below(path: Path) -> bool:
-        return any(map(_CHIPS.fullmatch, path.relative_to(folder).parts[:-1])) or path.parent == Path(folder)
+    def holds(place: Path) -> bool:
+        return place == Path(folder) or any(map(_CHIPS.fullmatch, place.relative_to(folder).parts))
 
-    chips = [path for path in files if path.suffix in (".jpg", ".tif") and below(path)]
+    places = {place for place in {path.parent for path in files} if holds(place)}
+    chips = [path for path in files if path.parent in places]
     jpg, tif = ({path.stem: str(path) for path in chips if path.suffix == kind} for kind in (".jpg", ".tif"))
     exists = [name in jpg for name in names]
     if len(names) and not any(exists):
