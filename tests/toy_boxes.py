@@ -24,7 +24,7 @@ TINY = {"model": "yolov5t", "imgsz": 128, "batch": 4, "epochs": 2, "lr": 5e-3, "
 
 
 class Squares:
-    NAME, SLUG, UNIT, KEY, CLASSES = "squares", "bright-squares", "picture", "name", ("square",)
+    NAME, SLUG, DATASETS, UNIT, KEY, CLASSES = "squares", "bright-squares", (), "picture", "name", ("square",)
     COLUMNS, KIND, CODE, HIDDEN_ITEMS = ("name", "annotations"), BoxesInVideo((128, 72)), False, 30
     FULL, SAMPLE, SMOKE, SCORE_OPTIONS, SERVED, MEDALS = {}, TINY, TINY, {}, False, None
 

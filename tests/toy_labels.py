@@ -25,7 +25,7 @@ SIDE = 32
 class Tiles:
     """Each tile is an .npy file, (32, 32, 4) uint8, of which three channels are read unless bands are named."""
 
-    NAME, SLUG, UNIT, KEY = "tiles", "toy-tiles", "tile", "tile"
+    NAME, SLUG, DATASETS, UNIT, KEY = "tiles", "toy-tiles", (), "tile", "tile"
     CLASSES, COLUMNS, CODE, SERVED, HIDDEN_ITEMS = ("day", "night", "disc", "bar"), ("tile", "tags"), False, False, 8
     KIND, FULL = Labels(4, exclusive=((0, 1),)), {0: FoldSize(16, 16), 1: FoldSize(16, 16)}
     SAMPLE = SMOKE = {

@@ -26,7 +26,7 @@ SIDE = 64
 class Discs:
     """Each picture is an .npy file; those of the test lie in test/, their truth in the files' names."""
 
-    NAME, SLUG, UNIT, KEY = "discs", "toy-discs", "square", "square"
+    NAME, SLUG, DATASETS, UNIT, KEY = "discs", "toy-discs", (), "square", "square"
     CLASSES, COLUMNS, CODE, SERVED, HIDDEN_ITEMS = ("disc",), ("square", "rle"), False, False, 4
     KIND, FULL = Masks(1, (SIDE, SIDE)), {0: FoldSize(6, 6), 1: FoldSize(6, 6)}
     SAMPLE = SMOKE = {

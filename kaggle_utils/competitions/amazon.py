@@ -13,7 +13,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
 NAME = "amazon"
 SLUG = "planet-understanding-the-amazon-from-space"
+DATASETS: tuple[str, ...] = ("planets-dataset",)  # nikitarom/planets-dataset: JPGs and tables
 UNIT = "chip"
 KEY = "image_name"
 COLUMNS = ("image_name", "tags")
@@ -59,9 +59,9 @@ FULL = {  # near-duplicates stay together, so a fold may have a few chips more o
 SAMPLE = {
     "members": {"plain": {}, "focal": {"loss": "focal"}, "balanced": {"balance": 0.5}}, "n_folds": 3,
     "encoder": "test_resnet", "size": (64, 64), "augmentations": "dihedral", "epochs": 9, "batch": 32, "lr": 3e-3,
-    "ema": 0.95, "views": ("identity",),
+    "ema": 0.95, "views": ("identity", "hflip", "rot90", "rot180"),
 }  # fmt: skip
-SMOKE = SAMPLE | {"members": None, "epochs": 1}
+SMOKE = SAMPLE | {"members": None, "epochs": 1, "views": ("identity",)}
 SCORE_OPTIONS: dict[str, str] = {}
 
 RGB = ("red", "green", "blue")
@@ -237,16 +237,16 @@ def _located(names: Sequence[str], files: Sequence[Path], folder: Path) -> pd.Da
     """image_name, path (of the JPG), exists, and tif, empty where it is not there."""
     import pandas as pd
 
-    def below(path: Path) -> bool:
-        return any(map(_CHIPS.fullmatch, path.relative_to(folder).parts[:-1])) or path.parent == Path(folder)
+    def holds(place: Path) -> bool:
+        return place == Path(folder) or any(map(_CHIPS.fullmatch, place.relative_to(folder).parts))
 
-    chips = [path for path in files if path.suffix in (".jpg", ".tif") and below(path)]
+    places = {place for place in {path.parent for path in files} if holds(place)}
+    chips = [path for path in files if path.parent in places]
     jpg, tif = ({path.stem: str(path) for path in chips if path.suffix == kind} for kind in (".jpg", ".tif"))
     exists = [name in jpg for name in names]
     if len(names) and not any(exists):
         _refuse_archives(files, folder)
-    unfound = partial(os.path.join, folder)
-    paths = [jpg.get(name, unfound(f"{name}.jpg")) for name in names]
+    paths = [jpg.get(name, f"{name}.jpg") for name in names]
     return pd.DataFrame({KEY: list(names), "path": paths, "exists": exists, "tif": [tif.get(name, "") for name in names]})
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 NAME = "clouds"
 SLUG = "understanding_cloud_organization"
+DATASETS: tuple[str, ...] = ()
 UNIT = "picture"
 KEY = "image"
 CLASSES = ("Fish", "Flower", "Gravel", "Sugar")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 NAME = "reef"
 SLUG = "tensorflow-great-barrier-reef"
+DATASETS: tuple[str, ...] = ()
 UNIT = "frame"
 KEY = "image_id"
 CLASSES = ("starfish",)

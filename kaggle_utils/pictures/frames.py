@@ -64,7 +64,7 @@ def contact_sheet(
     """Images in rows of ``columns``, each shrunk or enlarged to ``width`` pixels, on white.
 
     images: of one shape of frame (the first one's proportions count)
-    captions: one an image, written into its upper left corner
+    captions: one an image, written into its upper left corner; an empty one is not
 
     >>> contact_sheet([np.zeros((90, 160, 3), np.uint8)] * 5, columns=3, width=80).shape
     (94, 248, 3)
@@ -73,7 +73,7 @@ def contact_sheet(
     for number, image in enumerate(images):
         height = cells[0].shape[0] if cells else round(width * image.shape[0] / image.shape[1])
         cell = _resized(image, (width, height))
-        cells.append(cell if captions is None else _labelled(cell, [captions[number]], [(0, 0)], [DARK], "la"))
+        cells.append(_labelled(cell, [captions[number]], [(0, 0)], [DARK], "la") if captions and captions[number] else cell)
     if not cells:
         raise ValueError("there are no images, expected at least one")
     return _grid(cells, columns, gap)

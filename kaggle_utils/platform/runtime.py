@@ -23,6 +23,7 @@ import os
 import platform
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -98,15 +99,18 @@ def attached() -> list[str]:
     return sorted(p.relative_to(root).as_posix() for p in found)
 
 
-def competition_dir(slug: str) -> Path | None:
+def competition_dir(slug: str, instead: Sequence[str] = ()) -> Path | None:
     """The folder of a competition's files, e.g. of ``tensorflow-great-barrier-reef``.
 
+    instead: slugs of datasets that hold them as well, unpacked say: where one is attached, or one that is called as the
+        competition is, it comes before the competition
     At home None where ``KAGGLE_UTILS_INPUT`` does not lead to it, so that a notebook can take the
     built-in sample (and say so). On Kaggle raises NotAttached with a list of what is attached.
     """
     root = input_root()
     if root is not None:
-        for folder in (root / "competitions" / slug, root / slug):
+        datasets = [place for name in (*instead, slug) for place in sorted(root.glob(f"datasets/*/{name}"))]
+        for folder in (*datasets, *(root / name for name in instead), root / "competitions" / slug, root / slug):
             if folder.is_dir():
                 return folder
     if place() != "home":

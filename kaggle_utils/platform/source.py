@@ -58,7 +58,7 @@ def find(competition: str | Competition) -> Source:
     is what KAGGLE_UTILS_HIDDEN names (a rehearsal sets it), else the sample's own.
     """
     facts = competitions.find(competition)
-    folder = runtime.competition_dir(facts.SLUG)
+    folder = runtime.competition_dir(facts.SLUG, facts.DATASETS)
     if folder is not None:
         return Source(folder, hidden=runtime.hidden_dir())
     if os.environ.get("KAGGLE_UTILS_INPUT"):

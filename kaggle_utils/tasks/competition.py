@@ -90,6 +90,7 @@ class Competition(Protocol):
 
     NAME: str  # as the command line has it, and folders of notebooks, kernels and runs
     SLUG: str  # Kaggle's
+    DATASETS: tuple[str, ...]  # of Kaggle, by slug, that hold the same files and are taken in their place
     UNIT: str  # what an item is called: frame, picture, chip, record
     KEY: str  # the column that names items
     CLASSES: tuple[str, ...]

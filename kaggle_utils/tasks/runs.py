@@ -279,6 +279,8 @@ def read_folds(path: Path, names: pd.Series) -> pd.DataFrame:
 def data_version(folder: Path) -> str:
     """Twelve hexadecimal digits that stand for the tables of a competition's folder: other rows or labels, others.
 
+    Tables are those that lie highest, as a re-packing may have them in a folder of its own.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(folder, "train.csv").write_text("a")
@@ -287,7 +289,9 @@ def data_version(folder: Path) -> str:
     ...     len(one), one == data_version(Path(folder))
     (12, False)
     """
-    tables = sorted(path for path in Path(folder).iterdir() if path.suffix in (".csv", ".json") and path.is_file())
+    levels = (Path(folder).glob(level) for level in ("*", "*/*", "*/*/*"))
+    each = (sorted(path for path in level if path.suffix in (".csv", ".json") and path.is_file()) for level in levels)
+    tables = next(filter(None, each), [])
     return hashlib.sha1("".join(f"{path.name} {fingerprint(path)}\n" for path in tables).encode()).hexdigest()[:12]
 
 

@@ -76,7 +76,7 @@ def test_what_a_module_of_ones_own_lacks_itself_is_told_as_it_is(tmp_path, monke
 
 
 def test_what_an_object_does_not_say_is_named():
-    with pytest.raises(ValueError, match="lacks SLUG, UNIT, .*see kaggle_utils.tasks.competition"):
+    with pytest.raises(ValueError, match="lacks SLUG, DATASETS, UNIT, .*see kaggle_utils.tasks.competition"):
         find(SimpleNamespace(NAME="tides"))
     with pytest.raises(ValueError, match="<module 'json' .*lacks NAME, SLUG"):
         find("json")

@@ -39,6 +39,13 @@ def test_a_competition_is_found_in_both_layouts(kaggle, layout):
     assert runtime.competition_dir(REEF) == expected
 
 
+@pytest.mark.parametrize("layout", ["datasets/ann/unpacked", "unpacked", f"datasets/ann/{REEF}"])
+def test_a_dataset_in_place_of_the_competition_comes_first(kaggle, layout):
+    folder(kaggle / "input" / "competitions" / REEF)
+    expected = folder(kaggle / "input" / layout)
+    assert runtime.competition_dir(REEF, ("unpacked",)) == expected
+
+
 def test_missing_competition_on_kaggle_lists_what_is_attached(kaggle):
     for there in ("competitions/digits", "datasets/ann/wheels", "notebooks/ann/reef-1-eda", "old-style"):
         folder(kaggle / "input" / there)

@@ -375,6 +375,14 @@ class TestTheVersionOfData:
         (data / name).write_text("other pixels")
         assert data_version(data) == before
 
+    def test_tables_of_a_re_packing_lie_deeper(self, data, tmp_path_factory):
+        other = tmp_path_factory.mktemp("dataset")
+        (other / "planet" / "planet").mkdir(parents=True)
+        nothing = data_version(other)
+        for name in ("train.csv", "facts.json"):
+            (other / "planet" / "planet" / name).write_text(name)
+        assert data_version(other) == data_version(data) != nothing
+
     def test_it_knows_which_table_is_which(self, data):
         before = data_version(data)
         (data / "train.csv").rename(data / "truth.csv")

@@ -105,7 +105,7 @@ def check(competition: str, table: Path) -> str:
     competition: the name of its kernels. Without its data here nothing can be said of rows that are missing.
     """
     found = competitions.find(competition)
-    folder, items = runtime.competition_dir(found.SLUG), None
+    folder, items = runtime.competition_dir(found.SLUG, found.DATASETS), None
     if folder is not None:
         with suppress(FileNotFoundError):  # a folder of something else
             items = found.test(folder)

@@ -40,14 +40,6 @@ class LabelItems:
         """(N,) bool: items with any label; none where no truth is known."""
         return np.zeros(len(self), bool) if self.labels is None else self.labels.any(1)
 
-    @property
-    def report(self) -> pd.DataFrame:
-        """One row a label, the most frequent first: items that have it, and their share."""
-        import pandas as pd
-
-        have = pd.Series(self.labels.sum(0), pd.Index(self.classes, name="label"), name="items")
-        return pd.DataFrame({"items": have, "share": have / max(1, len(self))}).sort_values("items", ascending=False)
-
     def take(self, rows: np.ndarray) -> LabelItems:
         """The items chosen by row numbers or a mask."""
         labels = None if self.labels is None else self.labels[rows]
