@@ -16,7 +16,7 @@ import json
 import math
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -77,9 +77,10 @@ def swap(new: Path, folder: Path, old: Path) -> None:
 
 
 @contextmanager
-def locked(file: IO) -> Iterator[None]:
+def locked(file: IO, told: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Holds an open file for this process alone; others that ask wait.
 
+    told: called before that wait, where there is one
     The system lifts the lock when the block ends and when its process is killed. Only those who ask
     are kept out: a lock does not hinder a plain write. POSIX only.
 
@@ -90,7 +91,11 @@ def locked(file: IO) -> Iterator[None]:
     """
     import fcntl
 
-    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        told()
+        fcntl.flock(file, fcntl.LOCK_EX)
     try:
         yield
     finally:

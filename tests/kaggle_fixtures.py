@@ -59,7 +59,8 @@ def quick_client(service: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(kaggle_env, "_env_to_endpoint", everywhere)
 
     def run(command: list[str], input: str, **_: object) -> subprocess.CompletedProcess:
-        return subprocess.CompletedProcess(command, 0, json.dumps(outcome(**json.loads(input))))
+        order = json.loads(input)
+        return subprocess.CompletedProcess(command, 0, json.dumps(outcome(order["call"], order["arguments"])))
 
     monkeypatch.setattr(calls.subprocess, "run", run)
     monkeypatch.setattr(once, "SHOWN_S", 0.0)
