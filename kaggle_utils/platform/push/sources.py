@@ -62,8 +62,9 @@ def _complete(pushed: list[Version], order: Order) -> list[Version]:
     complete = [version for version in pushed if version.complete]
     if not complete:
         raise KaggleFailure("sources", f"none of {', '.join(map(str, pushed))} is complete")
-    left = [f"{version} has ended before its work was done: {what}" for version in complete if (what := work_left(version))]
-    if left and not order.again:
+    undone = {str(version): work_left(version) for version in complete if version.mark and not order.again}
+    left = [f"{kernel} has ended before its work was done: {what}" for kernel, what in undone.items() if what]
+    if left:
         raise KaggleFailure("sources", f"{', '.join(left)}; push that again to go on, or take it as it is with --again")
     for version in pushed:
         if version.failed:
