@@ -20,11 +20,11 @@ from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.signals import uninterrupted
 
 LOOKS, SHOWN_S = 8, 180.0  # looks in vain, and seconds, until what was sent counts as lost
-_T = TypeVar("_T")
+_T, Report = TypeVar("_T"), Callable[[str], None]
 
 
 @contextmanager
-def held(path: Path, report: Callable[[str], None]) -> Iterator[IO]:
+def held(path: Path, report: Report) -> Iterator[IO]:
     """The lock of that name, held for this process alone; its file, to be kept in children. Who waits is told."""
     path.parent.mkdir(parents=True, exist_ok=True)
     busy = f"{path.name} is in the hands of another command; waiting for it"
@@ -38,12 +38,8 @@ def just_now(since: float) -> bool:
 
 
 def once(
-    path: Path,
-    what: str,
-    there: Callable[[], tuple[_T | None, int]],
-    send: Callable[[Sequence[int]], _T],
-    report: Callable[[str], None],
-) -> _T:
+    path: Path, what: str, there: Callable[[], tuple[_T | None, int]], send: Callable[[Sequence[int]], _T], report: Report
+) -> _T:  # fmt: skip
     """What `there` finds, else what `send` brings.
 
     path: the lock; what: a digest of what is done

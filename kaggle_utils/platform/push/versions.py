@@ -23,12 +23,6 @@ from kaggle_utils.platform.push.once import just_now
 from kaggle_utils.platform.push.stamping import Made
 
 _SERVICE, _SOURCE, _STATE = "kernels.KernelsApiService", "GetKernel", "GetKernelSessionStatus"
-_REJECTED = {
-    "datasets": "invalidDatasetSources",
-    "kernels": "invalidKernelSources",
-    "competitions": "invalidCompetitionSources",
-    "models": "invalidModelSources",
-}
 SAVED = "NEW_SCRIPT"  # the state of a version that was never run
 _LONGEST_PAUSE_S = 60.0
 _AGAIN_S = (2.0, 10.0, 30.0)  # pauses before a download is tried again
@@ -167,7 +161,8 @@ def _sent(wanted: str, answer: dict, mark: Mark) -> Version:
         raise KaggleFailure("unreachable", f"{wanted}: what came is no answer of Kaggle's")
     kernel = "/".join((answer.get("ref") or wanted).strip("/").split("/")[-2:])
     sent = Version(wanted, answer["versionNumber"], mark=mark)
-    rejected = [f"{kind} {', '.join(answer[key])}" for kind, key in _REJECTED.items() if answer.get(key)]
+    lost = {key.removeprefix("invalid"): answer[key] for key in sorted(answer) if key.endswith("Sources") and answer[key]}
+    rejected = [f"{key.removesuffix('Sources').lower()}s {', '.join(sources)}" for key, sources in lost.items()]
     require_whole(replace(sent, lacks=tuple(rejected)))
     if kernel.lower() != wanted.lower():
         raise KaggleFailure("refused", f"Kaggle keeps {wanted} as {kernel}, where the next stage would not look: {sent.url}")
