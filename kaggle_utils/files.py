@@ -11,17 +11,26 @@ on (run.json, decision.json, the diary) is made of such values, so it goes throu
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
+import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+
+from kaggle_utils.errors import KitError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)  # no room on the disk, or for this user
+_MACHINE = f"{uuid.getnode():012x}"  # processes have numbers of their own on each
+_PART = re.compile(rf"\..*-{_MACHINE}-(\d+)-[0-9a-f]{{8}}(\..*)?")
+_CLEARED: set[Path] = set()
 
 
 @contextmanager
@@ -29,7 +38,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """A name to write to; it becomes ``path`` when the block ends well and vanishes when it fails.
 
     The name lies in the same folder (made if it is missing) and keeps the suffix, for writers that
-    choose a format by it.
+    choose a format by it. Names that killed processes left in the folder go. Raises KitError when the disk is full.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -40,12 +49,32 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    _clear(path.parent.absolute())
+    part = path.with_name(f".{path.stem}-{_MACHINE}-{os.getpid()}-{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         yield part
         os.replace(part, path)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise KitError(f"{path} cannot be written, the disk is full") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def _clear(folder: Path) -> None:
+    """Removes parts whose processes, of this machine, are gone; a process looks once into each folder."""
+    if folder in _CLEARED or os.name != "posix":
+        return
+    _CLEARED.add(folder)
+    for part, found in [(path, _PART.fullmatch(path.name)) for path in folder.iterdir()]:
+        try:
+            if found:
+                os.kill(int(found[1]), 0)
+        except ProcessLookupError:
+            part.unlink(missing_ok=True)
+        except (PermissionError, OverflowError):
+            pass  # somebody else's, or no part of ours
 
 
 def swap(new: Path, folder: Path, old: Path) -> None:
@@ -77,9 +106,10 @@ def swap(new: Path, folder: Path, old: Path) -> None:
 
 
 @contextmanager
-def locked(file: IO) -> Iterator[None]:
+def locked(file: IO, told: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Holds an open file for this process alone; others that ask wait.
 
+    told: called before that wait, where there is one
     The system lifts the lock when the block ends and when its process is killed. Only those who ask
     are kept out: a lock does not hinder a plain write. POSIX only.
 
@@ -90,7 +120,11 @@ def locked(file: IO) -> Iterator[None]:
     """
     import fcntl
 
-    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        told()
+        fcntl.flock(file, fcntl.LOCK_EX)
     try:
         yield
     finally:

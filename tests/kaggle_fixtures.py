@@ -59,7 +59,8 @@ def quick_client(service: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(kaggle_env, "_env_to_endpoint", everywhere)
 
     def run(command: list[str], input: str, **_: object) -> subprocess.CompletedProcess:
-        return subprocess.CompletedProcess(command, 0, json.dumps(outcome(**json.loads(input))))
+        order = json.loads(input)
+        return subprocess.CompletedProcess(command, 0, json.dumps(outcome(order["call"], order["arguments"])))
 
     monkeypatch.setattr(calls.subprocess, "run", run)
     monkeypatch.setattr(once, "SHOWN_S", 0.0)
@@ -75,5 +76,6 @@ def news() -> list[str]:
 def order(service, quick_client, pond, tmp_path, news, monkeypatch) -> Order:
     """An order on the folder `pond`, whose first stage has been pushed; pauses do not grow."""
     monkeypatch.setattr(versions, "_LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(versions, "_AGAIN_S", (0.0, 0.0, 0.0))
     service.kernels["me/pond-1-eda"] = [{}]
     return Order(kernels=pond, runs=tmp_path / "runs", poll_s=0.01, report=news.append)

@@ -21,6 +21,10 @@ class Refusal(Exception):
 class Page(Refusal):
     """An answer that is no JSON: a proxy's, a login's."""
 
+    def __init__(self, status: int, text: str, kind: str = "text/html") -> None:
+        super().__init__(status, text)
+        self.kind = kind
+
 
 class Silence(Exception):
     """The connection is cut without an answer."""
@@ -80,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         except Page as page:
-            self._send(page.status, str(page).encode(), "text/html")
+            self._send(page.status, str(page).encode(), page.kind)
             return
         except Refusal as refusal:
             self._send(refusal.status, {"code": refusal.status, "message": str(refusal)})

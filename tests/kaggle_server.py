@@ -3,7 +3,7 @@
 It implements the calls that the kit's pushes use: saving a kernel, its latest source and version, its status,
 outputs and log, the list of kernels, a code submission, their list and the day's allowance, creating and
 versioning a dataset with its uploads. It knows which sources exist and rejects the others as Kaggle does: with
-a 200 answer. A test scripts what shall go wrong (``fail``, ``die``, ``show``, ``late``) and how a session
+a 200 answer. A test scripts what shall go wrong (``fail``, ``die``, ``show``, ``late``, ``lag``) and how a session
 proceeds (``sessions``, ``script``), and afterwards reads ``calls``, the list of what arrived.
 
     with KaggleServer() as server:
@@ -26,6 +26,7 @@ from urllib.parse import quote
 from kaggle_http import Handler, Page, Refusal, Silence
 
 USER, KEY = "me", "k3y-that-must-never-be-shown"
+SOURCES = [f"{kind}DataSources" for kind in ("dataset", "kernel", "competition", "model")]
 PAGE = 20  # files in one answer of ListKernelSessionOutput
 
 SITE = '''
@@ -65,6 +66,7 @@ class KaggleServer:
         self.sessions: dict[str, list[str]] = defaultdict(lambda: ["COMPLETE"])  # the last status stays
         self.script: list[str] = []  # what a new version's session goes through, where `sessions` is not to say
         self.late = 0  # so many looks do not show a kernel's newest version, or the newest submission, yet
+        self.lag = 0  # so many answers tell the state of the session before it, where there was one
         self.failures: dict[str, str] = {}  # owner/slug -> the failure message of a status
         self.outputs: dict[str, dict[str, bytes]] = defaultdict(dict)
         self.signature = ""  # the query of the addresses of outputs
@@ -79,6 +81,8 @@ class KaggleServer:
         self._blobs: dict[str, dict] = {}
         self._numbers = itertools.count(1)
         self._unshown: dict[str, int] = {}
+        self._lost: dict[tuple[str, int], dict[str, list[str]]] = {}  # the sources that a version was rejected
+        self._before: dict[str, list[str]] = {}  # owner/slug -> what is told while the state lags
         self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> KaggleServer:
@@ -120,9 +124,11 @@ class KaggleServer:
         """The next answers to `call` do not come: the connection is cut after the request was read."""
         self._trouble[call] += [Silence()] * times
 
-    def show(self, call: str, text: str = "<html>Sign in</html>", status: int = 200, times: int = 1) -> None:
+    def show(
+        self, call: str, text: str = "<html>Sign in</html>", status: int = 200, times: int = 1, kind: str = "text/html"
+    ) -> None:
         """The next answers to `call` are a page of a proxy."""
-        self._trouble[call] += [Page(status, text)] * times
+        self._trouble[call] += [Page(status, text, kind)] * times
 
     def names(self) -> list[str]:
         """The calls that arrived, in order, by name."""
@@ -160,11 +166,13 @@ class KaggleServer:
         if not quick and request.get("enableGpu") and sum(map(self._runs, self.kernels)) >= self.rooms:
             return {"error": f"Maximum batch GPU session count of {self.rooms} reached."}
         versions = self.kernels.setdefault(ref, [])
+        self._before[ref] = [self.sessions[ref][-1]] * self.lag * bool(versions)
         versions.append(request)
         self._unshown[ref] = self.late
         if self.script and not quick:
             self.sessions[ref] = [*self.script]
         url = f"https://www.kaggle.com/code/{ref}"
+        self._lost[ref, len(versions)] = self._rejected(request)
         return {"ref": f"/code/{ref}", "url": url, "versionNumber": len(versions)} | self._rejected(request)
 
     def _rejected(self, request: dict) -> dict:
@@ -195,7 +203,9 @@ class KaggleServer:
             raise Refusal(404, "Not found")
         saved = self.kernels[ref][number - 1]
         blob = {"source": saved.get("text", ""), "language": "python", "kernelType": "notebook", "slug": ref.split("/")[1]}
-        return {"metadata": {"ref": ref, "currentVersionNumber": number}, "blob": blob}
+        lost = [source for rejected in self._lost.get((ref, number), {}).values() for source in rejected]
+        kept = {key: [source for source in saved.get(key, []) if source not in lost] for key in SOURCES}
+        return {"metadata": {"ref": ref, "currentVersionNumber": number} | kept, "blob": blob}
 
     def _ListKernels(self, request: dict) -> dict:
         return self._page("kernels", [{"ref": ref, "title": ref} for ref in sorted(self.kernels)], request)
@@ -209,6 +219,8 @@ class KaggleServer:
         ref = self._kernel(request)
         if all(saved.get("kernelExecutionType") == "QUICK_SAVE" for saved in self.kernels[ref]):
             raise Refusal(404, "Not found")
+        if self._before.get(ref):
+            return {"status": self._before[ref].pop()}
         return {"status": self._proceed(ref), "failureMessage": self.failures.get(ref)}
 
     def _ListKernelSessionOutput(self, request: dict) -> dict:

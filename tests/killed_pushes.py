@@ -163,6 +163,7 @@ def _push(service: KaggleServer, folder: Path, command: str) -> int:
     type(api).args, api._authenticated = ["--local"], False
     kaggle_env._env_to_endpoint = dict.fromkeys(kaggle_env._env_to_endpoint, service.endpoint)
     os.environ |= {"KAGGLE_USERNAME": service.user, "KAGGLE_KEY": service.key, "KAGGLE_UTILS_RUNS": str(folder / "runs")}
+    os.environ["HOME"] = str(folder)  # where the locks are
     once.SHOWN_S = SHOWN_S
     calls.subprocess.run, versions._LONGEST_PAUSE_S, versions._AGAIN_S = _forked, 0.02, (0.02, 0.02, 0.02)
     code = cli.main(["push", *command.split(), "--kernels", str(folder / "kernels"), "--poll", "0.02"])
@@ -184,8 +185,9 @@ def _forked(command: list[str], input: str, pass_fds: tuple[int, ...] = (), **_:
                         os.close(int(name))
                     except OSError:
                         pass  # the listing's own
+            order = json.loads(input)
             with os.fdopen(write, "w") as answer:
-                answer.write(json.dumps(outcome(**json.loads(input))))
+                answer.write(json.dumps(outcome(order["call"], order["arguments"])))
         finally:
             os._exit(0)
     os.close(write)

@@ -1,6 +1,10 @@
 """Files appear whole or not at all, and their JSON is such as any reader takes."""
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaggle_utils.errors import KitError
 from kaggle_utils.files import json_text, plain, replacing, swap
 
 
@@ -27,6 +32,34 @@ def test_the_new_file_is_not_there_before_the_block_ends(tmp_path):
         part.write_text("new")
         assert not path.exists() and part.suffix == ".csv"
     assert path.read_text() == "new"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks the system whether a process is alive")
+def test_what_killed_processes_left_half_written_goes_and_what_others_write_stays(tmp_path):
+    code = (
+        "import os, sys, time\nfrom kaggle_utils.files import replacing\n"
+        "with replacing(sys.argv[1]) as part:\n    part.write_text('half')\n    print(part, flush=True)\n    time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.csv")]
+    dead, alive = (subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2))
+    with dead, alive:
+        left, wanted = (Path(process.stdout.readline().strip()) for process in (dead, alive))
+        dead.kill()
+        dead.wait()
+        (tmp_path / ".a-1-2.csv").write_text("of somebody else")
+        with replacing(tmp_path / "b.csv") as part:
+            part.write_text("whole")
+        there = {file.name for file in tmp_path.iterdir()}
+        alive.kill()
+    assert there == {"b.csv", ".a-1-2.csv", wanted.name} and left.name not in there
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(tmp_path):
+    (tmp_path / "a.csv").write_text("old")
+    with pytest.raises(KitError, match="a.csv cannot be written, the disk is full"), replacing(tmp_path / "a.csv") as part:
+        part.write_text("ne")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert (tmp_path / "a.csv").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch.utils.data import get_worker_info
 from tqdm import tqdm
 from ultralytics.data.dataset import YOLODataset
@@ -83,23 +82,27 @@ class FrameDataset(YOLODataset):
     augmentation: without pixels, which are made from the name below
     pixel_set: a named set of kaggle_utils.learning.augment
     load_size: longer side in pixels to which frames are resized when they are read
-    seed: of the draws; each decoding process draws its own
     """
 
-    def __init__(
-        self, *args: Any, augmentation: FrameAugmentation, pixel_set: str, load_size: int, seed: int, **kwargs: Any
-    ) -> None:
-        self.augmentation, self.pixel_set, self.load_size, self.seed = augmentation, pixel_set, load_size, seed
+    def __init__(self, *args: Any, augmentation: FrameAugmentation, pixel_set: str, load_size: int, **kwargs: Any) -> None:
+        self.augmentation, self.pixel_set, self.load_size = augmentation, pixel_set, load_size
+        self.seeds: tuple[int, ...] = (0,)
         self.rng: np.random.Generator | None = None
         super().__init__(*args, **kwargs)
+
+    def begin(self, *seeds: int) -> None:
+        """An epoch begins: its draws come of the seeds, and frames kept for mosaics by an earlier one are forgotten."""
+        self.seeds, self.rng = seeds, None
+        for row in self.buffer if self.cache != "ram" else ():
+            self.ims[row] = None
+        self.buffer = []
 
     def _ready(self) -> np.random.Generator:
         """This process's source of chance; workers are copies and must not all draw the same."""
         if self.rng is None:
             worker = get_worker_info()
-            number = 0 if worker is None else worker.id + 1
-            self.rng = np.random.default_rng([self.seed, number, torch.initial_seed() % 2**32 if worker else 0])
-            pixels = pixel_augmentation(self.pixel_set, seed=1000 * self.seed + number)
+            self.rng = np.random.default_rng([*self.seeds, 0 if worker is None else worker.id + 1])
+            pixels = pixel_augmentation(self.pixel_set, seed=int(self.rng.integers(2**31)))
             self.augmentation = replace(self.augmentation, pixels=pixels)
         return self.rng
 

@@ -8,6 +8,7 @@ starts that), and nothing reaches for the network.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -15,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tqdm import tqdm
 from ultralytics.engine import trainer as engine
@@ -76,6 +78,7 @@ class JudgedTrainer(DetectionTrainer):
         super().__init__(overrides=_overrides(data_yaml, place, stage, team.device))
         if team.size > 1:
             self.world_size = team.size  # to ultralytics this process has one card
+        self.add_callback("on_train_epoch_start", JudgedTrainer._begin_epoch)
         if team.leads:
             self.add_callback("on_train_start", JudgedTrainer._open_bar)
             self.add_callback("on_train_epoch_end", JudgedTrainer._watch_the_clock)
@@ -94,6 +97,20 @@ class JudgedTrainer(DetectionTrainer):
     def seconds(self) -> float:
         """Spent on this stage so far, over all sessions."""
         return self.before + time.time() - self.began
+
+    def _begin_epoch(self) -> None:
+        """All chance of an epoch comes of the seed and its number, so that a killed training goes on to the same weights.
+
+        Decoding processes begin anew: they hold generators, and frames of the next epoch, that no checkpoint could keep.
+        """
+        seeds = (self.stage.seed, self.epoch, engine.RANK + 1)
+        number = int(np.random.SeedSequence(seeds).generate_state(1)[0])
+        random.seed(number)
+        np.random.seed(number)
+        torch.manual_seed(number)
+        self.train_loader.reset()
+        self.train_loader.generator.manual_seed(number)
+        self.train_loader.dataset.begin(*seeds)
 
     def _watch_the_clock(self) -> None:
         spent = time.time() - self.epoch_time_start
@@ -152,7 +169,7 @@ class JudgedTrainer(DetectionTrainer):
         return FrameDataset(
             img_path=img_path, imgsz=self.args.imgsz, batch_size=batch, augment=train, hyp=self.args, rect=False,
             cache="ram" if p.cache and train else None, stride=32, task="detect", data=self.data,
-            augmentation=augmentation, pixel_set=p.augmentations, load_size=p.imgsz, seed=p.seed,
+            augmentation=augmentation, pixel_set=p.augmentations, load_size=p.imgsz,
         )  # fmt: skip
 
     def validate(self) -> tuple[dict[str, float], float | None]:
@@ -200,7 +217,6 @@ class JudgedTrainer(DetectionTrainer):
             "seconds": self.seconds,
             "history": self.record.history,
             "stopper": {"best_fitness": self.stopper.best_fitness, "best_epoch": self.stopper.best_epoch},
-            "rng": torch.get_rng_state(),
         }
         write_checkpoint(self.place / "resume.pth", state)
         best = self.place / "best.pth"  # which the fold's folder gets a copy of
@@ -225,7 +241,6 @@ class JudgedTrainer(DetectionTrainer):
         self.scaler.load_state_dict(state["scaler"])
         self.best_fitness = state["best_fitness"]
         self.stopper.__dict__.update(state["stopper"])
-        torch.set_rng_state(state["rng"].cpu())
         self.start_epoch, self.before, self.record.history = state["epoch"] + 1, state["seconds"], state["history"]
 
     def _left_by_a_killed_run(self) -> dict[str, Any] | None:

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from kaggle_utils.errors import KitError
 from kaggle_utils.evidence.eight_bits import as_bytes, from_bytes
 from kaggle_utils.evidence.merging import merged
-from kaggle_utils.files import json_text, plain, replacing
+from kaggle_utils.files import FULL, json_text, plain, replacing
 
 
 class Readable(Protocol):
@@ -58,7 +60,8 @@ class PredictionStore:
         """A new store; or the one that was begun here with the same rows, shape and facts, to be gone on with.
 
         anew: whether another that lies here is replaced rather than refused; dtype: uint8 or float32
-        Raises ValueError when another lies here, or a row number comes twice.
+        Its disk is reserved now. Raises ValueError when another lies here, or a row number comes twice, and KitError
+        when the disk is too full.
 
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -83,6 +86,7 @@ class PredictionStore:
             path.with_suffix(".json").unlink()
         path.parent.mkdir(parents=True, exist_ok=True)
         np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(len(numbers), *shape))
+        _reserve(path)
         path.with_suffix(".written").write_bytes(bytes(len(numbers)))
         with replacing(path.with_suffix(".json")) as part:
             part.write_text(json_text(head))
@@ -134,6 +138,22 @@ class PredictionStore:
     def _flags(self, mode: str) -> np.ndarray:
         """(N,) bool, a byte a row on disk: noting a batch costs the same however many rows there are."""
         return np.memmap(self.path.with_suffix(".written"), bool, mode, shape=(len(self.rows),))
+
+
+def _reserve(path: Path) -> None:
+    """Takes the disk that a file needs: where a sparse one finds it full, the write ends the process, without a word."""
+    size = path.stat().st_size
+    if not hasattr(os, "posix_fallocate"):  # Windows, macOS
+        return
+    try:
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        path.unlink()
+        if error.errno not in FULL:
+            raise
+        free = shutil.disk_usage(path.parent).free
+        raise KitError(f"{path} takes {size / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB left") from None
 
 
 def _as_floats(values: np.ndarray) -> np.ndarray:

@@ -242,3 +242,52 @@ def test_a_model_has_as_many_classes_as_it_is_given(squares, tmp_path):
     assert load_weights(weights)["architecture"]["nc"] == 3 and Detector.load(weights).model.model[-1].nc == 3
     with pytest.raises(ValueError, match="holds a training with data.judged=.*give the member another name"):
         train_fold(linked(squares, tmp_path), judged_on(squares, BoxesInVideo((64, 64)).metric), tmp_path, DetectorParameters(**TINY | {"epochs": 1}))
+
+
+class Killed(BaseException):
+    """Stands for the end of a process at this instant; it leaves the files that a SIGKILL leaves."""
+
+
+KILLS = {
+    "before a checkpoint": ("on_train_epoch_end", 2),
+    "behind a checkpoint": ("on_fit_epoch_end", 2),
+    "when mosaics are over": ("on_train_batch_start", 3 * 3 + 2),
+}
+
+
+@pytest.mark.parametrize(("workers", "kills"), [(0, [*KILLS]), (2, ["behind a checkpoint"])])
+def test_a_training_that_is_killed_goes_on_to_the_same_weights(squares, tmp_path, monkeypatch, workers, kills):
+    from kaggle_utils.detector.trainer import JudgedTrainer
+
+    changes = {"imgsz": 64, "epochs": 4, "batch": 2, "mosaic": 0.7, "rotate90": 0.5, "augmentations": "blur_downscale", "workers": workers}
+    parameters = DetectorParameters(**TINY | changes)
+    calls, instant, set_up = [], [], JudgedTrainer.__init__
+
+    def with_processes_on_a_cpu(self, *what):
+        set_up(self, *what)
+        self.args.workers = workers
+        for event in {event for event, _ in KILLS.values()}:
+            self.add_callback(event, lambda trainer, event=event: strike(event))
+
+    def strike(event):
+        calls.append(event)
+        if instant and instant[0] == (event, calls.count(event)):
+            raise Killed
+
+    monkeypatch.setattr(JudgedTrainer, "__init__", with_processes_on_a_cpu)
+
+    def trained(folder) -> dict:
+        calls.clear()
+        judged = judged_on(squares, BoxesInVideo((64, 64)).metric)
+        path, _ = train_fold(linked(squares, tmp_path), judged, folder, parameters)
+        return {**load_weights(path)["state"], "history": [line["loss"] for line in history_of(folder)]}
+
+    wanted = trained(tmp_path / "whole")
+    for number, kill in enumerate(kills):
+        instant[:] = [KILLS[kill]]
+        with pytest.raises(Killed):
+            trained(tmp_path / f"killed{number}")
+        instant.clear()
+        found = trained(tmp_path / f"killed{number}")
+        assert found.pop("history") == wanted["history"], kill
+        assert all(torch.equal(tensor, wanted[name]) for name, tensor in found.items()), kill

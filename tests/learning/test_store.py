@@ -1,10 +1,13 @@
 """The prediction store: 8 bits, resumable, several models merged in the memory of one chunk."""
 
+import errno
+import os
 import tracemalloc
 
 import numpy as np
 import pytest
 
+from kaggle_utils.errors import KitError
 from kaggle_utils.learning.store import Joined, PredictionStore, ensemble
 
 SHAPE = (2, 3, 5)
@@ -30,6 +33,24 @@ def test_rows_come_back_by_their_numbers_in_any_order(tmp_path):
 def test_one_byte_a_place_lies_on_disk(tmp_path):
     filled(tmp_path / "m.npy", range(10))
     assert (tmp_path / "m.npy").stat().st_size == 128 + 10 * 2 * 3 * 5
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="Linux")
+def test_a_store_holds_its_disk_before_anything_is_written(tmp_path):
+    PredictionStore.create(tmp_path / "m.npy", range(1000), (100, 20))
+    assert (tmp_path / "m.npy").stat().st_blocks * 512 >= 1000 * 100 * 20
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="Linux")
+def test_a_disk_without_room_for_a_store_is_a_sentence_and_nothing_is_left(tmp_path, monkeypatch):
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(KitError, match=r"m.npy takes 4.0 GB, and the disk has \d+.\d GB left"):
+        patched.setattr(os, "posix_fallocate", full)
+        PredictionStore.create(tmp_path / "m.npy", range(2000), (1000, 2000))
+    assert not list(tmp_path.iterdir())
+    filled(tmp_path / "m.npy", range(3))
 
 
 def test_a_store_that_was_left_goes_on_with_what_is_missing(tmp_path):

@@ -54,13 +54,13 @@ class KaggleFailure(KitError):
 def ask(call: str, limit_s: float = 120.0, keep: Sequence[int] = (), **arguments: Any) -> Any:
     """The answer to one of the calls of :data:`kaggle_utils.platform.client.process.CALLS`.
 
-    limit_s: seconds after which the client is stopped; keep: open files that it holds, and their locks with
-    them, though this process be killed. Raises KaggleFailure.
+    limit_s: seconds after which the client is stopped, and ends by itself where this process was killed
+    keep: open files that it holds, and their locks with them, though this process be killed. Raises KaggleFailure.
     """
     try:
         done = subprocess.run(
             [sys.executable, "-c", _START.format(_PROCESS)],  # without the folder here, where a kaggle.py may lie
-            input=json.dumps({"call": call, "arguments": arguments}),
+            input=json.dumps({"call": call, "arguments": arguments, "limit_s": limit_s + 5}),
             env=_environment(),
             timeout=limit_s,
             pass_fds=keep,
@@ -88,7 +88,7 @@ def requests(wanted: Sequence[tuple[str, dict]], keep: Sequence[int] = ()) -> li
 
 
 def all_rows(name: str, rows: str, **message: Any) -> Iterator[dict]:
-    """All rows of a list: by the token for the next page, else by page numbers until one brings nothing new."""
+    """All rows of a list: by tokens for the next page while they come, else by numbers until a page brings nothing new."""
     page: dict[str, Any] = {"page": 1}
     seen: list[dict] = []
     while True:
@@ -96,7 +96,7 @@ def all_rows(name: str, rows: str, **message: Any) -> Iterator[dict]:
         new = [row for row in answer.get(rows) or [] if row not in seen]
         token = answer.get("nextPageToken")
         yield from new
-        if not new or "page" not in page and not token:
+        if not token and ("page" not in page or not new) or token and token == page.get("pageToken"):
             return
         seen += new
         page = {"pageToken": token} if token else {"page": page["page"] + 1}
@@ -139,15 +139,15 @@ def _worded(kind: str, status: int, text: str) -> KaggleFailure:
 def owner_name(given: str | None = None) -> str:
     """Whose kernels: the given name, else ``KAGGLE_USERNAME``, else whom the client's credentials name.
 
-    Raises KaggleFailure when there are none.
+    In small letters, as Kaggle's addresses have it. Raises KaggleFailure when there are none.
 
-    >>> owner_name("me")
+    >>> owner_name("Me")
     'me'
     """
     found = given or os.environ.get("KAGGLE_USERNAME") or ask("owner")
     if not found:
         raise KaggleFailure("credentials", "the credentials carry no user name: give it with --owner")
-    return found
+    return found.lower()
 
 
 def push_dataset(folder: Path, notes: str) -> str:

@@ -26,12 +26,14 @@ _TIMES_S = (30, 300)  # to connect, and between two pieces of a file
 
 
 def main() -> None:
-    """Reads ``{"call": name, "arguments": {...}}`` from stdin and writes the outcome to stdout."""
+    """Reads ``{"call": name, "arguments": {...}, "limit_s": seconds}`` from stdin and writes the outcome to stdout."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # it reaches the caller, too, who decides
     reply = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     order = json.load(sys.stdin)
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, order["limit_s"])  # whoever should stop it may have been killed
     json.dump(outcome(order["call"], order["arguments"]), reply)
     reply.close()
 
@@ -78,8 +80,8 @@ def _classified(error: Exception) -> dict:
 
 
 def _is_page(response) -> bool:
-    """A gateway's answer, perhaps a proxy's at home: Kaggle refuses in JSON."""
-    return "html" in response.headers.get("Content-Type", "")
+    """A gateway's answer, perhaps a proxy's at home: Kaggle refuses in JSON, and its storage of files in XML."""
+    return not re.search("json|/xml", response.headers.get("Content-Type", ""))
 
 
 def _failure(kind: str, status: int, text: str) -> dict:

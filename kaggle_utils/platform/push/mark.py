@@ -21,13 +21,15 @@ class Mark:
     """What a sent kernel says of itself.
 
     digest: of the code and of ``rest``, 12 hexadecimal digits; rest: of all else that the result depends on
+    family: of what is alike in all kernels of a fan-out, so of all that the result depends on but what fans out
     stage: the kernel's name at home; settings: its overrides, those that were fanned out as ``name=*``
     kernels: all (owner/slug) that were pushed together; sent: when, in ISO 8601; run: False for one that is only saved
-    reads: kernel or dataset -> its version, None where that is not known
+    reads: kernel or dataset -> its version, None where Kaggle tells none; competitions and models as well, with None
     """
 
     digest: str
     rest: str
+    family: str
     stage: str
     settings: str
     kernels: Sequence[str]
@@ -47,7 +49,7 @@ def digest(*parts: object) -> str:
 
 def digest_of(code: str, rest: str) -> str:
     """The digest of a mark; code: a notebook's JSON or a script, with the comment or without."""
-    return digest([part for part in _parts(code) if not part.startswith(_BEGIN)], rest)
+    return digest([part for part in _parts(code) if _mark(part[-1]) is None], rest)
 
 
 def marked(code: str, mark: Mark) -> str:
@@ -58,37 +60,43 @@ def marked(code: str, mark: Mark) -> str:
     line = f"{_BEGIN}{json.dumps(asdict(mark))}"
     notebook = _notebook(code)
     if notebook is None:
-        return "\n".join([*(text for text in code.splitlines() if not text.startswith(_BEGIN)), line, ""])
+        return "\n".join([*(text for text in code.splitlines() if _mark(text) is None), line, ""])
     cells = [
         cell | {"source": "".join(cell["source"])} | ({"outputs": []} if "outputs" in cell else {})
         for cell in notebook["cells"]
     ]
-    kept = [cell for cell in cells if not cell["source"].startswith(_BEGIN)]
+    kept = [cell for cell in cells if _mark(cell["source"]) is None]
     return json.dumps(notebook | {"cells": [*kept, code_cell(notebook, line, "kaggle-utils")]}, ensure_ascii=False)
 
 
 def read(code: str) -> Mark | None:
     """The mark of a kernel's source, its digest computed anew; None where it has none.
 
-    >>> mark = Mark("", "rest", "pond-2-train", "fold=*", ["me/pond-2-train-fold0"], "2026-11-21T20:00:00Z", True, {})
+    >>> mark = Mark("", "rest", "", "pond-2-train", "fold=*", ["me/pond-2-train-fold0"], "2026-11-21T20:00:00Z", True, {})
     >>> read(marked("fold = 3", mark)).digest == digest_of("fold = 3", "rest")
     True
     >>> read(marked("fold = 3", mark).replace("3", "4")).digest == digest_of("fold = 3", "rest")
     False
     """
-    comments = [part.removeprefix(_BEGIN) for part in _parts(code) if part.startswith(_BEGIN)]
+    *_, found = [None, *filter(None, (_mark(part[-1]) for part in _parts(code)))]
+    return found and replace(found, digest=digest_of(code, found.rest))
+
+
+def _mark(text: str) -> Mark | None:
+    """What a cell or line says, if it is nothing but such a comment."""
     try:
-        found = Mark(**json.loads(comments[-1]))
-    except (IndexError, ValueError, TypeError):
+        return Mark(**json.loads(text.removeprefix(_BEGIN))) if text.startswith(_BEGIN) else None
+    except (ValueError, TypeError):
         return None
-    return replace(found, digest=digest_of(code, found.rest))
 
 
-def _parts(code: str) -> list[str]:
-    """The cells of a notebook or the lines of a script, without those that are empty and without spaces at an end."""
+def _parts(code: str) -> list[list[str]]:
+    """Kind and text of a notebook's cells, or a script's lines, without those that are empty and spaces at an end."""
     notebook = _notebook(code)
-    parts = code.splitlines() if notebook is None else ["".join(cell["source"]) for cell in notebook["cells"]]
-    return [part.rstrip() for part in parts if part.strip()]
+    if notebook is None:
+        return [[line.rstrip()] for line in code.splitlines() if line.strip()]
+    cells = [[str(cell.get("cell_type")), "".join(cell["source"]).rstrip()] for cell in notebook["cells"]]
+    return [cell for cell in cells if cell[1]]
 
 
 def _notebook(code: str) -> dict | None:

@@ -59,5 +59,5 @@ class Order:
 
     @property
     def locks(self) -> Path:
-        """The folder of locks, which keep two pushes of one kernel apart."""
-        return self.runs / "kaggle" / "locks"
+        """The folder of locks, which keep two pushes of one kernel apart, whatever folders they are typed in."""
+        return Path.home() / ".cache/kaggle-utils/locks"

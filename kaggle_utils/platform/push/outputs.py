@@ -41,7 +41,7 @@ def home_of(found: Stage, kernel: str, runs: Path) -> Path:
 def bring_home(found: Stage, pushed: Sequence[Version], order: Order) -> list[str]:
     """Fetches what is not at home of the versions that are complete; a sentence for each that is not done with."""
     lost, kept = [], set()
-    with held(order.locks / f"{order.owner}/{found.name}.outputs"):
+    with held(order.runs / "kaggle" / found.name, order.report):
         for version in filter(lambda version: version.complete, pushed):
             folder = home_of(found, version.kernel, order.runs)
             try:
@@ -60,8 +60,8 @@ def _fetch(version: Version, folder: Path, order: Order) -> None:
     noted = _noted(folder)
     same = (noted.get("kernel"), noted.get("version")) == (version.kernel, version.version)
     if not (same and noted["files"] in (None, order.files)):
-        settings = version.mark.settings if version.mark else None
-        note = {"kernel": version.kernel, "version": version.version, "settings": settings, "files": order.files}
+        family = version.mark.family if version.mark else None
+        note = {"kernel": version.kernel, "version": version.version, "family": family, "files": order.files}
         new = folder.with_name(f".{folder.name}.part")
         try:
             download(version, new, order.files)
@@ -85,12 +85,12 @@ def _noted(folder: Path) -> dict:
 
 
 def _of_other_pushes(found: Stage, pushed: Sequence[Version], runs: Path) -> set[Path]:
-    """The stage's folders at home that hold other settings' outputs, or an older version's of a kernel just pushed."""
+    """The stage's folders at home that hold another fan-out's outputs, or an older version's of a kernel just pushed."""
     parent, kernels = runs / "kaggle" / found.competition, {version.kernel for version in pushed}
-    settings = {version.mark.settings for version in pushed if version.mark}
+    families = {version.mark.family for version in pushed if version.mark}
     form = re.compile(re.escape(found.runs_as) + FANNED_OUT)
     notes = {folder: _noted(folder) for folder in parent.iterdir() if form.fullmatch(folder.name)}
-    return {f for f, note in notes.items() if note.get("settings") not in settings or note["kernel"] in kernels}
+    return {f for f, note in notes.items() if note.get("family") not in families or note["kernel"] in kernels}
 
 
 def _put_aside(folder: Path, order: Order) -> None:

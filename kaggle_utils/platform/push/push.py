@@ -20,7 +20,7 @@ from kaggle_utils.platform.push import submissions
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.outputs import bring_home
 from kaggle_utils.platform.push.sending import carried_out, ensured, patiently
-from kaggle_utils.platform.push.sources import taken, versions_read
+from kaggle_utils.platform.push.sources import require_same, taken, versions_read
 from kaggle_utils.platform.push.stamping import Made, Stamp, made
 from kaggle_utils.platform.push.versions import Version, why_it_failed
 from kaggle_utils.tasks.competition import SUBMISSION
@@ -124,7 +124,8 @@ def _pushed(step: Step) -> list[Version]:
     known = [version for versions in sources.values() for version in versions]
     kernels = [kernel.taking({name: [v.kernel for v in sources[name]] for name in sources}) for kernel in step.kernels]
     _announce(kernels[0], known, order)
-    reads = patiently(lambda: versions_read(kernels[0].content, known), order)
+    reads = patiently(lambda: versions_read(kernels[0].content), order)
+    require_same({version.kernel: version.version for version in known}, reads)
     marks = [kernel.mark([other.kernel for other in kernels], reads, order.run) for kernel in kernels]
     todo = {k.kernel: partial(ensured, k, mark, order) for k, mark in zip(kernels, marks, strict=True)}
     pushed = carried_out(todo, order)

@@ -7,7 +7,7 @@ with a good answer that carries an error. Who waits anyway waits for room, too.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -16,19 +16,21 @@ from kaggle_utils.platform.client.calls import KaggleFailure
 from kaggle_utils.platform.push.mark import Mark
 from kaggle_utils.platform.push.once import LOOKS, once
 from kaggle_utils.platform.push.order import Order
+from kaggle_utils.platform.push.sources import require_same, versions_read
 from kaggle_utils.platform.push.stamping import Made
-from kaggle_utils.platform.push.versions import Version, look, pauses, send, work_left
+from kaggle_utils.platform.push.versions import SAVED, Version, look, pauses, require_whole, send, work_left
 
 PATIENCE = 2 * LOOKS  # failures in a row that are sat out
 _T = TypeVar("_T")
 
 
-def patiently(step: Callable[[], _T | None], order: Order) -> _T:
+def patiently(step: Callable[[], _T | None], order: Order, gained: Sized = ()) -> _T:
     """What a step brings; it is taken again after a pause while it brings None, and while its failures may pass.
 
+    gained: what grows as the steps get on; failures in a row are counted anew then
     Who does not wait sits out only that Kaggle does not show yet what it was sent. Raises KaggleFailure.
     """
-    lost, sits_out, said, waits = 0, order.waits, "", pauses(order.poll_s)
+    lost, sits_out, said, waits, had = 0, order.waits, "", pauses(order.poll_s), len(gained)
     while True:
         try:
             if (found := step()) is not None:
@@ -36,7 +38,7 @@ def patiently(step: Callable[[], _T | None], order: Order) -> _T:
             lost = 0
         except KaggleFailure as failure:
             busy = failure.kind == "busy"
-            lost = 0 if busy else lost + 1
+            lost, had = 0 if busy or len(gained) > had else lost + 1, len(gained)
             sits_out |= failure.kind == "unshown"
             if not (order.waits if busy else sits_out and failure.passing) or lost > PATIENCE:
                 raise
@@ -64,7 +66,7 @@ def carried_out(todo: Mapping[str, Callable[[], Version]], order: Order) -> list
 
     with tqdm(total=len(todo), disable=None if order.progress else True, unit="kernel") as bar:
         try:
-            return patiently(step, order)
+            return patiently(step, order, found)
         except KaggleFailure as failure:
             text = _told(failure, found, [kernel for kernel in todo if kernel not in found])
             raise KaggleFailure(failure.kind, text, failure.status) from None
@@ -99,23 +101,26 @@ def ensured(made: Made, mark: Mark, order: Order) -> Version:
     """
     versions = [made]
 
-    def there() -> Version | None:
+    def there() -> tuple[Version | None, int]:
         seen = look([made.kernel])[made.kernel]
+        number = seen.version if seen else 0
         same = seen and seen.mark and seen.mark.digest == mark.digest
-        if not same or order.again and seen.mark.sent != mark.sent:
-            return None
-        if seen.version == 0:
+        if not same or order.again and seen.mark.sent != mark.sent or order.run and seen.state == SAVED:
+            return None, number
+        if number == 0:
             raise KaggleFailure("unshown", f"{made.kernel} is being pushed from elsewhere")
+        require_whole(seen)
         if seen.complete and (left := work_left(seen)):
             order.report(f"{seen} has ended before its work was done: {left}; it is sent again to go on")
             versions.append(made.going_on())
-            return None
+            return None, number
         order.report(f"{seen} is this already, {seen.state}: {seen.url}")
-        return seen
+        return seen, number
 
     def sent(keep: Sequence[int]) -> Version:
+        require_same(mark.reads, versions_read(made.content))
         version = send(versions[-1], mark, keep)
         order.report(f"{version} {'pushed' if order.run else 'saved'}: {version.url}")
         return version
 
-    return once(order.locks / made.kernel, mark.sent if order.again else mark.digest, there, sent)
+    return once(order.locks / made.kernel, mark.sent if order.again else mark.digest, there, sent, order.report)

@@ -7,11 +7,11 @@ with the latest. No note at home is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from kaggle_utils.platform.client.calls import KaggleFailure, requests
 from kaggle_utils.platform.push.order import Order
-from kaggle_utils.platform.push.versions import SAVED, Version, look, mine, there
+from kaggle_utils.platform.push.versions import SAVED, Version, look, mine, there, work_left
 from kaggle_utils.platform.runtime import FANNED_OUT
 
 _DATASET = "datasets.DatasetApiService/GetDataset"
@@ -25,7 +25,9 @@ def taken(content: Mapping, stages: Collection[str], order: Order) -> dict[str, 
     """
     ours = [source for source in content["kernel_sources"] if source in stages]
     forms = {source: re.compile(re.escape(source) + FANNED_OUT) for source in ours}
-    listed = {kernel for kernel in (mine() if ours else ()) if any(form.fullmatch(kernel) for form in forms.values())}
+    from_here = [f"{order.owner}/{note.stem}" for note in (order.locks / order.owner).glob("*.sent")]  # the list may lag
+    known = [*mine(), *from_here] if ours else []
+    listed = {kernel for kernel in known if any(form.fullmatch(kernel) for form in forms.values())}
     shown = look(sorted(listed.union(ours)))
     siblings = {kernel for version in shown.values() if version and version.mark for kernel in version.mark.kernels}
     shown |= look(sorted(siblings - shown.keys()))
@@ -40,7 +42,11 @@ def _last_push(source: str, there: list[Version], order: Order) -> list[Version]
     if not marked:  # by an older version of the kit, or by hand
         return [version for version in there if version.kernel == source] or there
     last = max(marked, key=lambda version: version.mark.sent).mark
-    pushed = [one for one in marked if (one.mark.stage, one.mark.settings) == (last.stage, last.settings)]
+    alike = [one for one in marked if (one.mark.stage, one.mark.settings) == (last.stage, last.settings)]
+    pushed = [one for one in alike if order.again or one.mark.family == last.family]
+    for version in alike:
+        if version not in pushed:
+            order.report(f"{version} is of other code or inputs, so it is left out; --again takes it")
     unsent = {kernel for version in pushed for kernel in version.mark.kernels} - {version.kernel for version in pushed}
     if unsent and not order.again:
         how = "push them as before, or take what there is with --again"
@@ -56,23 +62,38 @@ def _complete(pushed: list[Version], order: Order) -> list[Version]:
     complete = [version for version in pushed if version.complete]
     if not complete:
         raise KaggleFailure("sources", f"none of {', '.join(map(str, pushed))} is complete")
+    undone = {str(version): work_left(version) for version in complete if version.mark and not order.again}
+    left = [f"{kernel} has ended before its work was done: {what}" for kernel, what in undone.items() if what]
+    if left:
+        raise KaggleFailure("sources", f"{', '.join(left)}; push that again to go on, or take it as it is with --again")
     for version in pushed:
         if version.failed:
             order.report(f"{version} ended with {version.state}, so it is left out")
     return complete
 
 
-def versions_read(content: Mapping, known: Iterable[Version]) -> dict[str, int | None]:
-    """Kernel or dataset -> the version that a kernel with this metadata would read now; None where it is not to be seen.
+def versions_read(content: Mapping) -> dict[str, int | None]:
+    """All that a kernel with this metadata would read now -> its version; None for competitions and models.
 
-    known: kernels that were looked at before
+    Raises KaggleFailure for a kernel or dataset that is not to be seen: another day it might be, and be another push.
     """
     kernels, datasets = content["kernel_sources"], content["dataset_sources"]
-    pinned = {source: int(source.split("/")[2]) for source in (*kernels, *datasets) if source.count("/") == 2}
-    found = pinned | {version.kernel: version.version for version in known}
+    found = {source: int(source.split("/")[2]) for source in (*kernels, *datasets) if source.count("/") == 2}
     shown = look([kernel for kernel in kernels if kernel not in found])
-    wanted = [dataset.split("/") for dataset in datasets if dataset not in found]
-    rows = requests([(_DATASET, {"ownerSlug": owner, "datasetSlug": slug}) for owner, slug in wanted])
-    versions = [row and row.get("currentVersionNumber") for row in map(there, rows)]
-    found |= {kernel: version and version.version for kernel, version in shown.items()}
-    return found | {"/".join(parts): version for parts, version in zip(wanted, versions, strict=True)}
+    wanted = [dataset for dataset in datasets if dataset not in found]
+    owned = [dict(zip(("ownerSlug", "datasetSlug"), dataset.split("/"), strict=True)) for dataset in wanted]
+    rows = dict(zip(wanted, map(there, requests([(_DATASET, named) for named in owned])), strict=True))
+    if hidden := [source for source, what in (shown | rows).items() if what is None]:
+        how = "is it there, under this name, and yours to read?"
+        raise KaggleFailure("sources", f"Kaggle does not show {', '.join(hidden)}, which is to be read: {how}")
+    found |= {kernel: version.version for kernel, version in shown.items()}
+    found |= {dataset: row.get("currentVersionNumber") for dataset, row in rows.items()}
+    return found | dict.fromkeys([*content.get("competition_sources", ()), *content.get("model_sources", ())])
+
+
+def require_same(begun: Mapping[str, int | None], now: Mapping[str, int | None]) -> None:
+    """KaggleFailure where what is read has changed since a push began: its kernels would not belong together."""
+    other = [name for name in begun if now[name] != begun[name]]
+    changed = [f"{name} was version {begun[name]} and is version {now[name]} by now" for name in other]
+    if changed:
+        raise KaggleFailure("sources", f"{', '.join(changed)}; the same command sends all of them with that")

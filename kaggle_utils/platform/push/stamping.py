@@ -78,12 +78,14 @@ class Made:
     """A kernel as it is sent, but for its mark.
 
     stage: its name at home; content: metadata; code: a notebook's JSON or a script; settings: its overrides in words
+    shared: stands for what of stage, settings and code is alike in all kernels of its fan-out
     """
 
     stage: str
     content: dict
     code: str
     settings: str = ""
+    shared: str = ""
 
     @property
     def kernel(self) -> str:
@@ -104,9 +106,12 @@ class Made:
 
         together: all kernels of this push; reads: what it reads -> version; run: False where it is only saved
         """
-        rest = digest({key: value for key, value in self.content.items() if key != "code_file"}, dict(reads), run)
+        content = {key: value for key, value in self.content.items() if key != "code_file"}
+        rest = digest(content, dict(reads))
+        family = digest(self.shared, content | {"id": "", "title": ""}, dict(reads))
         now = datetime.now(timezone.utc).isoformat()
-        return Mark(digest_of(self.code, rest), rest, self.stage, self.settings, list(together), now, run, dict(reads))
+        code = digest_of(self.code, rest)
+        return Mark(code, rest, family, self.stage, self.settings, list(together), now, run, dict(reads))
 
     def request(self, mark: Mark) -> dict:
         """The message SaveKernel, as the client makes it of the metadata; the service expects outputs to be emptied."""
@@ -134,7 +139,9 @@ def made(folder: Path, stamp: Stamp) -> Made:
     code = _code(folder / content["code_file"], stamp.values)
     if wrong := metadata.problems(folder, [s.split("/")[1] for s in content["kernel_sources"]], content):
         raise ValueError(f"{folder.name} as it would be pushed: " + "; ".join(wrong))
-    return Made(folder.name, content, code, stamp.settings)
+    alike = {name: value for name, value in stamp.values.items() if name not in stamp.fanned}
+    shared = digest_of(_code(folder / content["code_file"], alike), digest(folder.name, stamp.settings))
+    return Made(folder.name, content, code, stamp.settings, shared)
 
 
 def _content(content: dict, stamp: Stamp) -> dict:

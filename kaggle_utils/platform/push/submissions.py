@@ -1,7 +1,7 @@
 """What is submitted: a finished notebook version, or the table that it wrote; how many submissions are left today.
 
 A code competition runs the notebook again on its hidden test. Others score a file: the kernel's table is fetched, checked
-and uploaded. The kernel's digest stands in the submission's message, so that Kaggle's list tells what was submitted.
+and uploaded. Digest and version stand in the submission's message, so that Kaggle's list tells what was submitted.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from kaggle_utils.platform.push.versions import Version
 from kaggle_utils.tasks.competition import SUBMISSION
 from kaggle_utils.tasks.submission import read_answers
 
+_UPLOAD_S = 3600.0  # a table may have 100 MB, a line at home 1 Mbit/s
 _SERVICE = "competitions.CompetitionApiService"
 
 
@@ -35,17 +36,16 @@ def submit(competition: str, found: Stage, version: Version, order: Order) -> No
     uploads = takes_a_file(found.competition)
     if uploads:
         order.report(check(found.competition, table))
-    sign = f"[{version.mark.digest}]"
-    began = sum(sign in row[0] for row in _listed(competition)) if order.again else 0
+    sign = f"[{version.mark.digest}.{version.version}]"
 
-    def there() -> str | None:
+    def there() -> tuple[str | None, int]:
         rows = [row for row in _listed(competition) if sign in row[0]]
-        return f"{version} is submitted already: {rows[0][2]}, {rows[0][1]}" if len(rows) > began else None
+        return f"{version} is submitted already: {rows[0][2]}, {rows[0][1]}" if rows else None, len(rows)
 
     def sent(keep: Sequence[int]) -> str:
-        text = f"{order.message or version} {sign}"
+        text = f"{sign} {order.message or version}"  # a long one may be cut at its end
         if uploads:
-            answer = ask("submit_file", keep=keep, competition=competition, message=text, path=str(table))
+            answer = ask("submit_file", _UPLOAD_S, keep, competition=competition, message=text, path=str(table))
         else:
             owner, slug = version.kernel.split("/")
             what = {"kernelOwner": owner, "kernelSlug": slug, "kernelVersion": version.version, "fileName": SUBMISSION}
@@ -56,8 +56,8 @@ def submit(competition: str, found: Stage, version: Version, order: Order) -> No
         return answer["message"]
 
     try:
-        path, what = order.locks / f"{competition}-submission", f"{version.version}{sign}"
-        order.report(patiently(lambda: once(path, what, there, sent), order))
+        path = order.locks / f"{competition}-submission"
+        order.report(patiently(lambda: once(path, sign, there, sent, order.report), order))
     except KaggleFailure as failure:
         text = f"{version} was not submitted to {competition}: {failure}; the same command submits it once"
         raise KaggleFailure(failure.kind, text, failure.status) from None

@@ -12,21 +12,17 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from kaggle_utils.platform.client.calls import KaggleFailure, all_rows, ask, request, requests
 from kaggle_utils.platform.kernels import metadata
 from kaggle_utils.platform.push.mark import Mark, read
+from kaggle_utils.platform.push.once import just_now
 from kaggle_utils.platform.push.stamping import Made
 
 _SERVICE, _SOURCE, _STATE = "kernels.KernelsApiService", "GetKernel", "GetKernelSessionStatus"
-_REJECTED = {
-    "datasets": "invalidDatasetSources",
-    "kernels": "invalidKernelSources",
-    "competitions": "invalidCompetitionSources",
-    "models": "invalidModelSources",
-}
 SAVED = "NEW_SCRIPT"  # the state of a version that was never run
 _LONGEST_PAUSE_S = 60.0
 _AGAIN_S = (2.0, 10.0, 30.0)  # pauses before a download is tried again
@@ -38,8 +34,9 @@ _NO_TIME = re.compile(r"no time was left to train [^:\\]+")  # what a training p
 class Version:
     """The latest version of a kernel (owner/slug) as Kaggle shows it.
 
-    version: its number, 0 where it changed while it was looked at; state: of its session, in Kaggle's words
-    message: why that failed; mark: what its source says of itself
+    version: its number, 0 where it has none yet or changed while it was looked at
+    state: of its session, in Kaggle's words; message: why that failed
+    mark: what its source says of itself; lacks: what that reads and Kaggle did not attach
     """
 
     kernel: str
@@ -47,6 +44,7 @@ class Version:
     state: str = "QUEUED"
     message: str = ""
     mark: Mark | None = None
+    lacks: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -80,7 +78,8 @@ class Version:
 def look(kernels: Sequence[str]) -> dict[str, Version | None]:
     """What Kaggle shows of each kernel (owner/slug); None for one that is not there. Raises KaggleFailure.
 
-    A state names no version, so it counts only where the version was the same before and after.
+    A state names no version, so it counts only where the version was the same before and after, and that a session has
+    ended only where it cannot be the one before: not right after a new version was sent.
     """
     answers = requests([(f"{_SERVICE}/{name}", _named(kernel)) for kernel in kernels for name in (_SOURCE, _STATE, _SOURCE)])
     return {kernel: _version(kernel, *answers[3 * n : 3 * n + 3]) for n, kernel in enumerate(kernels)}
@@ -93,15 +92,36 @@ def _named(kernel: str) -> dict[str, str]:
 def _version(kernel: str, *answers: dict | KaggleFailure) -> Version | None:
     first, status, last = map(there, answers)
     if first is None and last is None:
+        if status is not None:
+            raise KaggleFailure("unshown", f"{kernel}: Kaggle tells the state of its session and shows no kernel")
         return None
     try:
-        before, number = (shown and shown["metadata"]["currentVersionNumber"] for shown in (first, last))
-        mark = read((last or first)["blob"]["source"])
+        metadata, before = (last or first)["metadata"], (first or {"metadata": {}})["metadata"]
+        number = metadata.get("currentVersionNumber", 0)
+        mark = read((last or first)["blob"]["source"]) if number else None
     except KeyError as error:
         raise KaggleFailure("unreachable", f"{kernel}: what came is no answer of Kaggle's, it has no {error}") from None
-    ran = status is not None and not (mark and not mark.run)  # else the state is that of a session before it
-    state, message = (status.get("status", "QUEUED"), status.get("failureMessage")) if ran else (SAVED, "")
-    return Version(kernel, number if number == before else 0, state, message or "", mark)
+    same = last is not None and number == before.get("currentVersionNumber", 0)
+    return Version(kernel, number * same, *_state(status, mark, number), mark, _lacking(mark, metadata))
+
+
+def _state(status: dict | None, mark: Mark | None, number: int) -> tuple[str, str]:
+    """State and message of a version's session, as far as they cannot be those of the session before it."""
+    if not mark.run if mark else status is None:
+        return SAVED, ""
+    state, message = (status or {}).get("status", "QUEUED"), (status or {}).get("failureMessage") or ""
+    begun = state in ("QUEUED", "RUNNING") or number == 1 or mark is None
+    return (state, message) if begun or not just_now(datetime.fromisoformat(mark.sent).timestamp()) else ("QUEUED", "")
+
+
+def _lacking(mark: Mark | None, metadata: dict) -> tuple[str, ...]:
+    kinds = ("dataset", "kernel", "competition", "model")
+    attached = {_named_as(source) for kind in kinds for source in metadata.get(f"{kind}DataSources") or ()}
+    return tuple(source for source in (mark.reads if mark and attached else ()) if _named_as(source) not in attached)
+
+
+def _named_as(source: str) -> str:
+    return "/".join(source.lower().split("/")[:2])  # without the version
 
 
 def there(answer: dict | KaggleFailure) -> dict | None:
@@ -116,7 +136,7 @@ def there(answer: dict | KaggleFailure) -> dict | None:
 def mine() -> list[str]:
     """All kernels of the account, the private ones as well."""
     how = dict.fromkeys(("language", "kernelType", "outputType"), "all") | {"group": "PROFILE", "sortBy": "DATE_CREATED"}
-    return [row["ref"] for row in all_rows(f"{_SERVICE}/ListKernels", "kernels", **how)]
+    return [row["ref"].lower() for row in all_rows(f"{_SERVICE}/ListKernels", "kernels", **how)]
 
 
 def send(made: Made, mark: Mark, keep: Sequence[int] = ()) -> Version:
@@ -141,14 +161,20 @@ def _sent(wanted: str, answer: dict, mark: Mark) -> Version:
         raise KaggleFailure("unreachable", f"{wanted}: what came is no answer of Kaggle's")
     kernel = "/".join((answer.get("ref") or wanted).strip("/").split("/")[-2:])
     sent = Version(wanted, answer["versionNumber"], mark=mark)
-    rejected = [f"{kind} {', '.join(answer[key])}" for kind, key in _REJECTED.items() if answer.get(key)]
-    if rejected:
-        what = f"{sent} runs without some of its sources. Rejected: {'; '.join(rejected)}"
-        how = f"make them or correct {metadata.FILE}, push with --again"
-        raise KaggleFailure("sources", f"{what}. Stop it at {sent.url}, {how}")
+    lost = {key.removeprefix("invalid"): answer[key] for key in sorted(answer) if key.endswith("Sources") and answer[key]}
+    rejected = [f"{key.removesuffix('Sources').lower()}s {', '.join(sources)}" for key, sources in lost.items()]
+    require_whole(replace(sent, lacks=tuple(rejected)))
     if kernel.lower() != wanted.lower():
         raise KaggleFailure("refused", f"Kaggle keeps {wanted} as {kernel}, where the next stage would not look: {sent.url}")
     return sent
+
+
+def require_whole(version: Version) -> None:
+    """KaggleFailure where Kaggle took it without some of its sources."""
+    if version.lacks:
+        what = f"{version} runs without some of its sources. Rejected: {'; '.join(version.lacks)}"
+        how = f"make them or correct {metadata.FILE}, push with --again"
+        raise KaggleFailure("sources", f"{what}. Stop it at {version.url}, {how}")
 
 
 def pauses(first_s: float) -> Iterator[float]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -29,7 +32,7 @@ def failure_of(call: str) -> KaggleFailure:
 
 
 def test_the_owner_is_the_given_one_then_the_environments_then_the_clients(service, monkeypatch, tmp_path):
-    assert owner_name("you") == "you"
+    assert owner_name("You") == "you"
     assert owner_name() == "me"
     monkeypatch.delenv("KAGGLE_USERNAME")
     (tmp_path / "client/home/kaggle").mkdir()
@@ -80,8 +83,9 @@ def test_a_client_that_is_too_old_is_named(service, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("status", [200, 403, 404, 502])
-def test_a_proxys_page_is_no_answer_of_kaggles(service, quick_client, status):
-    service.show("GetSubmissionLimits", "<html>Sign in to the hotel</html>", status)
+@pytest.mark.parametrize("kind", ["text/html", "text/plain", "application/octet-stream"])
+def test_a_proxys_page_is_no_answer_of_kaggles(service, quick_client, status, kind):
+    service.show("GetSubmissionLimits", "<html>Sign in to the hotel</html>", status, kind=kind)
     failure = failure_of(LIMITS)
     assert failure.kind == "unreachable" and failure.passing and "a page" in str(failure)
 
@@ -109,6 +113,13 @@ def test_a_list_is_read_to_its_last_page(service, quick_client, tokens, monkeypa
     assert [row["ref"] for row in rows] == sorted(service.kernels)
 
 
+def test_an_empty_page_with_a_token_for_the_next_is_not_the_last(service, quick_client, monkeypatch):
+    pages = [([], "a"), ([{"ref": 1}], "b"), ([], "c"), ([{"ref": 2}], "")]
+    told = {token: {"kernels": rows, "nextPageToken": after} for token, (rows, after) in zip(" abc", pages, strict=True)}
+    monkeypatch.setattr(service, "_ListKernels", lambda request: told[request.get("pageToken", " ")])
+    assert [row["ref"] for row in all_rows("kernels.KernelsApiService/ListKernels", "kernels")] == [1, 2]
+
+
 @pytest.mark.parametrize(("status", "passing"), [(404, False), (429, True), (503, True)])
 def test_which_refusals_pass_with_time(service, status, passing):
     service.fail("GetSubmissionLimits", status)
@@ -120,6 +131,15 @@ def test_a_client_that_hangs_is_stopped(service, monkeypatch):
     monkeypatch.setattr(calls, "_PROCESS", "timeit")
     with pytest.raises(KaggleFailure, match="did not answer the call 'owner' in 0.1 s"):
         ask("owner", limit_s=0.1)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="POSIX only")
+def test_a_client_whose_caller_was_killed_ends_at_its_limit_all_the_same(service):
+    service.answer = lambda *_: threading.Event().wait()
+    order = {"call": "requests", "arguments": {"requests": [(LIMITS, {"competitionName": "c"})]}, "limit_s": 2.5}
+    command = [sys.executable, "-m", "kaggle_utils.platform.client.process"]
+    done = subprocess.run(command, input=json.dumps(order), text=True, capture_output=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGALRM
 
 
 def test_a_client_that_is_not_there_is_named(service, monkeypatch, tmp_path):

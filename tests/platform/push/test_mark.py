@@ -13,7 +13,15 @@ from kernel_folders import notebook_with
 from kaggle_utils.platform.push.mark import Mark, digest_of, marked, read
 
 MARK = Mark(
-    "", "rest", "pond-2-train", "fold=*", ["me/pond-2-train-fold0"], "2026-11-21T20:00:00+00:00", True, {"me/w": 4, "a/b": None}
+    digest="",
+    rest="rest",
+    family="family",
+    stage="pond-2-train",
+    settings="fold=*",
+    kernels=["me/pond-2-train-fold0"],
+    sent="2026-11-21T20:00:00+00:00",
+    run=True,
+    reads={"me/w": 4, "a/b": None},
 )
 CODES = {"notebook": json.dumps(notebook_with("fold = 0")), "script": "import os\n\nfold = 0\n"}
 
@@ -27,6 +35,18 @@ def test_a_mark_is_read_as_it_was_written(code):
 def test_an_edit_that_keeps_the_comment_makes_another_digest(code):
     sent = marked(code, MARK)
     assert read(sent.replace("fold = 0", "fold = 1")).digest != read(sent).digest
+
+
+def test_the_kind_of_a_cell_is_part_of_the_digest():
+    text = CODES["notebook"].replace('"cell_type": "code"', '"cell_type": "markdown"')
+    assert digest_of(text, "") != digest_of(CODES["notebook"], "")
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=CODES)
+@pytest.mark.parametrize("text", ["# kaggle-utils is great", "# kaggle-utils {}", "# kaggle-utils on GPUs\\nepochs = 1"])
+def test_a_comment_that_is_no_mark_is_sent_and_part_of_the_digest(code, text):
+    other = code.replace("fold = 0", f"{text}\\nfold = 0" if code.startswith("{") else f"{text}\nfold = 0")
+    assert digest_of(other, "") != digest_of(code, "") and text in marked(other, MARK)
 
 
 def test_what_kaggle_does_to_a_notebook_on_the_way_changes_nothing():

@@ -43,7 +43,7 @@ def test_a_fold_that_fails_does_not_keep_the_others_from_coming_home(service, or
 
 
 def test_outputs_that_do_not_come_are_named_and_fetched_later(service, order, news):
-    service.outputs = {kernel: {"best.pt": b"w"} for kernel in FOLDS}
+    service.outputs |= {kernel: {"best.pt": b"w"} for kernel in FOLDS}
     service.fail("GET", 403)
     with pytest.raises(KaggleFailure) as caught:
         push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))

@@ -7,12 +7,14 @@ import signal
 from dataclasses import replace
 
 import pytest
+from kaggle_http import Page, Refusal, Silence
 from kernel_folders import COMPETITION, write_kernel
 
 from kaggle_utils.platform.client.calls import KaggleFailure
-from kaggle_utils.platform.push import sending
+from kaggle_utils.platform.push import once, sending
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.push import push
+from kaggle_utils.platform.push.versions import look
 
 pytest_plugins = ["kaggle_fixtures"]
 
@@ -124,7 +126,7 @@ def test_the_notebook_that_is_sent_says_what_it_is_and_read(service, order):
     comment = json.loads(service.kernels[TRAIN][0]["text"])["cells"][-1]["source"]
     assert comment.startswith("# kaggle-utils {") and "\n" not in comment
     said = json.loads(comment.removeprefix("# kaggle-utils "))
-    assert said["reads"] == {"me/pond-1-eda": 1, "me/kaggle-utils-wheels": 1} and len(said["digest"]) == 12
+    assert said["reads"] == {"me/pond-1-eda": 1, "me/kaggle-utils-wheels": 1, COMPETITION: None} and len(said["digest"]) == 12
 
 
 def test_what_has_failed_is_told_and_not_sent_again_unless_asked(service, order):
@@ -160,7 +162,7 @@ def test_what_its_sessions_end_stopped_goes_on_from_its_own_outputs(service, ord
     assert versions(service) == {TRAIN: 2}
 
 
-def test_what_is_only_saved_is_run_later(service, order, news):
+def test_what_is_only_saved_is_run_later(service, order, news, pond):
     push("pond-2-train", replace(order, run=False))
     assert service.kernels[TRAIN][0]["kernelExecutionType"] == "QUICK_SAVE" and "version 1 saved" in news[-1]
     push("pond-2-train", replace(order, run=False))
@@ -169,7 +171,7 @@ def test_what_is_only_saved_is_run_later(service, order, news):
         push("pond-3-submit", replace(order, wait=True))
     push("pond-2-train", order)
     assert "kernelExecutionType" not in service.kernels[TRAIN][1]
-    push("pond-2-train", replace(order, run=False))
+    push("pond-2-train", replace(change_the_notebook(service, pond, order), run=False))
     with pytest.raises(KaggleFailure, match="version 3 is NEW_SCRIPT"):  # the state that Kaggle tells is version 2's
         push("pond-3-submit", order)
 
@@ -177,6 +179,132 @@ def test_what_is_only_saved_is_run_later(service, order, news):
 def test_what_is_only_saved_cannot_be_waited_for(order):
     with pytest.raises(ValueError, match="--no-run only saves"):
         replace(order, run=False, submit=True)
+
+
+# what Kaggle tells late, or not at all
+
+
+def test_a_fan_out_that_its_sessions_ends_stopped_goes_on_as_one(service, order):
+    folds = [f"{TRAIN}-fold{k}" for k in range(5)]
+    service.outputs.update({fold: {"run.json": STOPPED} for fold in folds})
+    order = replace(order, overrides=["fold=0..4"], wait=True)
+    with pytest.raises(KaggleFailure, match="fold4 version 1 has ended before its work was done"):
+        push("pond-2-train", order)
+    answer = service._SaveKernel
+    service._SaveKernel = lambda request: service.outputs[request["slug"]].update({"run.json": DONE}) or answer(request)
+    assert [version.version for version in push("pond-2-train", order)] == [2] * 5
+
+
+def test_a_state_that_may_be_the_version_befores_is_not_believed(service, order, pond, monkeypatch):
+    push("pond-2-train", order)
+    [second] = push("pond-2-train", change_the_notebook(service, pond, order))
+    assert look([TRAIN])[TRAIN].complete  # the first could not be another's
+    monkeypatch.setattr(once, "SHOWN_S", 1e9)
+    shown = look([TRAIN])[TRAIN]
+    assert (shown.version, shown.state, second.version) == (2, "QUEUED", 2)
+
+
+@pytest.mark.parametrize("kind", ["competitions", "datasets", "kernels"])
+def test_a_push_that_lost_a_source_is_not_good_the_second_time(service, order, kind):
+    answer = service._SaveKernel
+
+    def without(request: dict) -> dict:
+        there = getattr(service, kind)
+        setattr(service, kind, type(there)())
+        told = answer(request)
+        setattr(service, kind, there | service.kernels if kind == "kernels" else there)
+        return told
+
+    service._SaveKernel = without
+    for _ in range(2):
+        with pytest.raises(KaggleFailure, match="runs without some of its sources.*--again") as caught:
+            push("pond-2-train", order)
+        assert caught.value.kind == "sources"
+    assert versions(service) == {TRAIN: 1}
+    service._SaveKernel = answer
+    push("pond-2-train", replace(order, again=True))
+    push("pond-2-train", order)
+    assert versions(service) == {TRAIN: 2}
+
+
+@pytest.mark.parametrize("missing", ["GetKernel", "GetKernelSessionStatus", "GetDataset"])
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("page", [True, False])
+def test_a_denial_that_passes_sends_nothing(service, order, missing, status, page):
+    """Whether a proxy says it or Kaggle itself, of a kernel, its session or a dataset that it reads."""
+    for _ in range(2):
+        push("pond-2-train", order)
+    answer, told = getattr(service, f"_{missing}"), []
+
+    def denied(request: dict) -> dict:
+        told.append(request)
+        if len(told) < 4 and request.get("kernelSlug") != "pond-1-eda":
+            raise Page(status, "denied", "text/plain") if page else Refusal(status, "denied")
+        return answer(request)
+
+    setattr(service, f"_{missing}", denied)
+    try:
+        push("pond-2-train", replace(order, wait=True))
+    except KaggleFailure as failure:
+        assert "me/kaggle-utils-wheels" in str(failure)
+    setattr(service, f"_{missing}", answer)
+    push("pond-2-train", order)
+    assert versions(service) == {TRAIN: 1}
+
+
+def test_what_is_read_is_looked_at_anew_before_each_kernel_of_a_fan_out(service, order):
+    answer = service._SaveKernel
+
+    def new_wheels(request: dict) -> dict:
+        service.datasets["me/kaggle-utils-wheels"].append({})
+        return answer(request)
+
+    service._SaveKernel = new_wheels
+    with pytest.raises(KaggleFailure, match="me/kaggle-utils-wheels was version 1.*is version 2.*not sent yet: .*fold1"):
+        push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
+    assert versions(service) == {FOLDS[0]: 1}
+
+
+def test_what_was_run_is_not_run_again_for_having_been_asked_to_be_saved(service, order):
+    for run in (True, False, True):
+        push("pond-2-train", replace(order, run=run))
+    assert versions(service) == {TRAIN: 1}
+
+
+def test_a_kernel_that_has_no_version_yet_gets_its_first(service, order, monkeypatch):
+    answer = service._GetKernel
+
+    def draft(request: dict) -> dict:
+        if request["kernelSlug"] == "pond-2-train" and TRAIN not in service.kernels:
+            return {"metadata": {"ref": TRAIN}, "blob": {"slug": "pond-2-train"}}
+        return answer(request)
+
+    monkeypatch.setattr(service, "_GetKernel", draft)
+    [pushed] = push("pond-2-train", replace(order, wait=True))
+    assert pushed.version == 1
+
+
+def test_the_owners_name_is_one_however_it_is_written(service, order):
+    push("pond-2-train", replace(order, owner="Me", overrides=["fold=0..1"]))
+    push("pond-2-train", replace(order, owner="ME", overrides=["fold=0..1"]))
+    push("pond-3-submit", replace(order, owner="Me"))
+    assert versions(service) == dict.fromkeys([*FOLDS, "me/pond-3-submit"], 1)
+
+
+def test_two_folders_of_runs_share_what_was_sent_from_here(service, order, tmp_path):
+    answer = service._SaveKernel
+
+    def cut(request: dict) -> dict:
+        service._SaveKernel, service.late = answer, 3
+        answer(request)
+        signal.raise_signal(signal.SIGINT)
+        raise Silence
+
+    service._SaveKernel = cut
+    with pytest.raises(KaggleFailure, match="no answer"):
+        push("pond-2-train", replace(order, runs=tmp_path / "one"))
+    push("pond-2-train", replace(order, runs=tmp_path / "two"))
+    assert versions(service) == {TRAIN: 1}
 
 
 # fan-outs
@@ -230,6 +358,36 @@ def test_kernels_that_the_list_does_not_show_yet_are_known_from_their_siblings(s
     monkeypatch.setattr(service, "_ListKernels", lambda request: {"kernels": [{"ref": FOLDS[1]}, {"ref": "me/pond-1-eda"}]})
     push("pond-3-submit", order)
     assert service.kernels["me/pond-3-submit"][-1]["kernelDataSources"] == FOLDS
+
+
+def test_kernels_that_were_sent_from_here_are_known_though_the_list_shows_none(service, order, monkeypatch):
+    push("pond-2-train", order)
+    push("pond-2-train", replace(order, overrides=["fold=0..1"]))
+    monkeypatch.setattr(service, "_ListKernels", lambda request: {"kernels": [{"ref": TRAIN}, {"ref": "me/pond-1-eda"}]})
+    push("pond-3-submit", order)
+    assert service.kernels["me/pond-3-submit"][-1]["kernelDataSources"] == FOLDS
+
+
+@pytest.mark.parametrize("change", [change_the_notebook, push_new_wheels, change_the_metadata])
+def test_folds_of_other_code_or_inputs_are_not_mixed(service, order, pond, change, news):
+    push("pond-2-train", replace(order, overrides=["fold=0..1"], wait=True))
+    order = change(service, pond, order)
+    push("pond-2-train", replace(order, overrides=["fold=1..1"], wait=True))
+    push("pond-3-submit", order)
+    assert service.kernels["me/pond-3-submit"][-1]["kernelDataSources"] == [FOLDS[1]]
+    assert "me/pond-2-train-fold0 version 1 is of other code or inputs, so it is left out; --again takes it" in news
+    assert not (order.runs / "kaggle/pond/2_train-fold0").exists()
+    push("pond-3-submit", replace(order, again=True))
+    assert service.kernels["me/pond-3-submit"][-1]["kernelDataSources"] == FOLDS
+
+
+def test_a_training_that_its_sessions_end_stopped_is_not_taken_unless_asked(service, order):
+    service.outputs[TRAIN] = {"run.json": STOPPED}
+    push("pond-2-train", order)
+    with pytest.raises(KaggleFailure, match="me/pond-2-train version 1 has ended before its work was done: unet fold 0"):
+        push("pond-3-submit", order)
+    push("pond-3-submit", replace(order, again=True))
+    assert service.kernels["me/pond-3-submit"][0]["kernelDataSources"] == [TRAIN]
 
 
 @pytest.mark.parametrize("there", [[TRAIN], FOLDS, [TRAIN, *FOLDS]])
@@ -309,7 +467,7 @@ def test_the_finished_version_is_submitted_and_the_rest_of_the_day_shown(service
             "kernelSlug": "pond-3-submit",
             "kernelVersion": 1,
             "fileName": "submission.csv",
-            "submissionDescription": f"five folds [{pushed.mark.digest}]",
+            "submissionDescription": f"[{pushed.mark.digest}.1] five folds",
         }
     ]
     assert news[-2:] == [f"Successfully submitted to {COMPETITION}", "submissions left today: 4"]
@@ -323,6 +481,16 @@ def test_what_is_submitted_already_is_found_however_long_the_list_and_not_submit
     assert news[-2] == "me/pond-3-submit version 1 is submitted already: 2026-11-21T20:00:00Z, PENDING"
     push("pond-3-submit", replace(ready, again=True))
     assert len(service.submissions) == 52 and service.submissions[-1]["kernelVersion"] == 2
+
+
+def test_a_submission_again_that_was_lost_is_made_by_the_same_command_without_it(service, ready):
+    push("pond-3-submit", ready)
+    service.fail("CreateCodeSubmission", 400)
+    with pytest.raises(KaggleFailure, match="was not submitted"):
+        push("pond-3-submit", replace(ready, again=True))
+    for _ in range(2):
+        push("pond-3-submit", ready)
+    assert [sent["kernelVersion"] for sent in service.submissions] == [1, 2]
 
 
 @pytest.mark.parametrize("arrives", [True, False])

@@ -38,7 +38,7 @@ def test_the_kernels_table_is_uploaded_as_it_came(service, ready, news):
     push("pond-3-submit", ready)
     [sent] = service.submissions
     assert (sent["content"], sent["competitionName"]) == (TABLE, COMPETITION)
-    assert re.fullmatch(r"two folds \[[0-9a-f]{12}\]", sent["submissionDescription"]) and "kernelSlug" not in sent
+    assert re.fullmatch(r"\[[0-9a-f]{12}\.1\] two folds", sent["submissionDescription"]) and "kernelSlug" not in sent
     assert "was checked by the notebook" in news[-3] and news[-1] == "submissions left today: 4"
 
 
