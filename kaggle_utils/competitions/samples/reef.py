@@ -10,7 +10,7 @@ say nothing about starfish.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -25,57 +25,41 @@ from kaggle_utils.competitions.samples.reef_bottom import reef_texture
 from kaggle_utils.competitions.samples.reef_film import Look
 from kaggle_utils.competitions.samples.reef_scene import make_scene
 
-VERSION = 4  # raised when the same parameters paint other frames
+VERSION = 5  # raised when the same parameters paint other frames
 JPEG_QUALITY = 90
 EXAMPLE_FRAMES = 3  # of the test video that Kaggle shows in test.csv and example_test.npy
 COLUMNS = ["video_id", "sequence", "video_frame", "sequence_frame", "image_id", "annotations"]
 SAMPLE_TEXT = "0.99 123 456 1 1"
 
 
+HIDDEN = 3  # the test's video, its sequences many, so that its score is as sure as the one at home
+SEQUENCES = (10, 10, 10, 30)  # of each video
+EMPTY = 10  # every so manyeth sequence has no starfish
+STARFISH = (4, 8)  # in the others: the fewest, and more than the most
+
+
 class Sequence(NamedTuple):
-    """A run of frames: its video and its id, its length as a share of frames_per_sequence, the frames missing
-    before it (as a share too), and when starfish visit (first and last moment, shares of its length; None: never)."""
+    """A run of frames: its video and its id, how many frames there are, and are missing before it, and how many starfish."""
 
     video: int
     number: int
-    length: float
-    gap: float
-    visit: tuple[float, float] | None
-
-
-# Lengths are irregular and average 1; about a fifth of all frames has starfish.
-SEQUENCES = (
-    Sequence(0, 41207, 1.25, 0.0, (0.0, 0.2)),
-    Sequence(0, 8813, 0.60, 1.8, None),
-    Sequence(0, 52960, 1.00, 0.9, (0.75, 1.0)),
-    Sequence(1, 60422, 1.50, 0.0, (0.84, 1.0)),
-    Sequence(1, 17359, 0.75, 1.2, None),
-    Sequence(1, 29018, 1.05, 0.4, (0.0, 0.2)),
-    Sequence(2, 26745, 0.55, 0.0, (0.60, 1.0)),
-    Sequence(2, 37590, 1.30, 2.5, (0.0, 0.14)),
-    Sequence(3, 33333, 1.15, 0.0, (0.80, 1.0)),
-    Sequence(3, 44444, 0.85, 1.1, (0.0, 0.22)),
-)
-LOOKS = (  # water and camera of each video
-    Look(water=(0.02, 0.47, 0.86), clear=(2.8, 5.5, 7.0), exposure=1.55, blur=0.55, noise=4.0),
-    Look(water=(0.20, 0.54, 0.86), clear=(2.6, 3.8, 4.8), exposure=1.3, blur=0.95, noise=2.5),
-    Look(water=(0.10, 0.40, 0.46), clear=(3.4, 5.5, 5.0), exposure=1.50, blur=0.60, noise=5.0),
-    Look(water=(0.14, 0.50, 0.66), clear=(3.0, 5.0, 5.5), exposure=1.45, blur=0.60, noise=4.0),
-)
-HIDDEN = 3  # the test's video
+    frames: int
+    gap: int
+    starfish: int
+    look: Look
 
 
 def make_sample(
     folder: Path,
     *,
     seed: int = 0,
-    frames_per_sequence: int = 40,
+    frames_per_sequence: int = 9,
     size: tuple[int, int] = (1280, 720),
     workers: int = 2,
 ) -> Path:
     """Paint the sample into folder, or find it there made with the same parameters; returns folder.
 
-    frames_per_sequence: mean; 8 sequences make train.csv, 2 the hidden video
+    frames_per_sequence: mean; 30 sequences make train.csv, as many the hidden video
     size: (width, height) of the frames in pixels
     workers: threads; the files do not depend on it
     Also writes ``hidden_folder(folder)``: test_images/video_3/, test.csv and truth.csv. A sample made
@@ -87,11 +71,11 @@ def make_sample(
 
 
 def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple[int, int], workers: int) -> None:
-    jobs = _jobs(shown / "train_images", hidden / "test_images", frames)
-    with tqdm(total=sum(j.frames for j in jobs), desc="reef sample", unit="frame", disable=None) as bar:
+    jobs = _jobs(shown / "train_images", hidden / "test_images", seed, frames)
+    with tqdm(total=sum(j.sequence.frames for j in jobs), desc="reef sample", unit="frame", disable=None) as bar:
         with ThreadPoolExecutor(workers) as pool:
             side = round(2048 * size[0] / 1280)
-            rngs = [np.random.default_rng([seed, video]) for video in range(len(LOOKS))]
+            rngs = [np.random.default_rng([seed, video]) for video in range(len(SEQUENCES))]
             textures = list(pool.map(reef_texture, rngs, [side] * len(rngs)))
             films = [pool.submit(_film, job, textures[job.sequence.video], seed, size, bar.update) for job in jobs]
             rows = [row for film in films for row in film.result()]
@@ -99,20 +83,19 @@ def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple[int, i
 
 
 class _Job(NamedTuple):
-    """One sequence to film: its first frame's number in the video, how many frames, and where they go."""
+    """One sequence to film: its first frame's number in the video, and where the frames go."""
 
     sequence: Sequence
     first: int
-    frames: int
     images: Path
 
 
 def _film(job: _Job, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[tuple]:
     """Paint and write the frames one by one, calling done after each; returns their rows of train.csv."""
-    video, number, _, _, visit = job.sequence
-    scene = make_scene(texture, LOOKS[video], (seed, video, number), job.frames, visit, size)
+    video, number, frames, _, starfish, look = job.sequence
+    scene = make_scene(texture, look, (seed, video, number), frames, starfish, size)
     rows = []
-    for t in range(job.frames):
+    for t in range(frames):
         image, boxes = scene.frame(t)
         write_jpeg(job.images / f"{job.first + t}.jpg", image, JPEG_QUALITY)
         annotations = [dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]
@@ -121,16 +104,35 @@ def _film(job: _Job, texture: np.ndarray, seed: int, size: tuple[int, int], done
     return rows
 
 
-def _jobs(train_images: Path, test_images: Path, frames: int) -> list[_Job]:
-    """All sequences, the longest first so that the threads end together; makes the folders."""
-    jobs, seen = [], [0] * len(LOOKS)  # frames of each video so far
-    for sequence in SEQUENCES:
+def _jobs(train_images: Path, test_images: Path, seed: int, frames: int) -> list[_Job]:
+    """All sequences, in order; makes the folders."""
+    jobs, first = [], 0
+    for sequence in _sequences(np.random.default_rng(seed), frames):
         images = (test_images if sequence.video == HIDDEN else train_images) / f"video_{sequence.video}"
         images.mkdir(parents=True, exist_ok=True)
-        first, length = seen[sequence.video] + round(sequence.gap * frames), max(1, round(sequence.length * frames))
-        jobs.append(_Job(sequence, first, length, images))
-        seen[sequence.video] = first + length
-    return sorted(jobs, key=lambda job: -job.frames)
+        first = first + sequence.gap if jobs and jobs[-1].sequence.video == sequence.video else 0
+        jobs.append(_Job(sequence, first, images))
+        first += sequence.frames
+    return jobs
+
+
+def _sequences(rng: np.random.Generator, frames: int) -> Iterator[Sequence]:
+    """Every video's, of irregular lengths that average frames; the water is a video's, the light a sequence's."""
+    numbers = iter(rng.choice(100_000, sum(SEQUENCES), replace=False).tolist())
+    for video, count in enumerate(SEQUENCES):
+        green = rng.random()
+        for place in range(count):
+            length, gap = rng.uniform(0.6, 1.4) * frames, rng.uniform(0.4, 2.5) * frames
+            starfish = int(rng.integers(*STARFISH)) if (place + 1) % EMPTY else 0
+            yield Sequence(video, next(numbers), max(1, round(length)), round(gap), starfish, look(rng, green))
+
+
+def look(rng: np.random.Generator, green: float) -> Look:
+    """Water from blue (0) to green (1), in a light and with a camera that differ from dive to dive."""
+    blue_and_green = np.array([[0.04, 0.47, 0.86], [0.14, 0.48, 0.62]]), np.array([[2.8, 5.5, 7.0], [3.2, 5.2, 5.2]])
+    water, clear = (tuple((1 - green) * one[0] + green * one[1]) for one in blue_and_green)
+    clear = tuple(np.array(clear) * rng.uniform(0.85, 1.2))
+    return Look(water, clear, exposure=rng.uniform(1.3, 1.6), blur=rng.uniform(0.5, 0.9), noise=rng.uniform(2.5, 5.0))
 
 
 def _write_tables(shown: Path, hidden: Path, table: pd.DataFrame) -> None:

@@ -1,9 +1,9 @@
 """How a frame of the sample is painted, from the back to the front, and where its truth comes from.
 
-First the reef's texture in perspective, then creatures and overhanging plates from far to near with
-their shadows, then ripples of light and the water between (haze grows with distance and takes red
-first, beyond the reef's edge is open water), last the lens and the sensor: blur along the motion and
-noise. A starfish's box encloses those of its painted pixels that nothing nearer covered.
+First the reef's texture in perspective, then creatures from far to near with their shadows, then
+ripples of light and the water between (haze grows with distance and takes red first), last the lens
+and the sensor: blur along the motion and noise. A starfish's box encloses those of its painted pixels
+that nothing nearer covered.
 """
 
 from __future__ import annotations
@@ -48,14 +48,12 @@ class Ground:
 
     fine: (H, W, 4) uint8 RGB and an unused byte (OpenCV warps four channels thrice as fast as three)
     coarse: the same at half size; origin: (2,) x and y of its first texel
-    edge: (3,) a, b, c with a*x + b*y + c the distance past the reef's edge, in texels
     ripples: (R, R) float32 that tiles
     """
 
     fine: np.ndarray
     coarse: np.ndarray
     origin: np.ndarray
-    edge: np.ndarray
     ripples: np.ndarray
 
 
@@ -150,7 +148,7 @@ def _turned(prop: Prop, zoom: float, centre: np.ndarray, side: int) -> tuple[np.
 
 def through_water(image: np.ndarray, ground: Ground, way: Swim, t: int, look: Look) -> np.ndarray:
     """(H, W, 3) uint8: ripples of light and the water between, computed for every fourth pixel."""
-    points, distance = _seen_points(way, t, ground.edge)
+    points, distance = _seen_points(way, t)
     light = look.exposure * (1 + _ripple_light(ground.ripples, points * (1280 / way.width), t))
     pass_through = np.exp(-distance[..., None] / np.array(look.clear, np.float32))
     veil = 255 * np.array(look.water, np.float32) * (1 - pass_through)
@@ -159,16 +157,13 @@ def through_water(image: np.ndarray, ground: Ground, way: Swim, t: int, look: Lo
     return cv2.add(lit, cv2.resize(veil, size), dtype=cv2.CV_8U)
 
 
-def _seen_points(way: Swim, t: int, edge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _seen_points(way: Swim, t: int) -> tuple[np.ndarray, np.ndarray]:
     """(h, w, 2) float32 texels under every fourth pixel; (h, w) float32 length of water, in camera heights."""
     x, y = np.meshgrid(np.arange(2, way.width, 4), np.arange(2, way.height, 4))
     world = np.stack([x, y, np.ones_like(x)], -1).astype(np.float32) @ np.linalg.inv(way.ground(t)).T
     points = world[..., :2] / world[..., 2:]
-    high = way.position[t, 2]
-    away = np.linalg.norm(points - way.position[t, :2], axis=-1) / high
-    past = (points @ edge[:2] + edge[2]) / high
-    past += 0.15 * np.sin(points[..., 0] / (0.21 * high)) + 0.15 * np.sin(points[..., 1] / (0.17 * high))
-    return points.astype(np.float32), (np.hypot(1, away) + 5 * np.clip(past, 0, 3)).astype(np.float32)
+    away = np.linalg.norm(points - way.position[t, :2], axis=-1) / way.position[t, 2]
+    return points.astype(np.float32), np.hypot(1, away).astype(np.float32)
 
 
 def _ripple_light(ripples: np.ndarray, points: np.ndarray, t: int) -> np.ndarray:
@@ -180,24 +175,27 @@ def _ripple_light(ripples: np.ndarray, points: np.ndarray, t: int) -> np.ndarray
     return RIPPLES[0] + (RIPPLES[1] - RIPPLES[0]) * np.maximum(one, other)
 
 
-def through_lens(image: np.ndarray, way: Swim, t: int, look: Look, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) uint8: blur, more along the motion, then grain that is alike in the three colours."""
-    image = cv2.filter2D(image, -1, _blur_kernel(way, t, look.blur * way.width / 1280))
+def through_lens(
+    image: np.ndarray, way: Swim, t: int, look: Look, shaken: float, rng: np.random.Generator
+) -> np.ndarray:
+    """(H, W, 3) uint8: blur, so many times as far as usual, then grain that is alike in the three colours."""
+    image = cv2.filter2D(image, -1, _blur_kernel(way, t, shaken * look.blur * way.width / 1280, shaken))
     grain = np.round(rng.normal(0, look.noise, 1 << 17)).astype(np.int16)
     starts = rng.integers(0, grain.size - way.width, way.height)
     rows = np.lib.stride_tricks.sliding_window_view(grain, way.width)[starts]
     return cv2.add(image, cv2.merge([rows] * 3), dtype=cv2.CV_8U)
 
 
-def _blur_kernel(way: Swim, t: int, sigma: float) -> np.ndarray:
-    """(5, 5) float32, sum 1: a round blot, drawn out by a tenth of the way that things ahead move."""
+def _blur_kernel(way: Swim, t: int, sigma: float, shaken: float) -> np.ndarray:
+    """(5, 5) float32 and larger, sum 1: a round blot, drawn out by a tenth of the way that things ahead move."""
     before, after = max(t - 1, 0), min(t + 1, len(way) - 1)
     target = np.array([[*(way.position[t, :2] + 0.9 * way.position[t, 2] * way.ahead(t)), 0.0]])
     move = (way.project(after, target)[0] - way.project(before, target)[0])[0] / max(after - before, 1)
     length = np.hypot(*move)
     cos, sin = move / max(length, 1e-6)
-    x, y = np.meshgrid(np.arange(-2, 3), np.arange(-2, 3))
-    along = sigma**2 + (0.1 * length) ** 2 / 12
+    reach = np.arange(-round(2 * shaken), round(2 * shaken) + 1)
+    x, y = np.meshgrid(reach, reach)
+    along = sigma**2 + (0.1 * shaken * length) ** 2 / 12
     kernel = np.exp(-0.5 * ((x * cos + y * sin) ** 2 / along + (y * cos - x * sin) ** 2 / sigma**2))
     return (kernel / kernel.sum()).astype(np.float32)
 
