@@ -33,19 +33,23 @@ SAMPLE_TEXT = "0.99 123 456 1 1"
 
 
 HIDDEN = 3  # the test's video, its sequences many, so that its score is as sure as the one at home
-SEQUENCES = (10, 10, 10, 30)  # of each video
+SEQUENCES = (10, 10, 10, 40)  # of each video
 EMPTY = 10  # every so manyeth sequence has no starfish
 STARFISH = (4, 8)  # in the others: the fewest, and more than the most
+WATER = np.array([[0.04, 0.47, 0.86], [0.14, 0.48, 0.62]])  # blue and green water, RGB,
+CLEAR = np.array([[2.8, 5.5, 7.0], [3.2, 5.2, 5.2]])  # and how far one sees red, green and blue in it, in camera heights
+HEIGHTS = (400.0, 620.0)  # of the camera above the reef, lowest and highest dive, texels at 1280 pixels of width
 
 
 class Sequence(NamedTuple):
-    """A run of frames: its video and its id, how many frames there are, and are missing before it, and how many starfish."""
+    """A run of frames: its video and its id, how many frames there are, and are missing before it, and what is seen."""
 
     video: int
     number: int
     frames: int
     gap: int
     starfish: int
+    high: float
     look: Look
 
 
@@ -53,13 +57,13 @@ def make_sample(
     folder: Path,
     *,
     seed: int = 0,
-    frames_per_sequence: int = 9,
+    frames_per_sequence: int = 7,
     size: tuple[int, int] = (1280, 720),
     workers: int = 2,
 ) -> Path:
     """Paint the sample into folder, or find it there made with the same parameters; returns folder.
 
-    frames_per_sequence: mean; 30 sequences make train.csv, as many the hidden video
+    frames_per_sequence: mean; 30 sequences make train.csv, 40 the hidden video
     size: (width, height) of the frames in pixels
     workers: threads; the files do not depend on it
     Also writes ``hidden_folder(folder)``: test_images/video_3/, test.csv and truth.csv. A sample made
@@ -74,10 +78,8 @@ def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple[int, i
     jobs = _jobs(shown / "train_images", hidden / "test_images", seed, frames)
     with tqdm(total=sum(j.sequence.frames for j in jobs), desc="reef sample", unit="frame", disable=None) as bar:
         with ThreadPoolExecutor(workers) as pool:
-            side = round(2048 * size[0] / 1280)
-            rngs = [np.random.default_rng([seed, video]) for video in range(len(SEQUENCES))]
-            textures = list(pool.map(reef_texture, rngs, [side] * len(rngs)))
-            films = [pool.submit(_film, job, textures[job.sequence.video], seed, size, bar.update) for job in jobs]
+            texture = reef_texture(np.random.default_rng(seed), round(2048 * size[0] / 1280))
+            films = [pool.submit(_film, job, texture, seed, size, bar.update) for job in jobs]
             rows = [row for film in films for row in film.result()]
     _write_tables(shown, hidden, pd.DataFrame(rows, columns=COLUMNS).sort_values(["video_id", "video_frame"]))
 
@@ -92,8 +94,8 @@ class _Job(NamedTuple):
 
 def _film(job: _Job, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[tuple]:
     """Paint and write the frames one by one, calling done after each; returns their rows of train.csv."""
-    video, number, frames, _, starfish, look = job.sequence
-    scene = make_scene(texture, look, (seed, video, number), frames, starfish, size)
+    video, number, frames, _, starfish, high, look = job.sequence
+    scene = make_scene(texture, look, high, (seed, video, number), frames, starfish, size)
     rows = []
     for t in range(frames):
         image, boxes = scene.frame(t)
@@ -117,21 +119,20 @@ def _jobs(train_images: Path, test_images: Path, seed: int, frames: int) -> list
 
 
 def _sequences(rng: np.random.Generator, frames: int) -> Iterator[Sequence]:
-    """Every video's, of irregular lengths that average frames; the water is a video's, the light a sequence's."""
+    """Every video's, of irregular lengths that average frames, at all heights; water and light differ from dive to dive."""
     numbers = iter(rng.choice(100_000, sum(SEQUENCES), replace=False).tolist())
     for video, count in enumerate(SEQUENCES):
-        green = rng.random()
-        for place in range(count):
-            length, gap = rng.uniform(0.6, 1.4) * frames, rng.uniform(0.4, 2.5) * frames
+        green = rng.uniform(0.2, 0.8)
+        for place, high in enumerate(rng.permutation(np.linspace(*HEIGHTS, count)).tolist()):
+            length, gap = rng.uniform(0.6, 1.4) * frames, 1 + rng.uniform(0.4, 2.5) * frames
             starfish = int(rng.integers(*STARFISH)) if (place + 1) % EMPTY else 0
-            yield Sequence(video, next(numbers), max(1, round(length)), round(gap), starfish, look(rng, green))
+            look = _look(rng, green + rng.uniform(-0.2, 0.2))
+            yield Sequence(video, next(numbers), max(1, round(length)), round(gap), starfish, high, look)
 
 
-def look(rng: np.random.Generator, green: float) -> Look:
-    """Water from blue (0) to green (1), in a light and with a camera that differ from dive to dive."""
-    blue_and_green = np.array([[0.04, 0.47, 0.86], [0.14, 0.48, 0.62]]), np.array([[2.8, 5.5, 7.0], [3.2, 5.2, 5.2]])
-    water, clear = (tuple((1 - green) * one[0] + green * one[1]) for one in blue_and_green)
-    clear = tuple(np.array(clear) * rng.uniform(0.85, 1.2))
+def _look(rng: np.random.Generator, green: float) -> Look:
+    """Water between blue (0) and green (1), clear or less so, and the light and the camera of a dive."""
+    water, clear = (tuple((1 - green) * blue + green * other) for blue, other in (WATER, CLEAR * rng.uniform(0.7, 1.2)))
     return Look(water, clear, exposure=rng.uniform(1.3, 1.6), blur=rng.uniform(0.5, 0.9), noise=rng.uniform(2.5, 5.0))
 
 

@@ -175,27 +175,24 @@ def _ripple_light(ripples: np.ndarray, points: np.ndarray, t: int) -> np.ndarray
     return RIPPLES[0] + (RIPPLES[1] - RIPPLES[0]) * np.maximum(one, other)
 
 
-def through_lens(
-    image: np.ndarray, way: Swim, t: int, look: Look, shaken: float, rng: np.random.Generator
-) -> np.ndarray:
-    """(H, W, 3) uint8: blur, so many times as far as usual, then grain that is alike in the three colours."""
-    image = cv2.filter2D(image, -1, _blur_kernel(way, t, shaken * look.blur * way.width / 1280, shaken))
+def through_lens(image: np.ndarray, way: Swim, t: int, look: Look, rng: np.random.Generator) -> np.ndarray:
+    """(H, W, 3) uint8: blur, more along the motion, then grain that is alike in the three colours."""
+    image = cv2.filter2D(image, -1, _blur_kernel(way, t, look.blur * way.width / 1280))
     grain = np.round(rng.normal(0, look.noise, 1 << 17)).astype(np.int16)
     starts = rng.integers(0, grain.size - way.width, way.height)
     rows = np.lib.stride_tricks.sliding_window_view(grain, way.width)[starts]
     return cv2.add(image, cv2.merge([rows] * 3), dtype=cv2.CV_8U)
 
 
-def _blur_kernel(way: Swim, t: int, sigma: float, shaken: float) -> np.ndarray:
-    """(5, 5) float32 and larger, sum 1: a round blot, drawn out by a tenth of the way that things ahead move."""
+def _blur_kernel(way: Swim, t: int, sigma: float) -> np.ndarray:
+    """(5, 5) float32, sum 1: a round blot, drawn out by a tenth of the way that things ahead move."""
     before, after = max(t - 1, 0), min(t + 1, len(way) - 1)
     target = np.array([[*(way.position[t, :2] + 0.9 * way.position[t, 2] * way.ahead(t)), 0.0]])
     move = (way.project(after, target)[0] - way.project(before, target)[0])[0] / max(after - before, 1)
     length = np.hypot(*move)
     cos, sin = move / max(length, 1e-6)
-    reach = np.arange(-round(2 * shaken), round(2 * shaken) + 1)
-    x, y = np.meshgrid(reach, reach)
-    along = sigma**2 + (0.1 * shaken * length) ** 2 / 12
+    x, y = np.meshgrid(np.arange(-2, 3), np.arange(-2, 3))
+    along = sigma**2 + (0.1 * length) ** 2 / 12
     kernel = np.exp(-0.5 * ((x * cos + y * sin) ** 2 / along + (y * cos - x * sin) ** 2 / sigma**2))
     return (kernel / kernel.sum()).astype(np.float32)
 

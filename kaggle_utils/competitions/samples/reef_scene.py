@@ -7,7 +7,7 @@ more frames have some; what else there is leans on the competition's table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -27,13 +27,14 @@ from kaggle_utils.competitions.samples.reef_film import (
     true_boxes,
 )
 
-CAMOUFLAGE = (0.0, 0.35)  # share of the reef's colour in a creature's own: more is harder to see
+CAMOUFLAGE = (0.1, 0.5)  # share of the reef's colour in a creature's own: more is harder to see
 LOOK_ALIKES_PER_SCENE = 30  # creatures that are no starfish: more are more false alarms
 KINDS_DRAWN = 14  # different look-alikes that a scene repeats
-DIAMETER = (68.0, 0.28)  # texels: median, and spread of its logarithm
+DIAMETER = (56.0, 0.3)  # texels: median, and spread of its logarithm
 NEAR, FAR = (0.75, 1.9), (0.6, 3.2)  # from the camera to starfish, and to look-alikes, in camera heights
 TRIES = 20  # to find a place that is clear of the starfish
-BLURRED, BLUR = 0.2, 4.0  # share of frames that a wave shakes, and how many times as far they are blurred
+SILTED = 0.2  # share of frames in a cloud of silt: a starfish that is there is not seen
+SILT, SIGHT = (0.36, 0.52, 0.56), 0.13  # its colour, and how far one sees in it, as a share
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,22 @@ class Scene:
         image = paint_ground(self.ground, self.way, t)
         owner, whole = paint_props(image, self.way, t, self.props)
         boxes = true_boxes(owner, whole, rng)
-        image = through_water(image, self.ground, self.way, t, self.look)
-        shaken = BLUR if rng.random() < BLURRED else 1.0
-        return through_lens(image, self.way, t, self.look, shaken, rng), boxes
+        silted = replace(self.look, water=SILT, clear=tuple(SIGHT * far for far in self.look.clear))
+        look = silted if rng.random() < SILTED else self.look
+        image = through_water(image, self.ground, self.way, t, look)
+        return through_lens(image, self.way, t, look, rng), boxes
 
 
 def make_scene(
-    texture: np.ndarray, look: Look, seed: tuple[int, ...], frames: int, starfish: int, size: tuple[int, int]
+    texture: np.ndarray, look: Look, high: float, seed: tuple[int, ...], frames: int, starfish: int, size: tuple[int, int]
 ) -> Scene:
     """A sequence over a reef; the same arguments make the same sequence.
 
-    texture: (S, S, 3) uint8 that tiles; starfish: how many lie along the way; size: (width, height) of the frames in pixels
+    texture: (S, S, 3) uint8 that tiles; high: of the camera above the reef, texels at 1280 pixels of width
+    starfish: how many lie along the way; size: (width, height) of the frames in pixels
     """
     rng = np.random.default_rng(seed)
-    way = swim(rng, frames, *size)
+    way = swim(rng, frames, high, *size)
     ground = _ground_in_view(rng, texture, way)
     stars = _strewn(rng, way, [draw(STARFISH, rng) for _ in range(starfish)], NEAR, [])
     alike = [draw(str(rng.choice(LOOK_ALIKES)), rng) for _ in range(KINDS_DRAWN)]
