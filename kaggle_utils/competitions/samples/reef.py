@@ -38,7 +38,7 @@ EMPTY = 10  # every so manyeth sequence has no starfish
 STARFISH = (4, 8)  # in the others: the fewest, and more than the most
 WATER = np.array([[0.04, 0.47, 0.86], [0.14, 0.48, 0.62]])  # blue and green water, RGB,
 CLEAR = np.array([[2.8, 5.5, 7.0], [3.2, 5.2, 5.2]])  # and how far one sees red, green and blue in it, in camera heights
-HEIGHTS = (400.0, 620.0)  # of the camera above the reef, lowest and highest dive, texels at 1280 pixels of width
+HEIGHTS = (400.0, 580.0)  # of the camera above the reef, lowest and highest dive, texels at 1280 pixels of width
 
 
 class Sequence(NamedTuple):
@@ -57,7 +57,7 @@ def make_sample(
     folder: Path,
     *,
     seed: int = 0,
-    frames_per_sequence: int = 7,
+    frames_per_sequence: int = 6,
     size: tuple[int, int] = (1280, 720),
     workers: int = 2,
 ) -> Path:

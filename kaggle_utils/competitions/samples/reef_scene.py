@@ -30,7 +30,7 @@ from kaggle_utils.competitions.samples.reef_film import (
 CAMOUFLAGE = (0.1, 0.5)  # share of the reef's colour in a creature's own: more is harder to see
 LOOK_ALIKES_PER_SCENE = 30  # creatures that are no starfish: more are more false alarms
 KINDS_DRAWN = 14  # different look-alikes that a scene repeats
-DIAMETER = (56.0, 0.3)  # texels: median, and spread of its logarithm
+DIAMETER = (64.0, 0.3)  # texels: median, and spread of its logarithm
 NEAR, FAR = (0.75, 1.9), (0.6, 3.2)  # from the camera to starfish, and to look-alikes, in camera heights
 TRIES = 20  # to find a place that is clear of the starfish
 SILTED = 0.2  # share of frames in a cloud of silt: a starfish that is there is not seen
