@@ -1,11 +1,11 @@
 """A small synthetic reef competition in Kaggle's own layout, so that everything runs without the data.
 
-Three training videos and a hidden fourth, painted by :mod:`reef_scene`, written as the competition
+Three training videos and a hidden fourth, short dives painted by :mod:`reef_scene`, written as the competition
 "TensorFlow - Help Protect the Great Barrier Reef" lays out its files: train.csv, train_images/,
 test.csv, example_test.npy and example_sample_submission.csv. What Kaggle keeps to itself lies in a
 folder beside, ``<folder>-hidden``: the whole test video and its truth, for the API's emulator and the
 scorer alone. Scores on this sample say whether the code works and which technique moves what; they
-say nothing about starfish.
+say nothing about starfish, which here are larger and in nearly all frames, not in one of five.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ EXAMPLE_FRAMES = 3  # of the test video that Kaggle shows in test.csv and exampl
 COLUMNS = ["video_id", "sequence", "video_frame", "sequence_frame", "image_id", "annotations"]
 SAMPLE_TEXT = "0.99 123 456 1 1"
 
-
 HIDDEN = 3  # the test's video, its sequences many, so that its score is as sure as the one at home
 SEQUENCES = (10, 10, 10, 40)  # of each video
-EMPTY = 10  # every so manyeth sequence has no starfish
+EMPTY = 10  # one sequence of so many has no starfish
 STARFISH = (4, 8)  # in the others: the fewest, and more than the most
 WATER = np.array([[0.04, 0.47, 0.86], [0.14, 0.48, 0.62]])  # blue and green water, RGB,
 CLEAR = np.array([[2.8, 5.5, 7.0], [3.2, 5.2, 5.2]])  # and how far one sees red, green and blue in it, in camera heights
@@ -42,12 +41,13 @@ HEIGHTS = (400.0, 580.0)  # of the camera above the reef, lowest and highest div
 
 
 class Sequence(NamedTuple):
-    """A run of frames: its video and its id, how many frames there are, and are missing before it, and what is seen."""
+    """A run of frames: its video and its id, its first frame's number in the video and how many there are; starfish
+    along the way, the camera's height (texels at 1280 pixels of width), and in what light."""
 
     video: int
     number: int
+    first: int
     frames: int
-    gap: int
     starfish: int
     high: float
     look: Look
@@ -75,59 +75,46 @@ def make_sample(
 
 
 def _write(shown: Path, hidden: Path, seed: int, frames: int, size: tuple[int, int], workers: int) -> None:
-    jobs = _jobs(shown / "train_images", hidden / "test_images", seed, frames)
-    with tqdm(total=sum(j.sequence.frames for j in jobs), desc="reef sample", unit="frame", disable=None) as bar:
+    sequences = list(_sequences(np.random.default_rng(seed), frames))
+    with tqdm(total=sum(one.frames for one in sequences), desc="reef sample", unit="frame", disable=None) as bar:
         with ThreadPoolExecutor(workers) as pool:
             texture = reef_texture(np.random.default_rng(seed), round(2048 * size[0] / 1280))
-            films = [pool.submit(_film, job, texture, seed, size, bar.update) for job in jobs]
+            films = []
+            for one in sequences:
+                images = (hidden / "test_images" if one.video == HIDDEN else shown / "train_images") / f"video_{one.video}"
+                images.mkdir(parents=True, exist_ok=True)
+                films.append(pool.submit(_film, one, images, texture, seed, size, bar.update))
             rows = [row for film in films for row in film.result()]
     _write_tables(shown, hidden, pd.DataFrame(rows, columns=COLUMNS).sort_values(["video_id", "video_frame"]))
 
 
-class _Job(NamedTuple):
-    """One sequence to film: its first frame's number in the video, and where the frames go."""
-
-    sequence: Sequence
-    first: int
-    images: Path
-
-
-def _film(job: _Job, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]) -> list[tuple]:
-    """Paint and write the frames one by one, calling done after each; returns their rows of train.csv."""
-    video, number, frames, _, starfish, high, look = job.sequence
-    scene = make_scene(texture, look, high, (seed, video, number), frames, starfish, size)
+def _film(
+    one: Sequence, images: Path, texture: np.ndarray, seed: int, size: tuple[int, int], done: Callable[[], object]
+) -> list[tuple]:
+    """Paint the frames one by one and write them into images, calling done after each; returns their rows of train.csv."""
+    scene = make_scene(texture, one.look, one.high, (seed, one.video, one.number), one.frames, one.starfish, size)
     rows = []
-    for t in range(frames):
+    for t in range(one.frames):
         image, boxes = scene.frame(t)
-        write_jpeg(job.images / f"{job.first + t}.jpg", image, JPEG_QUALITY)
+        write_jpeg(images / f"{one.first + t}.jpg", image, JPEG_QUALITY)
         annotations = [dict(zip(("x", "y", "width", "height"), box, strict=True)) for box in boxes]
-        rows.append((video, number, job.first + t, t, f"{video}-{job.first + t}", str(annotations)))
+        rows.append((one.video, one.number, one.first + t, t, f"{one.video}-{one.first + t}", str(annotations)))
         done()
     return rows
-
-
-def _jobs(train_images: Path, test_images: Path, seed: int, frames: int) -> list[_Job]:
-    """All sequences, in order; makes the folders."""
-    jobs, first = [], 0
-    for sequence in _sequences(np.random.default_rng(seed), frames):
-        images = (test_images if sequence.video == HIDDEN else train_images) / f"video_{sequence.video}"
-        images.mkdir(parents=True, exist_ok=True)
-        first = first + sequence.gap if jobs and jobs[-1].sequence.video == sequence.video else 0
-        jobs.append(_Job(sequence, first, images))
-        first += sequence.frames
-    return jobs
 
 
 def _sequences(rng: np.random.Generator, frames: int) -> Iterator[Sequence]:
     """Every video's, of irregular lengths that average frames, at all heights; water and light differ from dive to dive."""
     numbers = iter(rng.choice(100_000, sum(SEQUENCES), replace=False).tolist())
     for video, count in enumerate(SEQUENCES):
-        green = rng.uniform(0.2, 0.8)
+        green, first = rng.uniform(0.2, 0.8), 0
         for place, high in enumerate(rng.permutation(np.linspace(*HEIGHTS, count)).tolist()):
             length, gap = rng.uniform(0.6, 1.4) * frames, 1 + rng.uniform(0.4, 2.5) * frames
             starfish = int(rng.integers(*STARFISH)) if (place + 1) % EMPTY else 0
             look = _look(rng, green + rng.uniform(-0.2, 0.2))
-            yield Sequence(video, next(numbers), max(1, round(length)), round(gap), starfish, high, look)
+            first += round(gap) if place else 0
+            yield Sequence(video, next(numbers), first, max(1, round(length)), starfish, high, look)
+            first += max(1, round(length))
 
 
 def _look(rng: np.random.Generator, green: float) -> Look:
