@@ -56,7 +56,7 @@ def fractal_noise(rng: np.random.Generator, side: int, slope: float = 1.6) -> np
 def reef_texture(rng: np.random.Generator, side: int) -> np.ndarray:
     """(side, side, 3) uint8 RGB, a reef from above in white light; it tiles in both directions.
 
-    side: texels; 2048 of them are about 4.3 times the camera's height above the reef.
+    side: texels; 2048 of them are 3 to 5 times the camera's height above the reef.
 
     >>> reef_texture(np.random.default_rng(0), 64).shape
     (64, 64, 3)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HEIGHT = 480  # of the camera above the reef, texels at 1280 pixels of width
 FOCAL = 0.72  # focal length as a share of the image's width: 70 degrees across
 FORWARD = 7.0  # median texels a frame
 SWEEP = (0.09, 0.16)  # the diver searches left and right: how far, radians,
@@ -67,10 +66,12 @@ def _sin_cos(angle: float) -> tuple[float, float]:
     return float(np.sin(angle)), float(np.cos(angle))
 
 
-def swim(rng: np.random.Generator, frames: int, width: int, height: int) -> Swim:
+def swim(rng: np.random.Generator, frames: int, high: float, width: int, height: int) -> Swim:
     """A diver's way over the reef: forward at changing speed, looking about, rocked by waves.
 
-    >>> len(swim(np.random.default_rng(0), 5, 1280, 720))
+    high: of the camera above the reef, texels at 1280 pixels of width
+
+    >>> len(swim(np.random.default_rng(0), 5, 480, 1280, 720))
     5
     """
     unit = width / 1280
@@ -79,7 +80,7 @@ def swim(rng: np.random.Generator, frames: int, width: int, height: int) -> Swim
     heading = rng.uniform(0, 2 * np.pi) + looking
     speed = unit * FORWARD * np.exp(_wander(rng, frames, 0.35, 7))
     step = np.stack([np.sin(heading), np.cos(heading)], 1) * speed[:, None]
-    rise = unit * HEIGHT * np.exp(np.cumsum(_wander(rng, frames, 0.004, 8)))
+    rise = unit * high * np.exp(np.cumsum(_wander(rng, frames, 0.004, 8)))
     start = rng.uniform(0, 4096 * unit, 2)
     position = np.column_stack([start + np.cumsum(step, 0), rise])
     pitch = np.deg2rad(rng.uniform(33, 40)) + np.cumsum(_wander(rng, frames, SHAKE, 5))

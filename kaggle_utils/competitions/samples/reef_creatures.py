@@ -4,7 +4,7 @@ Each creature is a sprite: colours and opacity on a square canvas, drawn once fr
 and placed by :mod:`reef_scene` with its own size, turn and tilt. Starfish have a dark disc, 11 to 19
 thick tapering arms and a fuzz of pale spines. The look-alikes share two of these three: feather
 stars have arms and no disc, urchins a dark disc and thin needles, anemones the fuzz, branching corals
-the radial pattern. Plates are overhanging table corals: they hide whatever lies beneath.
+the radial pattern.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kaggle_utils.competitions.samples.reef_bottom import fractal_noise
-
 CANVAS = 224  # pixels a side; twice the largest starfish in a frame
 REACH = 0.46 * CANVAS  # longest radius: leaves a margin for spines
 SHADOW = 0.6  # how dark the reef is right below a creature
 
 STARFISH = "starfish"
 LOOK_ALIKES = ("feather star", "urchin", "anemone", "branching coral")
-PLATE = "plate"
 
 # Bodies and their pale spines, RGB: crimson, rust, purple, maroon. Seen through water they turn to
 # purples and browns that hardly any coral has, which is what a detector learns first.
@@ -160,18 +157,5 @@ def _branching_coral(canvas: np.ndarray, rng: np.random.Generator) -> None:
         _disc(canvas, out * 0.9, 4.5, tip)
 
 
-def _plate(canvas: np.ndarray, rng: np.random.Generator) -> None:
-    axis = np.linspace(-1, 1, CANVAS, dtype=np.float32) * CANVAS / 2 / REACH
-    x, y = np.meshgrid(axis, axis * rng.uniform(1.05, 1.5))
-    grain = fractal_noise(rng, CANVAS, 0.7)
-    radius = np.hypot(x, y) + 0.12 * np.clip(fractal_noise(rng, CANVAS, 1.6), -2, 2) + 0.15
-    base = np.array(_tinted(rng, ((128, 112, 86), (150, 136, 108), (104, 98, 80), (92, 84, 70))[rng.integers(4)]))
-    ribs = np.sin(np.arctan2(y, x) * rng.integers(16, 32) + 2 * grain)
-    light = 0.9 + 0.18 * grain + 0.08 * ribs * radius + 0.35 * (radius > 0.92)
-    inside = radius < 1
-    canvas[..., 3] = 255 * inside
-    canvas[..., :3] = np.clip(light[..., None] * base, 0, 255) * inside[..., None]
-
-
 _PAINTERS = dict(zip(LOOK_ALIKES, (_feather_star, _urchin, _anemone, _branching_coral), strict=True))
-_PAINTERS |= {STARFISH: _starfish, PLATE: _plate}
+_PAINTERS |= {STARFISH: _starfish}

@@ -1,9 +1,9 @@
 """How a frame of the sample is painted, from the back to the front, and where its truth comes from.
 
-First the reef's texture in perspective, then creatures and overhanging plates from far to near with
-their shadows, then ripples of light and the water between (haze grows with distance and takes red
-first, beyond the reef's edge is open water), last the lens and the sensor: blur along the motion and
-noise. A starfish's box encloses those of its painted pixels that nothing nearer covered.
+First the reef's texture in perspective, then creatures from far to near with their shadows, then
+ripples of light and the water between (haze grows with distance and takes red first), last the lens
+and the sensor: blur along the motion and noise. A starfish's box encloses those of its painted pixels
+that nothing nearer covered.
 """
 
 from __future__ import annotations
@@ -48,14 +48,12 @@ class Ground:
 
     fine: (H, W, 4) uint8 RGB and an unused byte (OpenCV warps four channels thrice as fast as three)
     coarse: the same at half size; origin: (2,) x and y of its first texel
-    edge: (3,) a, b, c with a*x + b*y + c the distance past the reef's edge, in texels
     ripples: (R, R) float32 that tiles
     """
 
     fine: np.ndarray
     coarse: np.ndarray
     origin: np.ndarray
-    edge: np.ndarray
     ripples: np.ndarray
 
 
@@ -150,7 +148,7 @@ def _turned(prop: Prop, zoom: float, centre: np.ndarray, side: int) -> tuple[np.
 
 def through_water(image: np.ndarray, ground: Ground, way: Swim, t: int, look: Look) -> np.ndarray:
     """(H, W, 3) uint8: ripples of light and the water between, computed for every fourth pixel."""
-    points, distance = _seen_points(way, t, ground.edge)
+    points, distance = _seen_points(way, t)
     light = look.exposure * (1 + _ripple_light(ground.ripples, points * (1280 / way.width), t))
     pass_through = np.exp(-distance[..., None] / np.array(look.clear, np.float32))
     veil = 255 * np.array(look.water, np.float32) * (1 - pass_through)
@@ -159,16 +157,13 @@ def through_water(image: np.ndarray, ground: Ground, way: Swim, t: int, look: Lo
     return cv2.add(lit, cv2.resize(veil, size), dtype=cv2.CV_8U)
 
 
-def _seen_points(way: Swim, t: int, edge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _seen_points(way: Swim, t: int) -> tuple[np.ndarray, np.ndarray]:
     """(h, w, 2) float32 texels under every fourth pixel; (h, w) float32 length of water, in camera heights."""
     x, y = np.meshgrid(np.arange(2, way.width, 4), np.arange(2, way.height, 4))
     world = np.stack([x, y, np.ones_like(x)], -1).astype(np.float32) @ np.linalg.inv(way.ground(t)).T
     points = world[..., :2] / world[..., 2:]
-    high = way.position[t, 2]
-    away = np.linalg.norm(points - way.position[t, :2], axis=-1) / high
-    past = (points @ edge[:2] + edge[2]) / high
-    past += 0.15 * np.sin(points[..., 0] / (0.21 * high)) + 0.15 * np.sin(points[..., 1] / (0.17 * high))
-    return points.astype(np.float32), (np.hypot(1, away) + 5 * np.clip(past, 0, 3)).astype(np.float32)
+    away = np.linalg.norm(points - way.position[t, :2], axis=-1) / way.position[t, 2]
+    return points.astype(np.float32), np.hypot(1, away).astype(np.float32)
 
 
 def _ripple_light(ripples: np.ndarray, points: np.ndarray, t: int) -> np.ndarray:
