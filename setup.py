@@ -36,6 +36,7 @@ RUN = [
     "six",  # which that imports without declaring it
 ]
 TEST = ["pytest", "hypothesis"]
+EXPORT = ["onnx", "onnxruntime"]
 BENCH = ["hotcoco", "pycocotools", "faster-coco-eval", "simplejpeg", "hill-climbing", "hillclimbers", "torchmetrics"]
 
 setup(
@@ -49,6 +50,6 @@ setup(
     packages=find_packages(include=["kaggle_utils", "kaggle_utils.*"]),
     package_data={"kaggle_utils": ["**/*.json", "**/*.txt"]},
     install_requires=RUN,
-    extras_require={"test": TEST, "bench": BENCH},
+    extras_require={"test": TEST, "export": EXPORT, "bench": BENCH},
     entry_points={"console_scripts": ["kaggle-utils = kaggle_utils.cli:main"]},
 )

@@ -71,6 +71,7 @@ def _environment(args: argparse.Namespace) -> None:
     os.environ["KAGGLE_UTILS_RUNS"] = str(args.output.absolute())
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads spin else, and two programs stall each other
     os.environ.setdefault("TQDM_MININTERVAL", "2")  # a line in a log is no bar
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # no widgets are wanted on a page
     given = args.input or os.environ.get("KAGGLE_UTILS_INPUT")
     if given and not Path(given).is_dir():
         raise ValueError(f"{'--input' if args.input else 'KAGGLE_UTILS_INPUT'} is {str(given)!r}, expected a folder")

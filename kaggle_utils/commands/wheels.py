@@ -18,7 +18,7 @@ def add_wheels_arguments(parser: argparse.ArgumentParser) -> None:
     add("--python", nargs="+", choices=PYTHONS, default=list(PYTHONS), help="Kaggle's Pythons; default: all of them")
     add("--gpu", choices=sorted(GPUS), help="add a torch that has kernels for this card (3 GB for one Python)")
     add("--python37", type=Path, metavar="PREFIX", help="add this CPython 3.7, for a time-series API that needs it (38 MB)")
-    release = "more packages, or the release of one that is to be taken: ultralytics==8.4.190"
+    release = "more packages (kaggle-utils[export]: onnx), or the release of one that is to be taken: ultralytics==8.4.190"
     add("--also", nargs="+", action="extend", default=[], metavar="REQUIREMENT", help=release)
     add("--owner", help="Kaggle account; default: KAGGLE_USERNAME, then the kaggle client's credentials")
     add("--folder", type=Path, default=wheels_dir(), help="where the dataset is made anew; default: %(default)s")

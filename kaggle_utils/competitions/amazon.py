@@ -59,9 +59,9 @@ FULL = {  # near-duplicates stay together, so a fold may have a few chips more o
 SAMPLE = {
     "members": {"plain": {}, "focal": {"loss": "focal"}, "balanced": {"balance": 0.5}}, "n_folds": 3,
     "encoder": "test_resnet", "size": (64, 64), "augmentations": "dihedral", "epochs": 9, "batch": 32, "lr": 3e-3,
-    "ema": 0.95, "views": ("identity",),
+    "ema": 0.95, "views": ("identity", "hflip", "rot90", "rot180"),
 }  # fmt: skip
-SMOKE = SAMPLE | {"members": None, "epochs": 1}
+SMOKE = SAMPLE | {"members": None, "epochs": 1, "views": ("identity",)}
 SCORE_OPTIONS: dict[str, str] = {}
 
 RGB = ("red", "green", "blue")

@@ -35,8 +35,13 @@ class Adversarial:
     test: np.ndarray
     weights: dict[str, float]
 
+    @property
+    def apart(self) -> bool:
+        """Whether they are surely told apart at all; else no image is more test-like than another."""
+        return self.low > 0.5
+
     def __str__(self) -> str:
-        told = "told apart" if self.low > 0.5 else "not told apart"
+        told = "told apart" if self.apart else "not told apart"
         strongest = ", ".join(f"{name} {weight:+.2f}" for name, weight in list(self.weights.items())[:3])
         return f"AUC {self.auc:.3f} [{self.low:.3f}, {self.high:.3f}]: {told}; strongest: {strongest}"
 

@@ -208,7 +208,7 @@ class Film:
     path: Path
 
     def _repr_html_(self) -> str:
-        return f'<img src="data:image/gif;base64,{base64.b64encode(self.path.read_bytes()).decode()}">'
+        return f'<img alt="film" src="data:image/gif;base64,{base64.b64encode(self.path.read_bytes()).decode()}">'
 
 
 def _even(image: np.ndarray, width: int) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 Each is executed in a kernel of this Python, parameters injected, its printed output passed through
 as it comes, and left beside its results as executed .ipynb and as HTML, also when it failed. In these what a
-cell prints is one text, and a progress bar its last state.
+cell prints is one text, a progress bar its last state, and no file of the machine has its whole path; on the page no
+line is cut off at the right edge.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -22,6 +24,14 @@ from kaggle_utils.files import replacing
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.parameters import defaults, inject
 
+_BAR = re.compile(r"(.*?):? +(\d+)%\|")
+_CURSOR = re.compile(r"\x1b\[\d*[A-K]")  # bars below one another move it
+_OF_A_WARNING = re.compile(r"^/\S+/(?=[^/\s]+\.py:\d+: \w*Warning)", re.MULTILINE)
+_STYLE = """<style>
+pre, .highlight pre { white-space: pre-wrap !important; word-break: normal !important; overflow-wrap: anywhere }
+.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"] { background: #f5f5f5 !important }
+.jp-OutputArea-output img { max-width: 100%; height: auto }
+</style></head>"""
 _NOTEBOOKS = runtime.CHECKOUT / "notebooks"  # beside the package, not in the wheel
 
 
@@ -91,14 +101,39 @@ def execute(path: Path, folder: Path, values: Mapping[str, Any] | None = None) -
     return html
 
 
+def tidied(text: str) -> str:
+    """What a cell printed, each progress bar once, in its last state, and warnings without the path of their file.
+
+    >>> print(tidied("a:  50%|# | 1/2\\nb:  10%|# | 1/9\\x1b[A\\na: 100%|##| 2/2\\nb:  20%|# | 2/9"))
+    a: 100%|##| 2/2
+    b:  20%|# | 2/9
+    """
+    lines: list[str] = []
+    open_bars: dict[str, tuple[int, int]] = {}  # title -> its line, and how far it is
+    text = _OF_A_WARNING.sub("", _CURSOR.sub("", text).replace(f"{Path.cwd()}/", ""))
+    for line in re.split(r"[\r\n]", text):
+        bar = _BAR.match(line)
+        place, done = open_bars.get(bar[1], (-1, 101)) if bar else (-1, 101)
+        if bar and done <= int(bar[2]) and (done < 100 or lines[place] == line):
+            lines[place] = line
+        else:
+            place = len(lines)
+            lines.append(line)
+        if bar:
+            open_bars[bar[1]] = place, int(bar[2])
+    return "\n".join(lines)
+
+
 def _write(notebook: Mapping, folder: Path, name: str) -> Path:
     from nbconvert import HTMLExporter
 
+    for output in (one for cell in notebook["cells"] for one in cell.get("outputs", ()) if one["output_type"] == "stream"):
+        output["text"] = tidied(output["text"])
     with replacing(folder / f"{name}.ipynb") as partial:
         nbformat.write(notebook, partial)
     body, _ = HTMLExporter().from_notebook_node(notebook)
     with replacing(folder / f"{name}.html") as partial:
-        partial.write_text(body, encoding="utf-8")
+        partial.write_text(body.replace("</head>", _STYLE, 1), encoding="utf-8")
     return folder / f"{name}.html"
 
 

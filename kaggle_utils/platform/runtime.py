@@ -10,7 +10,7 @@ the hidden test is scored; :class:`Limits` is what a session may use.
 Environment variables of the kit (all optional):
 ``KAGGLE_UTILS_INPUT`` at home, a folder laid out like ``/kaggle/input``, or one competition's folder;
 ``KAGGLE_UTILS_HIDDEN`` frames that the emulated time-series API serves as the hidden test;
-``KAGGLE_UTILS_RUNS`` at home, where stages write and read, default ``runs``;
+``KAGGLE_UTILS_RUNS`` at home, where stages write and read, default ``runs``, in the checkout its own;
 ``KAGGLE_UTILS_PYTHON37`` an interpreter of CPython 3.7 for reef's API, in place of the packed one;
 ``KAGGLE_UTILS_DEADLINE`` Unix time in seconds at which the session ends;
 ``KAGGLE_UTILS_KAGGLE_ROOT`` in place of ``/kaggle``.
@@ -179,8 +179,12 @@ def sample_dir(competition: str) -> Path:
 
 
 def runs_dir() -> Path:
-    """Where stages write and read at home: ``KAGGLE_UTILS_RUNS``, else ``runs``."""
-    return Path(os.environ.get("KAGGLE_UTILS_RUNS", "runs"))
+    """Where stages write and read at home: ``KAGGLE_UTILS_RUNS``, else ``runs``; anywhere in the checkout, the checkout's.
+
+    A notebook that is opened in its own folder finds what the command line made at the root, and the other way round.
+    """
+    at = os.path.relpath(CHECKOUT / "runs") if Path.cwd().is_relative_to(CHECKOUT) else "runs"
+    return Path(os.environ.get("KAGGLE_UTILS_RUNS", at))
 
 
 def hidden_dir() -> Path | None:

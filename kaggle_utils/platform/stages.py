@@ -156,6 +156,11 @@ class Stage:
             raise ValueError(f"{told}: train another fold, or give folds.csv a finer column `part` to cross-fit over")
         return kind.out_of_fold(self.competition, self.items, runs, self.folds, self.cache, "truth")
 
+    def judged_by_member(self, jobs: Sequence[Job]) -> dict[str, Any]:
+        """member -> :meth:`out_of_fold` of its own jobs, without those of all rows, which nothing judges."""
+        of = {job.member: [one for one in jobs if one.member == job.member and one.items] for job in jobs}
+        return {name: self.out_of_fold(own) for name, own in of.items() if own}
+
     def decide(
         self, choice: Choice, beside: Mapping[str, Any] | None = None, remarks: Sequence[str] = (), comment: str = ""
     ) -> Worth:
@@ -222,6 +227,23 @@ class Stage:
             print("weights that were trained on all rows answer: no figure was measured with them")
         self.runs.require_weights(facts["weights"], [fold for fold in predictor.folds if fold in self.runs.folds])
         return predictor
+
+    def note(
+        self, members: Mapping[str, Any], jobs: Sequence[Job], scores: pd.DataFrame | None = None, comment: str = ""
+    ) -> None:
+        """A line in the diary for each member that has judged folds.
+
+        scores: index member, first three columns its score and the interval; None: the mean of its folds' scores
+        """
+        for name, one in members.items():
+            own = [job for job in jobs if job.member == name and job.items]
+            if own:
+                mean = sum(job.score for job in own) / len(own), None, None
+                score, *interval = mean if scores is None else scores.loc[name].tolist()[:3]
+                folds, minutes = {job.fold: job.score for job in own}, sum(job.minutes for job in own)
+                more = {"fold_scores": folds, "minutes": minutes, "member": name, "comment": comment}
+                defaults = self.competition.KIND.parameters({}).plain()
+                self.close(one.plain(), defaults, score, interval=None if scores is None else interval, **more)
 
     def close(self, parameters: Mapping[str, Any], defaults: Mapping[str, Any], score: float, **more: Any) -> dict[str, Any]:
         """Adds a line to the diary and returns it; parameters that differ from their defaults stand in it.

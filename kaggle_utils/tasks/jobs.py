@@ -13,12 +13,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kaggle_utils.errors import KitError
 from kaggle_utils.tasks.runs import ALL_ROWS, job_title
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kaggle_utils.tasks.runs import Job
 
 # Cards side by side are processes, and a competition that is a module goes to them by its name, as functions do.
 copyreg.pickle(ModuleType, lambda module: (import_module, (module.__name__,)))
@@ -116,3 +121,19 @@ def run_orders(
             raise KitError(message)
         warnings.warn(message, stacklevel=2)
     return [found for found in results if found is not None]
+
+
+def table_of(jobs: Iterable[Job]) -> pd.DataFrame:
+    """A row a job, by its title: score of the best epoch, minutes, and why it ended."""
+    import pandas as pd
+
+    columns = ("score", "minutes", "stopped")
+    return pd.DataFrame({job.title: {name: getattr(job, name) for name in columns} for job in jobs}, columns, dtype=object).T
+
+
+def learnt(jobs: Iterable[Job], figure: str) -> pd.DataFrame:
+    """A row an epoch, a column a job that is judged: one of the figures of its history, such as dice."""
+    import pandas as pd
+
+    of = {job.title: {line["epoch"]: line[figure] for line in job.history} for job in jobs if job.items}
+    return pd.DataFrame(of).sort_index().rename_axis("epoch")

@@ -4,10 +4,14 @@ import ast
 import json
 from pathlib import Path
 
+import nbformat
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kaggle_utils.competitions import find
 from kaggle_utils.files import plain
+from kaggle_utils.platform.notebooks import execute, tidied
 from kaggle_utils.platform.parameters import defaults, inject
 
 ROOT = Path(__file__).parents[2]
@@ -56,9 +60,18 @@ class TestEachNotebook:
     def test_ends_by_reading_back_what_it_wrote(self, path):
         assert "read back" in source(cells(path, "markdown")[-1]).lower()
 
+    def test_no_line_of_code_is_longer_than_a_page_is_wide(self, path):
+        assert [line for c in cells(path, "code") for line in source(c).splitlines() if len(line) > 100] == []
+
     def test_every_parameter_has_its_reason_at_the_line(self, path):
         lines = source(cells(path, "code")[1]).splitlines()
         assert [line for line in lines if "  # " not in line and not line.startswith("# ")] == []
+
+
+def test_cells_have_names_of_their_own():
+    for path in NOTEBOOKS:
+        names = [cell["id"] for cell in json.loads(path.read_text())["cells"]]
+        assert len(names) == len(set(names)), path
 
 
 def test_no_function_is_defined_in_a_notebook_twice():
@@ -96,7 +109,47 @@ def test_what_a_command_sets_beats_the_sample_even_where_it_is_the_default(path)
     assert epochs({"epochs": default}) == {default} and epochs({"epochs": 3}) == {3}
 
 
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem == "3_decide"], ids=identity)
+def test_a_decision_takes_few_names_and_reads_what_a_figure_shows(path):
+    code = cells(path, "code")[2:]
+    tree = ast.parse("\n".join(map(source, code)))
+    assert len([alias for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names]) <= 18
+    assert not [node for node in ast.walk(tree) if isinstance(node, (ast.Dict, ast.DictComp)) and len(ast.unparse(node)) > 60]
+    drawn = [i for i, c in enumerate(code) if source(c).splitlines()[-1].startswith("gains(")]
+    assert drawn and all("print(choice" in source(code[i + 1]) for i in drawn)
+    assert "what_next(" in source(code[-1])
+
+
 def test_a_number_of_folds_is_said_once():
     path = ROOT / "notebooks" / "clouds" / "1_eda.ipynb"
     number = defaults(json.loads(path.read_text()))["n_folds"]
     assert any(f'stage.value("n_folds", globals(), default={number})' in source(c) for c in cells(path, "code"))
+
+
+class TestWhatAPageKeepsOfAText:
+    def test_a_bar_is_one_line_however_it_moved(self):
+        nested = "".join(f"fold 0: {n:3}%|#|\n\x1b[Afold 1: {n:3}%|#|\n" for n in range(0, 101, 5))
+        assert tidied(f"begins\n{nested}ends") == "begins\nfold 0: 100%|#|\nfold 1: 100%|#|\nends"
+
+    def test_a_bar_that_begins_anew_is_another(self):
+        assert tidied("a:  50%|\ra: 100%|\na:   0%|\ra:  30%|") == "a: 100%|\na:  30%|"
+        assert tidied("a: 100%| 3 s\na: 100%| 4 s") == "a: 100%| 3 s\na: 100%| 4 s"
+
+    def test_a_warning_names_its_file_alone(self):
+        warned = "/home/me/lib/python3.13/site-packages/timm/layers.py:21: UserWarning: old\n  from /x import y\n"
+        assert tidied(warned) == "layers.py:21: UserWarning: old\n  from /x import y\n"
+        assert tidied(f"weights: {Path.cwd()}/runs/best.pth") == "weights: runs/best.pth"
+
+    @given(st.lists(st.text("ab c\n"), max_size=5))
+    def test_what_is_no_bar_stays_as_it_was(self, parts):
+        assert tidied("\n".join(parts)) == "\n".join(parts)
+
+
+def test_a_page_wraps_long_lines_and_shows_a_film_as_a_picture(tmp_path):
+    film = "import numpy as np\nfrom kaggle_utils.pictures.frames import Film, write_film\n"
+    film += f"Film(write_film(np.zeros((3, 8, 8, 3), np.uint8), r'{tmp_path}/film.gif'))"
+    cells = [nbformat.v4.new_code_cell(film), nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]})]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "9_film.ipynb")
+    page = execute(tmp_path / "9_film.ipynb", tmp_path / "out").read_text()
+    assert 'src="data:image/gif;base64,R0lGOD' in page
+    assert "white-space: pre-wrap !important" in page

@@ -142,6 +142,17 @@ def test_on_kaggle_everything_is_written_to_working_and_temp(kaggle):
     assert runtime.temp_dir() == kaggle / "temp"
 
 
+def test_anywhere_in_the_checkout_the_runs_are_the_checkouts(monkeypatch):
+    monkeypatch.delenv("KAGGLE_UTILS_RUNS", raising=False)
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
+    for place, expected in ((".", "runs"), ("notebooks/reef", "../../runs")):
+        monkeypatch.chdir(runtime.CHECKOUT / place)
+        assert runtime.runs_dir() == Path(expected) and runtime.runs_dir().resolve() == runtime.CHECKOUT / "runs"
+        assert runtime.sample_dir("reef").resolve() == runtime.CHECKOUT / "runs/samples/reef"
+    monkeypatch.setenv("KAGGLE_UTILS_RUNS", "elsewhere")
+    assert runtime.runs_dir() == Path("elsewhere")
+
+
 def test_at_home_what_need_not_be_kept_lies_beside_the_runs(home):
     assert runtime.temp_dir() == Path("runs/temp")
 

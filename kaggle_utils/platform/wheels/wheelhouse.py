@@ -137,11 +137,13 @@ def _refuse_a_foreign(folder: Path) -> None:
 
 
 def _gather(folder: Path, kit: Wheel, python: str, asked: Iterable[str], bring: Callable[[Requirement, str], Wheel]) -> None:
-    """Brings into the folder what the kit and the asked requirements need beyond the image."""
+    """Brings into the folder what the kit and the asked requirements need beyond the image; asked may have the kit's extras."""
     have = {wheel.name for wheel in read_wheelhouse(folder) if wheel.fits(python)}
     held = image(python).versions
-    queue = deque([*map(Requirement, asked), *kit.needs(python)])
-    pinned = {canonicalize_name(Requirement(text).name) for text in asked}
+    wanted_too = [*map(Requirement, asked)]
+    extras = {extra for one in wanted_too if canonicalize_name(one.name) == kit.name for extra in one.extras}
+    queue = deque([*wanted_too, *kit.needs(python, sorted(extras))])
+    pinned = {canonicalize_name(one.name) for one in wanted_too}
     while queue:
         wanted = queue.popleft()
         name = canonicalize_name(wanted.name)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaggle_utils.boxes.cuts import f2_of_counts
+from kaggle_utils.boxes.cuts import f2_of_counts, f2_table
+from kaggle_utils.boxes.f2 import f2_curve
 from kaggle_utils.boxes.matching import IOU_THRESHOLDS
 from kaggle_utils.boxes.table import Boxes
 from kaggle_utils.evidence.candidates import Ground
@@ -17,6 +19,9 @@ from kaggle_utils.tasks.boxes.decision import Decision, answered, uncut
 from kaggle_utils.tasks.boxes.items import VideoItems
 from kaggle_utils.tasks.boxes.tables import read_boxes
 from kaggle_utils.tasks.runs import Runs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,21 @@ class OutOfFold:
         return "\n".join([str(self.items), *(f"{name}: {boxes}" for name, boxes in self.sets.items())])
 
     @property
+    def first(self) -> tuple[str, Boxes]:
+        """The prediction set that was asked first."""
+        return next(iter(self.sets.items()))
+
+    @property
     def busiest(self) -> np.ndarray:
         """Numbers of the frames of the clip with the most true boxes, ascending."""
         return np.flatnonzero(self.clips == np.argmax(np.bincount(self.clips[self.truth.frame], minlength=1)))
+
+    def fullest(self, n: int) -> np.ndarray:
+        """The frame with the most true boxes of each of n groups, ascending."""
+        boxes = np.bincount(self.truth.frame, minlength=len(self.groups))
+        order = np.argsort(-boxes, kind="stable")[: np.count_nonzero(boxes)]
+        first = np.unique(self.groups[order], return_index=True)[1]
+        return np.sort(order[np.sort(first)[:n]])
 
     def pictures(self, frames: np.ndarray) -> Iterator[np.ndarray]:
         """Some frames' pixels in turn, (height, width, 3) uint8."""
@@ -110,3 +127,16 @@ def _own(paths: tuple, names, rows: np.ndarray) -> Boxes:
     (path,), rows = paths, np.flatnonzero(rows)
     boxes = read_boxes(path, names.iloc[rows].reset_index(drop=True))
     return boxes.replace(frame=rows[boxes.frame])
+
+
+def member_scores(judged: Mapping[str, OutOfFold]) -> pd.DataFrame:
+    """A row a member: F2 of its first set with its interval over groups, and the best cut, fitted on these very frames."""
+    import pandas as pd
+
+    rows = {}
+    for name, one in judged.items():
+        title, boxes = one.first
+        cut, _ = f2_curve(one.truth, boxes, thresholds=one.thresholds).best
+        table = f2_table(one.truth, {title: (boxes, cut)}, one.groups, title, thresholds=one.thresholds)
+        rows[name] = {**table.iloc[0][["f2", "low", "high"]], "cut": cut, "set": title}
+    return pd.DataFrame(rows).T.rename_axis("member").infer_objects()

@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from kaggle_utils.evidence.candidates import Candidate, of_parts
+from kaggle_utils.labels.calibration import calibrated, fit_calibration
 from kaggle_utils.labels.candidates import Fit, candidate, ways
 from kaggle_utils.labels.metrics import LabelMetric
 from kaggle_utils.labels.search import MEAN_F2
@@ -32,23 +33,38 @@ def baseline(judged: OutOfFold, metric: LabelMetric = MEAN_F2) -> tuple[str, Can
 
 
 def constant(judged: OutOfFold, metric: LabelMetric = MEAN_F2) -> np.ndarray:
-    """(M, K) counts where all items of a part get the labels that are best for all the others, a first so many of the
-    most frequent."""
+    """(M, K) counts where all items of a part get the :func:`best_constant` answer to all others."""
+    found = {}
+    for part in np.unique(judged.part).tolist():
+        _, labels = best_constant(judged.truth[judged.part != part], metric)
+        found[part] = metric.counts(judged.truth, np.broadcast_to(labels, judged.truth.shape))
+    return of_parts(found, judged.part)
 
-    def counts(part: int) -> np.ndarray:
-        others = judged.part != part
-        order = np.argsort(-judged.truth[others].mean(0), kind="stable")
-        sets = [np.isin(np.arange(len(order)), order[:most]) for most in range(1, len(order) + 1)]
-        each = [metric.counts(judged.truth, np.broadcast_to(labels, judged.truth.shape)) for labels in sets]
-        return each[int(np.argmax([metric.score(one[others].sum(0)[None])[0] for one in each]))]
 
-    return of_parts({part: counts(part) for part in np.unique(judged.part).tolist()}, judged.part)
+def best_constant(truth: np.ndarray, metric: LabelMetric = MEAN_F2) -> tuple[float, np.ndarray]:
+    """(score, (L,) bool): the most frequent labels, as many as are best for all of these (N, L) bool rows.
+
+    >>> best_constant(np.array([[True, False], [True, True], [True, False]]))  # 5 / 6, 1 and 5 / 6
+    (0.888888888888889, array([ True,  True]))
+    """
+    rank = np.argsort(np.argsort(-truth.mean(0), kind="stable"))
+    answers = [rank < most for most in range(1, len(rank) + 1)]
+    scores = [metric.of(truth, np.broadcast_to(answer, truth.shape)) for answer in answers]
+    return max(scores), answers[int(np.argmax(scores))]
 
 
 def merged(judged: OutOfFold, metric: LabelMetric = MEAN_F2) -> dict[str, Candidate]:
-    """Each further set alone, and sets merged: members and views apart, all, and all but each member."""
+    """Each further set alone, and sets merged: members and views apart, all, and all but each member.
+
+    Each as it is and, for the mean over items, calibrated: a member of another loss (focal, or with weights) does not say
+    probabilities, and would else be left for that alone.
+    """
     alone = {name: (name,) for name in judged.sets[1:]}
-    return {name: _first_way(judged, sets, metric) for name, sets in (alone | groups_of_sets(judged.sets)).items()}
+    groups = alone | groups_of_sets(judged.sets)
+    found = {name: _first_way(judged, sets, metric) for name, sets in groups.items()}
+    if metric.average == "samples":
+        found |= {f"{name}, isotonic": decided_by(judged, sets, "isotonic", metric) for name, sets in groups.items()}
+    return found
 
 
 def decided(
@@ -57,13 +73,24 @@ def decided(
     """Every other way to decide upon the sets that a candidate uses; progress: what the bar is called."""
     sets = base.decision.sets
     fits = ways(metric, len(sets), judged.kind.exclusive, judged.kind.alone)
-    others = tqdm(list(fits.items())[1:], desc=progress, disable=progress is None, unit="way")
-    return {name: _candidate(judged, sets, fit, metric) for name, fit in others}
+    found = {}
+    for name, fit in tqdm(fits.items(), desc=progress, disable=progress is None, unit="way"):
+        found[name] = _candidate(judged, sets, fit, metric)
+    return {name: one for name, one in found.items() if one.decision != base.decision}
 
 
 def decided_by(judged: OutOfFold, sets: Sequence[str], way: str, metric: LabelMetric = MEAN_F2) -> Candidate:
     """One way to decide upon some sets; way: of :func:`kaggle_utils.labels.candidates.ways`."""
     return _candidate(judged, sets, ways(metric, len(sets))[way], metric)
+
+
+def mended(judged: OutOfFold, said: np.ndarray, how: str = "platt") -> np.ndarray:
+    """(M, L) probabilities calibrated by what was fitted on the other parts; said: (M, L)."""
+    found = np.empty(said.shape)
+    for part in np.unique(judged.part):
+        here = judged.part == part
+        found[here] = calibrated(fit_calibration(said[~here], judged.truth[~here], how), said[here])
+    return found
 
 
 def _first_way(judged: OutOfFold, sets: Sequence[str], metric: LabelMetric) -> Candidate:

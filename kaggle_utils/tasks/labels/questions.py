@@ -29,6 +29,16 @@ def questions(judged: OutOfFold, decision: Decision, runs: Runs) -> list[str]:
     ]
 
 
+def what_next(judged: OutOfFold, decision: Decision, classes: Sequence[str], weakest: str) -> str:
+    """One line: which labels lose most, and what is worth a try against it; weakest: a sentence on the weakest part."""
+    common, given, true = label_counts(judged.truth, decision.labels(judged.of(decision.sets)), axis=0).T
+    missed, invented = true - common, given - common
+    worst = [f"{classes[i]} ({missed[i]} missed, {invented[i]} invented)" for i in (-missed - invented / 4).argsort()[:3]]
+    more = missed.sum() > invented.sum() / 4  # what a label too few costs in F2
+    way = "more weight for rare labels (balance), a larger network" if more else "calibration, another loss"
+    return f"what to try next: {', '.join(worst)} lose most: {way}, eight views; {weakest}"
+
+
 def _threshold_a_label(judged: OutOfFold, sets: Sequence[str]) -> str:
     one, each = (decided_by(judged, sets, way, MEAN_F2) for way in ("one cut", "cut per label"))
     gain, score = judged.ground().gain(each.counts, one.counts), judged.ground().total

@@ -61,6 +61,13 @@ def test_of_all_that_the_kit_requires_what_the_image_has_and_what_serves_at_home
     assert {"kaggle", "six"} <= {Requirement(text).name for text in kit_requirements()}
 
 
+def test_an_extra_of_the_kit_is_carried_where_it_is_asked_for(tmp_path, index):
+    index.add("onnx-like", "1.0", ("numpy",))
+    needs = 'onnx-like; extra == "export"'
+    assert made(tmp_path, index, needs) == ["kaggle-utils 0.1"]
+    assert made(tmp_path, index, needs, also=["kaggle_utils[export]"]) == ["kaggle-utils 0.1", "onnx-like 1.0"]
+
+
 def test_of_a_companion_an_older_client_in_the_image_is_a_fault(tmp_path, index):
     index.add("uploader", requires=("kaggle>=2.2.4",))
     with pytest.raises(Incomplete, match=r"uploader 1.0 requires kaggle>=2.2.4, the image has 2.0.2"):
