@@ -28,6 +28,7 @@ KIND = SimpleNamespace(
     METRIC="share of ponds",
     same=lambda one, other: one == other,
     parameters=lambda names, preset: {**preset, **names},
+    members=lambda names, preset: {"pond": {**preset, **names}},
     fold_size=lambda items, fold_of_item, fold, parameters: FoldSize(int((fold_of_item != fold).sum()), int((fold_of_item == fold).sum())),
 )
 
