@@ -57,10 +57,12 @@ def test_the_better_member_is_taken_and_ways_are_tried_on_it(judged) -> None:
     first, plain, beside = baseline(judged)
     choice = Choice(judged.ground(), first, plain)
     choice.step("members", merged(judged))
-    assert first == "plain_identity" and choice.name == "focal_identity" and list(beside)[0] == "the best constant answer"
+    assert first == "plain_identity" and choice.name.startswith("focal_identity") and list(beside)[0] == "the best constant answer"
+    base = choice.candidate.decision
     table = choice.step("ways", lambda base: decided(judged, base))
-    ways = [name.removeprefix("focal_identity, ") for name in table["name"][:-1]]
-    assert ways == ["focal_identity", "one half", "one cut", "cut per label", "groups kept", "platt", "isotonic", "ridge", "logistic"]
+    ways = {name.split(", ")[-1] for name in table["name"][1:-1]}
+    assert {"one half", "one cut", "cut per label", "groups kept", "platt", "ridge", "logistic"} <= ways
+    assert base not in [choice.known[name].decision for name in table["name"][1:-1]]  # it stands there already
     assert choice.candidate.decision.sets == ("focal_identity",) and choice.known[choice.name].fitted > 0.7
 
 
