@@ -16,6 +16,7 @@ from torch import nn
 
 from kaggle_utils.images.decode import threaded
 from kaggle_utils.learning.models import load_model
+from kaggle_utils.learning.own import beside
 from kaggle_utils.learning.predict import predict
 from kaggle_utils.learning.views import in_views
 from kaggle_utils.tasks.masks.decision import Decision, decided
@@ -61,8 +62,7 @@ class MaskPredictor:
         self.runs, self.decision, self.device, self.kind = runs, decision, device, competition.KIND
         self.folds = runs.folds_of(models)
         self.sets = runs.named(decision.merge.sets)
-        classes = competition.KIND.classes
-        self.trained = {s.member: MaskTraining.chosen(runs.parameters(s.member), classes=classes) for s in self.sets}
+        self.trained = {one.member: self._training(one) for one in self.sets}
         self.model = functools.cache(partial(load_model, device=device))  # views share their models
 
     def __call__(self, looks: Sequence[Look]) -> Iterator[np.ndarray]:
@@ -72,6 +72,11 @@ class MaskPredictor:
         for row in range(len(looks)):
             masks, labels = ([part[row] for part in parts] for parts in zip(*answers, strict=True))
             yield decided(self.decision, masks, labels)
+
+    def _training(self, asked: PredictionSet) -> MaskTraining:
+        weights = self.runs.weights(asked.member, asked.checkpoint, self.folds)
+        with beside(weights[self.folds[0]].parent):
+            return MaskTraining.chosen(self.runs.parameters(asked.member), classes=self.kind.classes)
 
     def _pixels(self, asked: PredictionSet, looks: Sequence[Look], read: dict[str, np.ndarray]) -> np.ndarray:
         one = self.trained[asked.member]

@@ -28,6 +28,7 @@ from kaggle_utils.learning.checkpoints import load_weights, start_from
 from kaggle_utils.learning.data_parallel import Team, together
 from kaggle_utils.learning.mixing import mixing
 from kaggle_utils.learning.models import build, load_model
+from kaggle_utils.learning.own import beside, keep
 from kaggle_utils.learning.progress import endless, noted
 from kaggle_utils.learning.store import PredictionStore
 from kaggle_utils.learning.trainer import Outcome, train
@@ -108,6 +109,7 @@ def train_one(
     given = _Given(competition, items, fold_of_item, order, one, _place(output, order), cache, unlabelled)
     if one.masks.learns_from:
         _answered(given, devices[0], title)
+    keep(given.folder, order.origin)
     outcome = together(devices, _trained, given, seconds_left, title)
     if not outcome.best_epoch or not (outcome.finished or len(given.left_out)):
         return None
@@ -149,6 +151,11 @@ class _Given:
 
 def _trained(team: Team, given: _Given, seconds_left: Callable[[], float], progress: str | None) -> Outcome:
     """One model, by one process or by each of several."""
+    with beside(given.folder):
+        return _learnt(team, given, seconds_left, progress)
+
+
+def _learnt(team: Team, given: _Given, seconds_left: Callable[[], float], progress: str | None) -> Outcome:
     one, classes = given.training, given.competition.KIND.classes
     pixels, bits = _resized(given.competition, given.items, given.cache, one, progress)
     learnt = {name: value for name, value in asdict(one.masks).items() if name not in _NOT_LEARNT}
@@ -216,7 +223,8 @@ def _predicted(
     """Every prediction set of the items left out: how it was asked, and (path of the masks, path of the labels)."""
     one, sets = given.training, {}
     pixels, _ = _resized(given.competition, given.items, given.cache, one, None)
-    model = build(one.model).to(device)
+    with beside(given.folder):
+        model = build(one.model).to(device)
     for checkpoint, view in product(one.masks.checkpoints, one.masks.views):
         asked = PredictionSet(given.order.member, view, checkpoint)
         stores = _stores(given, asked, weights[checkpoint])
