@@ -25,7 +25,7 @@ from kaggle_utils.competitions.samples.folders import make_once
 from kaggle_utils.masks.rle import rle_from_mask
 from kaggle_utils.masks.scorecard import resized_mask
 
-VERSION = 2  # raised when the same parameters paint other records
+VERSION = 3  # raised when the same parameters paint other records
 TWICE, LATER = 0.15, 3  # of the skies come again, so many frames later
 _ZONE = 'PROJCS["unknown",PROJECTION["Transverse_Mercator"],PARAMETER["central_meridian",{}]]'
 

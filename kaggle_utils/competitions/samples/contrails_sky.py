@@ -17,6 +17,7 @@ from kaggle_utils.competitions.samples.clouds_sky import noise, smooth_step
 ICE = {11: 0.7, 14: 1.0, 15: 1.3}  # optical depth in each band, of one in band 14
 MOIST = {11: 3.2, 14: 0.0, 15: 3.4}  # kelvin that clear air takes away
 COLD, ROOM = 218.0, 48  # kelvin of high clouds; pixels of sky around the picture, from where clouds come in
+YOUNG = 1.0  # pixels: deviation of a line across, when it is young
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Contrail:
         dx, dy = x - self.x - (frame - 4) * wind[0], y - self.y - (frame - 4) * wind[1]
         along, across = dx * np.cos(self.turn) + dy * np.sin(self.turn), dy * np.cos(self.turn) - dx * np.sin(self.turn)
         along, half = along / self.length, min(1.0, age / 2) / 2  # the aircraft takes two frames to pass
-        width = 0.6 + 0.07 * age
+        width = YOUNG + 0.1 * age
         profile = np.exp(-(((across - self.bend * along**2) / width) ** 2) / 2)
-        return self.depth * (0.6 / width) ** 0.7 * profile * smooth_step(half - np.abs(along), 0.0, 0.08)
+        return self.depth * (YOUNG / width) ** 0.7 * profile * smooth_step(half - np.abs(along), 0.0, 0.08)
 
 
 def draw_contrails(rng: np.random.Generator, side: int) -> list[Contrail]:
