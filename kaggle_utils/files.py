@@ -16,6 +16,7 @@ import hashlib
 import json
 import math
 import os
+import platform
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +29,7 @@ import numpy as np
 from kaggle_utils.errors import KitError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)  # no room on the disk, or for this user
-_MACHINE = f"{uuid.getnode():012x}"  # processes have numbers of their own on each
+_MACHINE = hashlib.sha1(platform.node().encode()).hexdigest()[:8]  # processes have numbers of their own on each
 _PART = re.compile(rf"\..*-{_MACHINE}-(\d+)-[0-9a-f]{{8}}(\..*)?")
 _CLEARED: set[Path] = set()
 

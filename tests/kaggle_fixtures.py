@@ -14,7 +14,7 @@ from kernel_folders import TAKES, write_kernel
 
 from kaggle_utils.platform.client import calls
 from kaggle_utils.platform.client.process import outcome
-from kaggle_utils.platform.push import once, versions
+from kaggle_utils.platform.push import once, sending, versions
 from kaggle_utils.platform.push.order import Order
 
 
@@ -75,7 +75,7 @@ def news() -> list[str]:
 @pytest.fixture
 def order(service, quick_client, pond, tmp_path, news, monkeypatch) -> Order:
     """An order on the folder `pond`, whose first stage has been pushed; pauses do not grow."""
-    monkeypatch.setattr(versions, "_LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(sending, "_LONGEST_PAUSE_S", 0.01)
     monkeypatch.setattr(versions, "_AGAIN_S", (0.0, 0.0, 0.0))
     service.kernels["me/pond-1-eda"] = [{}]
     return Order(kernels=pond, runs=tmp_path / "runs", poll_s=0.01, report=news.append)

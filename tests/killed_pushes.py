@@ -30,7 +30,7 @@ from kaggle_utils import cli
 from kaggle_utils.commands import push as _  # noqa: F401 - loaded before the forks
 from kaggle_utils.platform.client import calls
 from kaggle_utils.platform.client.process import outcome
-from kaggle_utils.platform.push import once, versions
+from kaggle_utils.platform.push import once, sending, versions
 from kaggle_utils.platform.signals import ENDING
 
 FOLDS = [f"me/pond-2-train-fold{k}" for k in range(4)]
@@ -165,7 +165,7 @@ def _push(service: KaggleServer, folder: Path, command: str) -> int:
     os.environ |= {"KAGGLE_USERNAME": service.user, "KAGGLE_KEY": service.key, "KAGGLE_UTILS_RUNS": str(folder / "runs")}
     os.environ["HOME"] = str(folder)  # where the locks are
     once.SHOWN_S = SHOWN_S
-    calls.subprocess.run, versions._LONGEST_PAUSE_S, versions._AGAIN_S = _forked, 0.02, (0.02, 0.02, 0.02)
+    calls.subprocess.run, sending._LONGEST_PAUSE_S, versions._AGAIN_S = _forked, 0.02, (0.02, 0.02, 0.02)
     code = cli.main(["push", *command.split(), "--kernels", str(folder / "kernels"), "--poll", "0.02"])
     sys.stdout.flush()
     return code

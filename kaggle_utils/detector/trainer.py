@@ -54,6 +54,10 @@ def _overrides(data_yaml: Path, place: Path, p: DetectorParameters, device: str)
     }  # fmt: skip
 
 
+class Ended(Exception):
+    """A killed run had trained the stage's last epoch; ultralytics' loop would train one more."""
+
+
 class JudgedTrainer(DetectionTrainer):
     """ultralytics' trainer with a validation of one's own, safe checkpoints and the kit's frames."""
 
@@ -214,6 +218,8 @@ class JudgedTrainer(DetectionTrainer):
             "scaler": self.scaler.state_dict(),
             "best_fitness": self.best_fitness,
             "stamp": self.stamp,
+            "ended": bool(self.stop) and not self.stopped.startswith("the deadline"),
+            "stopped": self.stopped,
             "seconds": self.seconds,
             "history": self.record.history,
             "stopper": {"best_fitness": self.stopper.best_fitness, "best_epoch": self.stopper.best_epoch},
@@ -225,7 +231,10 @@ class JudgedTrainer(DetectionTrainer):
         return True
 
     def resume_training(self, ckpt: Any) -> None:
-        """Go on behind the last finished epoch, when a killed run of this very stage left one; else start anew."""
+        """Go on behind the last finished epoch, when a killed run of this very stage left one; else start anew.
+
+        Raises Ended where that was the stage's last.
+        """
         state = self._left_by_a_killed_run()
         self.team.wait()  # until all have read what the first may delete
         if state is None:
@@ -242,6 +251,9 @@ class JudgedTrainer(DetectionTrainer):
         self.best_fitness = state["best_fitness"]
         self.stopper.__dict__.update(state["stopper"])
         self.start_epoch, self.before, self.record.history = state["epoch"] + 1, state["seconds"], state["history"]
+        if state["ended"]:
+            self.stopped = state["stopped"]
+            raise Ended
 
     def _left_by_a_killed_run(self) -> dict[str, Any] | None:
         path = self.place / "resume.pth"

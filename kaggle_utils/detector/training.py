@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,9 @@ def _train_stage(
 
 def _train_as(team: Team, *what: Any) -> tuple[float, str]:
     """Seconds that a stage took, and why it ended; the work of one process, be it alone or one of several."""
-    from kaggle_utils.detector.trainer import JudgedTrainer  # ultralytics, which asks at once whether it is alone
+    from kaggle_utils.detector.trainer import Ended, JudgedTrainer  # ultralytics, which asks at once whether it is alone
 
     trainer = JudgedTrainer(team, *what)
-    trainer.train()
+    with suppress(Ended):
+        trainer.train()
     return trainer.seconds, trainer.stopped

@@ -80,7 +80,7 @@ def test_a_whole_session_from_the_shell(service, quick_client, typed, capsys):
     shown = capsys.readouterr()
     assert shown.err == ""
     assert shown.out.splitlines()[-1] == "submissions left today: 4"
-    assert service.submissions[0]["submissionDescription"].startswith("two_folds [")
+    assert service.submissions[0]["submissionDescription"].endswith("] two_folds")
 
 
 def test_stopping_it_is_no_traceback_and_the_same_line_goes_on(service, quick_client, typed, capsys, monkeypatch):

@@ -252,6 +252,7 @@ KILLS = {
     "before a checkpoint": ("on_train_epoch_end", 2),
     "behind a checkpoint": ("on_fit_epoch_end", 2),
     "when mosaics are over": ("on_train_batch_start", 3 * 3 + 2),
+    "behind the last": ("on_fit_epoch_end", 4),
 }
 
 

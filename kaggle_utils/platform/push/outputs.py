@@ -41,7 +41,7 @@ def home_of(found: Stage, kernel: str, runs: Path) -> Path:
 def bring_home(found: Stage, pushed: Sequence[Version], order: Order) -> list[str]:
     """Fetches what is not at home of the versions that are complete; a sentence for each that is not done with."""
     lost, kept = [], set()
-    with held(order.runs / "kaggle" / found.name, order.report):
+    with held(order.runs / "kaggle/locks" / found.name, order.report):
         for version in filter(lambda version: version.complete, pushed):
             folder = home_of(found, version.kernel, order.runs)
             try:

@@ -18,9 +18,10 @@ from kaggle_utils.platform.push.once import LOOKS, once
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.sources import require_same, versions_read
 from kaggle_utils.platform.push.stamping import Made
-from kaggle_utils.platform.push.versions import SAVED, Version, look, pauses, require_whole, send, work_left
+from kaggle_utils.platform.push.versions import SAVED, Version, look, require_whole, send, work_left
 
 PATIENCE = 2 * LOOKS  # failures in a row that are sat out
+_LONGEST_PAUSE_S = 60.0  # each pause is half as long again as the one before, up to this
 _T = TypeVar("_T")
 
 
@@ -30,7 +31,7 @@ def patiently(step: Callable[[], _T | None], order: Order, gained: Sized = ()) -
     gained: what grows as the steps get on; failures in a row are counted anew then
     Who does not wait sits out only that Kaggle does not show yet what it was sent. Raises KaggleFailure.
     """
-    lost, sits_out, said, waits, had = 0, order.waits, "", pauses(order.poll_s), len(gained)
+    lost, sits_out, said, pause, had = 0, order.waits, "", order.poll_s, len(gained)
     while True:
         try:
             if (found := step()) is not None:
@@ -45,7 +46,8 @@ def patiently(step: Callable[[], _T | None], order: Order, gained: Sized = ()) -
             if str(failure) != said:
                 said = str(failure)
                 order.report(f"{said}; trying again")
-        time.sleep(next(waits))
+        time.sleep(pause)
+        pause = min(1.5 * pause, max(pause, _LONGEST_PAUSE_S))
 
 
 def carried_out(todo: Mapping[str, Callable[[], Version]], order: Order) -> list[Version]:

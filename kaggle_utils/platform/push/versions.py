@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,6 @@ from kaggle_utils.platform.push.stamping import Made
 
 _SERVICE, _SOURCE, _STATE = "kernels.KernelsApiService", "GetKernel", "GetKernelSessionStatus"
 SAVED = "NEW_SCRIPT"  # the state of a version that was never run
-_LONGEST_PAUSE_S = 60.0
 _AGAIN_S = (2.0, 10.0, 30.0)  # pauses before a download is tried again
 _BUSY = re.compile(r"session count of \d+ reached")  # "Maximum batch GPU session count of 2 reached."
 _NO_TIME = re.compile(r"no time was left to train [^:\\]+")  # what a training prints of models it did not begin
@@ -116,12 +115,12 @@ def _state(status: dict | None, mark: Mark | None, number: int) -> tuple[str, st
 
 def _lacking(mark: Mark | None, metadata: dict) -> tuple[str, ...]:
     kinds = ("dataset", "kernel", "competition", "model")
-    attached = {_named_as(source) for kind in kinds for source in metadata.get(f"{kind}DataSources") or ()}
-    return tuple(source for source in (mark.reads if mark and attached else ()) if _named_as(source) not in attached)
+    attached = {_slug(source) for kind in kinds for source in metadata.get(f"{kind}DataSources") or ()}
+    return tuple(source for source in (mark.reads if mark and attached else ()) if _slug(source) not in attached)
 
 
-def _named_as(source: str) -> str:
-    return "/".join(source.lower().split("/")[:2])  # without the version
+def _slug(source: str) -> str:
+    return source.lower().split("/")[:2][-1]  # without owner and version
 
 
 def there(answer: dict | KaggleFailure) -> dict | None:
@@ -175,19 +174,6 @@ def require_whole(version: Version) -> None:
         what = f"{version} runs without some of its sources. Rejected: {'; '.join(version.lacks)}"
         how = f"make them or correct {metadata.FILE}, push with --again"
         raise KaggleFailure("sources", f"{what}. Stop it at {version.url}, {how}")
-
-
-def pauses(first_s: float) -> Iterator[float]:
-    """Pauses between looks, in seconds: each half as long again as the one before, up to a minute.
-
-    >>> from itertools import islice
-    >>> list(islice(pauses(20), 5))
-    [20, 30.0, 45.0, 60.0, 60.0]
-    """
-    pause = first_s
-    while True:
-        yield pause
-        pause = min(pause * 1.5, max(pause, _LONGEST_PAUSE_S))
 
 
 def why_it_failed(version: Version, lines: int = 30) -> str:

@@ -55,6 +55,13 @@ def test_an_upload_that_breaks_is_made_again_and_is_one_submission(service, read
     assert len(service.submissions) == 1
 
 
+def test_an_upload_has_an_hour(service, ready, monkeypatch):
+    given, asked = [], submissions.ask
+    monkeypatch.setattr(submissions, "ask", lambda call, limit_s, *a, **k: given.append(limit_s) or asked(call, limit_s, *a, **k))
+    push("pond-3-submit", ready)
+    assert given == [3600.0]
+
+
 def test_an_upload_that_never_succeeds_is_no_submission(service, ready):
     service.fail("PUT", 403, times=99)
     with pytest.raises(KaggleFailure, match="was not submitted to .*the same command submits it once"):
