@@ -13,7 +13,7 @@ from urllib.parse import quote
 from kaggle_utils import competitions
 from kaggle_utils.evidence import diary
 from kaggle_utils.files import replacing
-from kaggle_utils.platform import leaderboard, runtime
+from kaggle_utils.platform import leaderboard, runtime, source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,8 @@ def _pictures(entries: list[dict], runs: Path, args: argparse.Namespace) -> None
             figure.savefig(partial, dpi=120)
         print(f"plot: {args.plot}")
     if args.html:
-        pages = {name: _pages(runs / name, args.html) for name in dict.fromkeys(e["competition"] for e in entries)}
+        names = dict.fromkeys(e["competition"] + variant for e in entries for variant in source.VARIANTS)
+        pages = {name: _pages(runs / name, args.html) for name in names}
         with replacing(args.html) as partial:
             partial.write_text(diary_page(diary.tables(entries), pages, figure if shown else None), encoding="utf-8")
         print(f"page: {args.html}")

@@ -14,6 +14,7 @@ from typing import Any
 from kaggle_utils.evidence.diary import changed
 from kaggle_utils.files import plain
 from kaggle_utils.learning.augment import PIXEL_SETS, known_sets
+from kaggle_utils.learning.own import is_own
 from kaggle_utils.learning.parameters import given
 
 
@@ -64,6 +65,8 @@ class DetectorParameters:
     def __post_init__(self) -> None:
         if len(tuple(self.hsv)) != 3:
             raise ValueError(f"hsv is {self.hsv!r}, expected three fractions: hue, saturation, value")
+        if is_own(self.model) or is_own(self.augmentations):
+            raise ValueError(f"{self.model!r}, {self.augmentations!r}: a detector is ultralytics', own.py has no say in it")
         known_sets(self.augmentations, PIXEL_SETS)
         known = [f.name for f in fields(DetectorParameters)]
         if isinstance(self.chain, Mapping) or not self.chain:

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from kaggle_utils.learning.own import is_own, own
+
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 # name: list of (transform of albumentations, its arguments); each is applied with its probability p
@@ -69,12 +71,13 @@ def split_sets(name: str) -> tuple[str, str]:
     """The part of a name that is about each picture by itself, for :func:`augmentation`, and the part that mixes
     a batch, for :func:`kaggle_utils.learning.mixing.mixing`.
 
-    name: keys of PIXEL_SETS, GEOMETRY_SETS and BATCH_SETS joined by '+'; raises ValueError for an unknown one
+    name: keys of PIXEL_SETS, GEOMETRY_SETS and BATCH_SETS, and ``own.py:name``, joined by '+'; ValueError for an unknown one
 
     >>> split_sets("flips+mixup+clahe"), split_sets("cutmix")
     (('flips+clahe', 'mixup'), ('none', 'cutmix'))
     """
-    parts = known_sets(name, PIXEL_SETS | GEOMETRY_SETS | BATCH_SETS)
+    parts = name.split("+")
+    known_sets("+".join(part for part in parts if not is_own(part)) or "none", PIXEL_SETS | GEOMETRY_SETS | BATCH_SETS)
     single, batches = ([part for part in parts if (part in BATCH_SETS) == mixed] for mixed in (False, True))
     return "+".join(single) or "none", "+".join(batches)
 
@@ -97,7 +100,8 @@ def augmentation(
 ) -> Callable[[np.ndarray, np.ndarray | None, int | None], tuple[np.ndarray, np.ndarray | None]]:
     """A function (image, masks, draw) -> (image, masks), in which both move alike.
 
-    name: keys of PIXEL_SETS and GEOMETRY_SETS joined by '+', applied in this order
+    name: keys of PIXEL_SETS and GEOMETRY_SETS joined by '+', applied in this order; ``own.py:name`` is a list of
+        transforms of albumentations
     size: (width, height) of the images; all come out in this size, or with ``crop`` all in a smaller one
     image: (H, W, channels) uint8; masks: (H, W, C), or None where there are none
     draw: seed of this one call, None for no augmentation; the same draw gives the same anywhere
@@ -108,7 +112,9 @@ def augmentation(
     >>> sorted({flipped(image, None, draw)[0][0, 0, 0].item() for draw in range(9)})
     [1, 2]
     """
-    steps = _steps(name, PIXEL_SETS | GEOMETRY_SETS)
+    steps = [
+        step for part in name.split("+") for step in (own(part) if is_own(part) else _steps(part, PIXEL_SETS | GEOMETRY_SETS))
+    ]
     require_fit(name, size, channels)
     whole = _composed(steps, size, 0)
 
@@ -154,9 +160,11 @@ def _composed(steps: list[tuple[str, dict]], size: tuple[int, int] | None, seed:
     import albumentations
 
     made = []
-    for kind, arguments in steps:
-        arguments, size = _sized(kind, arguments, size)
-        made.append(getattr(albumentations, kind)(**arguments))
+    for step in steps:
+        if isinstance(step, tuple):
+            arguments, size = _sized(*step, size)
+            step = getattr(albumentations, step[0])(**arguments)
+        made.append(step)
     return albumentations.Compose(made, seed=seed)
 
 

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch.nn import functional
 
+from kaggle_utils.learning.own import is_own, own
+
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -148,7 +150,7 @@ LOSSES: dict[str, Loss] = {
 def loss(name: str, weights: Sequence[float] | None = None, **options) -> Loss:
     """The loss of this name, (logits, targets) -> scalar in float32.
 
-    name: a key of LOSSES, or several joined by '+', which are summed
+    name: a key of LOSSES, or ``own.py:name``, or several joined by '+', which are summed
     weights: one a part, default 1 each
     options: handed to the parts that know them (pos_weight, smoothing, smooth, gamma, alpha, class_weights, ...)
     Raises ValueError for an unknown name, option, or number of weights.
@@ -157,17 +159,18 @@ def loss(name: str, weights: Sequence[float] | None = None, **options) -> Loss:
     1.0265
     """
     names = name.split("+")
-    if unknown := [part for part in names if part not in LOSSES]:
+    if unknown := [part for part in names if part not in LOSSES and not is_own(part)]:
         raise ValueError(f"loss is {name!r}, {unknown} is not among {', '.join(LOSSES)}")
     if weights is not None and len(weights) != len(names):
         raise ValueError(f"weights are {list(weights)}, expected {len(names)} for {name!r}")
-    known = [list(inspect.signature(LOSSES[part]).parameters)[2:] for part in names]
+    made = [own(part) if is_own(part) else LOSSES[part] for part in names]
+    known = [list(inspect.signature(part).parameters)[2:] for part in made]
     if useless := sorted(set(options).difference(*known)):
         able = ", ".join(sum(known, [])) or "none"
         raise ValueError(f"options {useless} are known to no part of {name!r}, which knows {able}")
     parts = [
-        (weight, LOSSES[part], {option: options[option] for option in mine if option in options})
-        for weight, part, mine in zip(weights or [1.0] * len(names), names, known, strict=True)
+        (weight, part, {option: options[option] for option in mine if option in options})
+        for weight, part, mine in zip(weights or [1.0] * len(names), made, known, strict=True)
     ]
 
     def summed(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -25,6 +25,7 @@ from torch import nn
 from kaggle_utils.files import plain
 from kaggle_utils.learning.checkpoints import load_weights
 from kaggle_utils.learning.devices import laid_out
+from kaggle_utils.learning.own import OWN, beside, digest, is_own, own
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of a channel each, of images from 0 to 1
 IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -39,7 +40,7 @@ _OTHERS = {"dpn": _DPN, "inception": _HALVES, "xception": _HALVES, "timm-tf_effi
 class ModelParameters:
     """What a model is made of."""
 
-    architecture: str = "unet"  # one of architectures()
+    architecture: str = "unet"  # one of architectures(), or own.py:name, made of these parameters
     encoder: str = "tu-tf_efficientnet_lite0"  # a name of smp, or "tu-" and a name of timm; a classifier's is timm's
     classes: int = 4  # masks, or labels of a classifier
     channels: int = 3  # of the images; 1: grey, on an encoder of three
@@ -123,8 +124,9 @@ def build(parameters: ModelParameters, seed: int = 0) -> Network:
     p = parameters
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = _Classifier(p) if p.architecture == "classifier" else _segmenter(p)
-    model = Network(net, *_statistics(p.encoder, net.encoder, p.inputs), p.channels)
+        net = _net(p)
+    encoder = p.encoder if hasattr(net, "encoder") else ""
+    model = Network(net, *_statistics(encoder, getattr(net, "encoder", None), p.inputs), p.channels)
     if p.start:
         _start(model, Path(p.start))
     if p.norm not in ("batch", "group", "group everywhere"):
@@ -134,12 +136,20 @@ def build(parameters: ModelParameters, seed: int = 0) -> Network:
     return model
 
 
+def _net(p: ModelParameters) -> nn.Module:
+    if is_own(p.architecture):
+        return own(p.architecture)(p)
+    return _Classifier(p) if p.architecture == "classifier" else _segmenter(p)
+
+
 def side_multiple(parameters: ModelParameters) -> int:
     """Pixels of which both sides of a picture must be a multiple for this segmenter; raises ValueError as :func:`build` does.
 
     >>> side_multiple(ModelParameters("fpn", "resnet18")), side_multiple(ModelParameters("unet", "resnet18"))
     (32, 1)
     """
+    if is_own(parameters.architecture):
+        return 1
     with torch.random.fork_rng(devices=[]):
         net = _segmenter(parameters)
     return net.encoder.output_stride if getattr(net, "requires_divisible_input_shape", True) else 1
@@ -148,12 +158,16 @@ def side_multiple(parameters: ModelParameters) -> int:
 def load_model(path: Path, device: str = "cpu") -> Network:
     """The model of a checkpoint whose facts hold its parameters as ``model``; in evaluation mode.
 
-    Raises ValueError for a checkpoint that does not hold them.
+    Raises ValueError for a checkpoint that does not hold them, and for one whose own.py beside it is another.
     """
-    content = load_weights(path)
+    path, content = Path(path), load_weights(path)
     if "model" not in content:
         raise ValueError(f"{path} holds {sorted(content)}, expected 'model' among them: facts={{'model': parameters.plain()}}")
-    model = build(replace(ModelParameters(**content["model"]), start=""))
+    parameters = ModelParameters(**content["model"])
+    with beside(path.parent):
+        if is_own(parameters.architecture) and digest() != (noted := content.get("origin", {}).get(OWN)):
+            raise ValueError(f"{path.parent / OWN} is {digest()}, expected {noted}, with which the weights were trained")
+        model = build(replace(parameters, start=""))
     model.load_state_dict(content["state"])
     return laid_out(model, device).eval()
 
@@ -220,10 +234,10 @@ def _start(model: Network, path: Path) -> None:
     fitted = {n: _as_wide(t, own[n].shape).to(own[n].dtype) for n, t in named.items() if n in own}
     fitting = {n: t for n, t in fitted.items() if t.shape == own[n].shape}
     needed = [n for n in own if re.match(r"net\.encoder\.", n) and not n.endswith("num_batches_tracked")]
-    if missing := [n for n in needed if n not in fitting]:
+    if (missing := [n for n in needed if n not in fitting]) or not fitting:
         raise ValueError(
             f"start: {path} fills {len(needed) - len(missing)} of the encoder's {len(needed)} tensors, expected all; "
-            f"missing is {missing[0]}, the file begins with {next(iter(given), None)!r}"
+            f"missing is {next(iter(missing), None)}, the file begins with {next(iter(given), None)!r}"
         )
     model.load_state_dict(fitting, strict=False)
 

@@ -15,6 +15,8 @@ from kaggle_utils.competitions.samples.folders import MARKER, hidden_folder
 from kaggle_utils.platform import runtime
 from kaggle_utils.tasks.competition import Competition
 
+VARIANTS = ("", "-sample", "-smoke", "-sample-smoke")  # of a competition's folder at home, see :meth:`Source.variant`
+
 
 @dataclass(frozen=True)
 class Source:

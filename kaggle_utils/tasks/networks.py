@@ -28,8 +28,10 @@ from kaggle_utils.learning.augment import split_sets
 from kaggle_utils.learning.batches import Examples, Fold
 from kaggle_utils.learning.checkpoints import load_weights, start_from
 from kaggle_utils.learning.data_parallel import Team, together
+from kaggle_utils.learning.devices import laid_out
 from kaggle_utils.learning.mixing import mixing
 from kaggle_utils.learning.models import build, load_model
+from kaggle_utils.learning.own import beside, keep
 from kaggle_utils.learning.progress import endless, noted
 from kaggle_utils.learning.store import Joined, PredictionStore
 from kaggle_utils.learning.trainer import Loss, Metric, Outcome, train
@@ -184,6 +186,7 @@ def train_one(
     given = _given(lesson, competition, items, fold_of_item, order, output, cache, unlabelled)
     if given.training.own.learns_from:
         lesson.answer(given, devices[0], title)
+    keep(given.folder, order.origin)
     outcome = together(devices, _trained, given, seconds_left, title)
     if not outcome.best_epoch or not (outcome.finished or len(given.left_out)):
         return None
@@ -209,6 +212,11 @@ def _training(lesson: Lesson, competition: Competition, order: Order) -> Any:
 
 def _trained(team: Team, given: Given, seconds_left: Callable[[], float], progress: str | None) -> Outcome:
     """One model, by one process or by each of several."""
+    with beside(given.folder):
+        return _fitted(team, given, seconds_left, progress)
+
+
+def _fitted(team: Team, given: Given, seconds_left: Callable[[], float], progress: str | None) -> Outcome:
     one, lesson, fold = given.training, given.lesson, given.order.fold
     learnt = {name: value for name, value in asdict(one.own).items() if name not in _NOT_LEARNT}
     facts = {"model": one.model.plain(), "size": one.own.size, "fold": fold, one.part(): learnt, "data": _digest(given)}
@@ -245,7 +253,9 @@ def _predicted(
 ) -> dict[str, tuple[PredictionSet, tuple[Path, ...]]]:
     """Every prediction set of the items left out: how it was asked, and its files, one for each store."""
     one, sets = given.training, {}
-    pixels, model = given.lesson.pixels(given), build(one.model).to(device)
+    pixels = given.lesson.pixels(given)
+    with beside(given.folder):
+        model = laid_out(build(one.model), device)
     for checkpoint, view in product(one.own.checkpoints, one.own.views):
         asked = PredictionSet(given.order.member, view, checkpoint, given.lesson.DTYPE)
         stores = _stores(given, asked, weights[checkpoint])
@@ -367,9 +377,13 @@ class NetworkPredictor:
     ) -> None:  # fmt: skip
         self.lesson, self.runs, self.device, self.kind = lesson, runs, device, competition.KIND
         self.folds, self.sets = runs.folds_of(models), runs.named(sets)
-        members = dict.fromkeys(one.member for one in self.sets)
-        self.trained = {name: lesson.TRAINING.chosen(runs.parameters(name), classes=self.kind.classes) for name in members}
+        self.trained = {one.member: self._training(one) for one in self.sets}
         self.model = functools.cache(partial(load_model, device=device))  # views share their models
+
+    def _training(self, asked: PredictionSet) -> Any:
+        weights = self.runs.weights(asked.member, asked.checkpoint, self.folds)
+        with beside(weights[self.folds[0]].parent):
+            return self.lesson.TRAINING.chosen(self.runs.parameters(asked.member), classes=self.kind.classes)
 
     def answers(self, looks: Sequence[Look]) -> list[Answers]:
         """Of each set, of all items as one batch."""

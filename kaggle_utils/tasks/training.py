@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kaggle_utils.files import fingerprint
+from kaggle_utils.learning.own import used
 from kaggle_utils.learning.parameters import MACHINE, require_same
 from kaggle_utils.tasks.jobs import Order
 from kaggle_utils.tasks.members import ROLES, generations, parents_of
@@ -148,7 +149,8 @@ class _Plan:
         """ValueError where a parent has seen what it is judged on, or another training holds its name."""
         order = Order(self.name, *key, self.members[key[0]])
         split = list(zip(self.items, order.left_out(self.fold_of_item).tolist(), strict=True))
-        judged, origin, parents = {name for name, left_out in split if left_out}, {"split": _digest(split)}, {}
+        judged, parents = {name for name, left_out in split if left_out}, {}
+        origin = {"split": _digest(split), **used(order.parameters)}
         for role, parent in parents_of(order.parameters).items():
             job = self.jobs[parent, order.fold]
             if seen := judged - set(job.items):

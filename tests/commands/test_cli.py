@@ -169,13 +169,14 @@ def test_diary_fits_the_terminal(width, book, capsys, monkeypatch):
 
 
 def test_the_diary_s_page_needs_nothing_else_and_links_the_stages_pages(book, tmp_path, capsys):
-    for name in ("2_train.html", "2_train-failed.html"):
-        (tmp_path / "runs/reef/2_train").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "runs/reef/2_train" / name).touch()
+    for name in ("reef/2_train/2_train.html", "reef/2_train/2_train-failed.html", "reef-sample/2_train/2_train.html"):
+        (tmp_path / "runs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "runs" / name).touch()
     assert main(["diary", "--html", str(tmp_path / "pages" / "diary.html")]) == 0
     page = (tmp_path / "pages" / "diary.html").read_text()
-    links = re.findall(r'(?:href|src)="(.{30})', page)
-    assert [link[:29] for link in links] == ["../runs/reef/2_train/2_train.", "data:image/png;base64,iVBORw0"]
+    links = re.findall(r'(?:href|src)="(.{42})', page)
+    of_sample, of_real = "../runs/reef-sample/2_train/2_train.html", "../runs/reef/2_train/2_train.html"
+    assert [link.split('"')[0][:40] for link in links] == [of_real, of_sample, "data:image/png;base64,iVBORw0KGgoAAAANSU"]
     assert "://" not in page and "&lt;b&gt;long" in page and "<b>long" not in page and page.count("<table") == 2
     assert main(["diary", "--html", str(tmp_path / "none.html"), "--stage", "2_train"]) == 0
     assert "<img" not in (page := (tmp_path / "none.html").read_text()) and "winner" not in page

@@ -68,6 +68,19 @@ class TestEachNotebook:
         assert [line for line in lines if "  # " not in line and not line.startswith("# ")] == []
 
 
+def test_the_cell_that_shows_a_loss_of_ones_own_writes_one(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from kaggle_utils.learning.losses import loss
+
+    [cell] = [source(c) for c in cells(ROOT / "notebooks/clouds/2_train.ipynb", "code") if source(c).startswith("%%")]
+    magic, text = cell.split("\n", 1)
+    assert magic == "%%writefile own.py"
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text(text)
+    right, true = torch.tensor([[[[20.0, -20.0]]]]), torch.tensor([[[[1.0, 0.0]]]])
+    assert loss("own.py:tversky")(right, true) < 1e-6 < 0.2 < loss("bce+own.py:tversky", (0.0, 1.0))(-right, true)
+
+
 def test_cells_have_names_of_their_own():
     for path in NOTEBOOKS:
         names = [cell["id"] for cell in json.loads(path.read_text())["cells"]]
@@ -77,7 +90,7 @@ def test_cells_have_names_of_their_own():
 def test_no_function_is_defined_in_a_notebook_twice():
     names = []
     for path in NOTEBOOKS:
-        tree = ast.parse("\n".join(source(c) for c in cells(path, "code")))
+        tree = ast.parse("\n".join(source(c) for c in cells(path, "code") if not source(c).startswith("%%")))
         names += [node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     assert len(names) == len(set(names))
 

@@ -13,6 +13,7 @@ masks: it is the same ratio of sums, of other statistics, which such a competiti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ class Masks:
         """
         from kaggle_utils.tasks.members import members_of
 
-        return members_of(names, preset, self.parameters, lambda alone: alone.model.architecture)
+        return members_of(names, preset, self.parameters, _name_of)
 
     def train(
         self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path,
@@ -117,3 +118,8 @@ class Masks:
         pairs = zip(one.split("|"), other.split("|"), strict=True)
         masks = ([mask_from_rle(text, self.shape) for text in pair] for pair in pairs)
         return all(dice_from_counts(dice_counts(*pair)) >= _SAME_DICE for pair in masks)
+
+
+def _name_of(alone: MaskTraining) -> str:
+    """What a member is called that is named after its model alone, without the file of one's own."""
+    return re.sub(r".*:|[^a-z0-9]", "", alone.model.architecture.lower())
