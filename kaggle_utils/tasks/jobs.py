@@ -127,8 +127,8 @@ def table_of(jobs: Iterable[Job]) -> pd.DataFrame:
     """A row a job, by its title: score of the best epoch, minutes, and why it ended."""
     import pandas as pd
 
-    columns = ("score", "minutes", "stopped")
-    return pd.DataFrame({job.title: {name: getattr(job, name) for name in columns} for job in jobs}, columns, dtype=object).T
+    rows = {job.title: (round(job.score, 4), round(job.minutes, 2), job.stopped) for job in jobs}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["score", "minutes", "stopped"])
 
 
 def learnt(jobs: Iterable[Job], figure: str) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from kaggle_utils.evidence.candidates import Choice
 from kaggle_utils.pictures.frames import close_ups
 from kaggle_utils.tasks.boxes.out_of_fold import OutOfFold
 
-APART = 12  # frames: nearer ones show the same object again
+APART = 6  # frames: nearer ones show the same object again
 _SIZES = ((0, 32, "below 32"), (32, 48, "of 32 to 48"), (48, 64, "of 48 to 64"), (64, np.inf, "above 64"))
 
 
