@@ -17,16 +17,18 @@ from kaggle_utils.tasks.competition import FoldSize
 from kaggle_utils.tasks.faults import column_faults, name_faults, order_faults
 
 NAME = SLUG = UNIT = "pond"
+DATASETS = ()
 KEY, CLASSES, COLUMNS = "name", ("water",), ("name", "runs")
 CODE, SERVED, HIDDEN_ITEMS = True, False, 1000
 FULL = {fold: FoldSize(train=400, valid=100) for fold in range(5)}
 SAMPLE, SMOKE, SCORE_OPTIONS, MEDALS = {}, {}, {}, None
-make_sample = read = truth = stream = rows = unlabelled = None  # nothing is trained, predicted or streamed here
+make_sample = fit_pixels = read = truth = stream = rows = unlabelled = None  # nothing is trained, predicted or streamed here
 PUBLIC, HIDDEN, TRAIN = ("a", "b", "c"), ("p", "q", "r", "s", "t"), tuple("ABCDEFGHIJ")
 KIND = SimpleNamespace(
     METRIC="share of ponds",
     same=lambda one, other: one == other,
     parameters=lambda names, preset: {**preset, **names},
+    members=lambda names, preset: {"pond": {**preset, **names}},
     fold_size=lambda items, fold_of_item, fold, parameters: FoldSize(int((fold_of_item != fold).sum()), int((fold_of_item == fold).sum())),
 )
 

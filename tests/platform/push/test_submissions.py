@@ -22,7 +22,7 @@ TABLE = b"name,answer\na,1\n"
 @pytest.fixture
 def ready(service, order, monkeypatch):
     """A pond whose competition takes a file, with one row for each of the items a and b."""
-    names = SimpleNamespace(CODE=False, SLUG=COMPETITION, test=lambda folder: ["a", "b"], faults=missing)
+    names = SimpleNamespace(CODE=False, SLUG=COMPETITION, DATASETS=(), test=lambda folder: ["a", "b"], faults=missing)
     monkeypatch.setattr(submissions.competitions, "find", lambda name: names)
     monkeypatch.setattr(submissions.competitions, "known", lambda: ["pond"])
     push("pond-2-train", order)
@@ -43,7 +43,7 @@ def test_the_kernels_table_is_uploaded_as_it_came(service, ready, news):
 
 
 def test_a_table_with_faults_is_not_uploaded(service, ready, tmp_path, monkeypatch):
-    monkeypatch.setattr(submissions.runtime, "competition_dir", lambda slug: tmp_path)
+    monkeypatch.setattr(submissions.runtime, "competition_dir", lambda slug, instead=(): tmp_path)
     with pytest.raises(ValueError, match="submission.csv: 'b' is missing"):
         push("pond-3-submit", ready)
     assert service.submissions == []
