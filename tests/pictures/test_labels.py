@@ -9,7 +9,7 @@ def test_thresholds_count_the_labels_that_could_as_well_have_the_one_for_all():
     drawn = np.array([[0.1, 0.5], [0.3, 0.7]])
     figure = thresholds(["road", "mine"], (0.2, 0.6), drawn, single=0.25)
     axes = figure.axes[0]
-    assert "of 1 of 2 labels the one for all lies in the interval" in axes.get_title(loc="left")
+    assert "In 1 of 2 labels' intervals lies the one for all" in axes.get_title(loc="left")
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["road", "mine"] and figure._repr_png_()
 
 
