@@ -12,18 +12,19 @@ from kaggle_utils.pictures.figures import LINE, PREDICTION, QUIET, Picture, labe
 def thresholds(names: Sequence[str], cuts: Sequence[float], drawn: np.ndarray, single: float) -> Picture:
     """A threshold a label, with the interval that it has over resampled rows, beside the single one for all.
 
-    names, cuts: (L,); drawn: (R, L) thresholds of R resamples, of which the middle 95 % are shown
+    names, cuts: (L,); drawn: (R, L) thresholds of R resamples, of which the middle 95 % are shown; above 1 lies what is
+        never given, and is shown as 1
     """
     figure, axes = new_figure(7, 0.9 + 0.27 * len(names))
-    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    cuts, (low, high) = np.minimum(cuts, 1), np.minimum(np.percentile(drawn, [2.5, 97.5], axis=0), 1)
     order = np.argsort(cuts)
     axes.hlines(range(len(order)), low[order], high[order], color=LINE, linewidth=2)
-    axes.plot(np.asarray(cuts)[order], range(len(order)), "o", color=LINE)
+    axes.plot(cuts[order], range(len(order)), "o", color=LINE)
     axes.axvline(single, color=PREDICTION, linewidth=1)
     axes.annotate(f"one for all {single:.2f}", (single, -0.7), (4, 0), textcoords="offset points", color=PREDICTION, fontsize=8)
     axes.set_yticks(range(len(order)), [names[row] for row in order])
     inside = int(((low <= single) & (single <= high)).sum())
-    label(axes, f"Thresholds: of {inside} of {len(names)} labels the one for all lies in the interval", "probability")
+    label(axes, f"In {inside} of {len(names)} labels' intervals lies the one for all", "probability; 1: never given")
     return figure
 
 

@@ -28,6 +28,7 @@ from kaggle_utils.learning.augment import split_sets
 from kaggle_utils.learning.batches import Examples, Fold
 from kaggle_utils.learning.checkpoints import load_weights, start_from
 from kaggle_utils.learning.data_parallel import Team, together
+from kaggle_utils.learning.devices import laid_out
 from kaggle_utils.learning.mixing import mixing
 from kaggle_utils.learning.models import build, load_model
 from kaggle_utils.learning.own import beside, keep
@@ -212,10 +213,10 @@ def _training(lesson: Lesson, competition: Competition, order: Order) -> Any:
 def _trained(team: Team, given: Given, seconds_left: Callable[[], float], progress: str | None) -> Outcome:
     """One model, by one process or by each of several."""
     with beside(given.folder):
-        return _learnt(team, given, seconds_left, progress)
+        return _fitted(team, given, seconds_left, progress)
 
 
-def _learnt(team: Team, given: Given, seconds_left: Callable[[], float], progress: str | None) -> Outcome:
+def _fitted(team: Team, given: Given, seconds_left: Callable[[], float], progress: str | None) -> Outcome:
     one, lesson, fold = given.training, given.lesson, given.order.fold
     learnt = {name: value for name, value in asdict(one.own).items() if name not in _NOT_LEARNT}
     facts = {"model": one.model.plain(), "size": one.own.size, "fold": fold, one.part(): learnt, "data": _digest(given)}
@@ -254,7 +255,7 @@ def _predicted(
     one, sets = given.training, {}
     pixels = given.lesson.pixels(given)
     with beside(given.folder):
-        model = build(one.model).to(device)
+        model = laid_out(build(one.model), device)
     for checkpoint, view in product(one.own.checkpoints, one.own.views):
         asked = PredictionSet(given.order.member, view, checkpoint, given.lesson.DTYPE)
         stores = _stores(given, asked, weights[checkpoint])
@@ -379,7 +380,7 @@ class NetworkPredictor:
         self.trained = {one.member: self._training(one) for one in self.sets}
         self.model = functools.cache(partial(load_model, device=device))  # views share their models
 
-    def _training(self, asked: PredictionSet) -> NetworkTraining:
+    def _training(self, asked: PredictionSet) -> Any:
         weights = self.runs.weights(asked.member, asked.checkpoint, self.folds)
         with beside(weights[self.folds[0]].parent):
             return self.lesson.TRAINING.chosen(self.runs.parameters(asked.member), classes=self.kind.classes)

@@ -57,6 +57,18 @@ def test_a_classifier_answers_as_the_network_of_timm_with_its_own_head(name):
         assert torch.allclose(ours(images), whole((images / 255 - ours.mean) / ours.std), atol=1e-5)
 
 
+def test_weights_without_a_last_layer_begin_a_classifier_of_four_channels(tmp_path):
+    """As the hub has networks that learnt without labels: DINOv3's ConvNeXt is one, here a smaller of its kind."""
+    import timm
+
+    given = timm.create_model("test_convnext", num_classes=0).state_dict()
+    write_checkpoint(tmp_path / "w.pth", {"state": given})
+    model = build(ModelParameters("classifier", "test_convnext", classes=17, channels=4, start=str(tmp_path / "w.pth")))
+    first = "stem.0.weight"
+    assert model.net.encoder.state_dict()[first].shape[1] == 4
+    assert all(torch.equal(model.net.encoder.state_dict()[name], tensor) for name, tensor in given.items() if name != first)
+
+
 def test_all_but_a_classifiers_last_layer_can_be_frozen_and_its_last_blocks_thawed():
     model = build(ModelParameters("classifier", "test_resnet", classes=2))
     learning = lambda: {n.rpartition(".")[0] for n, p in model.named_parameters() if p.requires_grad}  # noqa: E731

@@ -58,7 +58,7 @@ class Labels:
         """
         from kaggle_utils.tasks.members import members_of
 
-        return members_of(names, preset, self.parameters, lambda alone: re.sub("[^a-z0-9]", "", alone.model.encoder))
+        return members_of(names, preset, self.parameters, _name_of)
 
     def train(
         self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path,
@@ -102,3 +102,9 @@ class Labels:
         (True, False)
         """
         return len(set(one.split()) ^ set(other.split())) <= 1
+
+
+def _name_of(alone: LabelTraining) -> str:
+    """What a member is called that is named after its network alone, or after the model of one's own."""
+    model = alone.model
+    return re.sub(r".*:|[^a-z0-9]", "", (model.encoder if model.architecture == "classifier" else model.architecture).lower())

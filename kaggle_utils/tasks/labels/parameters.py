@@ -12,6 +12,7 @@ from typing import Any
 
 from kaggle_utils.learning.losses import balance, loss
 from kaggle_utils.learning.models import ModelParameters
+from kaggle_utils.learning.own import is_own
 from kaggle_utils.learning.parameters import TrainingParameters
 from kaggle_utils.tasks.parameters import NetworkTraining, fitting
 
@@ -44,7 +45,7 @@ class LabelTraining(NetworkTraining):
     {'bands': ['red', 'green', 'blue', 'nir'], 'channels': 4, 'lr': 0.1}
     """
 
-    SETTLED = ("architecture", "labels", "upsampling", "sequence", "labelled", "over_time", "time_layers", "enlarged")
+    SETTLED = ("labels", "upsampling", "sequence", "labelled", "over_time", "time_layers", "enlarged")
 
     model: ModelParameters = ModelParameters("classifier", "efficientnet_b0", classes=1)
     training: TrainingParameters = TrainingParameters(batch=64)
@@ -84,5 +85,7 @@ class LabelTraining(NetworkTraining):
         """ValueError for what would else fail hours later: names not known, and choices that do not fit each other."""
         super().require_possible(classes)
         self.loss()
-        if self.model.classes != classes:
-            raise ValueError(f"the model has classes={self.model.classes}, expected {classes}")
+        m = self.model
+        if m.classes != classes or not (m.architecture == "classifier" or is_own(m.architecture)):
+            made = f"architecture {m.architecture}, classes={m.classes}"
+            raise ValueError(f"the model is {made}, expected classifier or own.py:name, of {classes} classes")

@@ -155,7 +155,7 @@ def test_a_draw_moves_the_picture_and_leaves_its_labels() -> None:
 
 @pytest.mark.parametrize(("names", "match"), [
     ({"loss": "bcd"}, "'bcd'.*bce"), ({"balance": 1.0, "loss_options": {"pos_weight": 2.0}}, "expected one of both"),
-    ({"classes": 3}, "classes=3, expected 17"),
+    ({"classes": 3}, "classes=3, expected classifier or own.py:name, of 17"), ({"architecture": "unet"}, "architecture unet"),
     ({"views": ["vlfip"]}, "'vlfip'"), ({"checkpoints": ["latest"]}, "expected best or last"),
     ({"start": "a.pth", "start_from": "b"}, "expected one of both"), ({"augmentations": "mixpu"}, "'mixpu'"),
 ])  # fmt: skip
