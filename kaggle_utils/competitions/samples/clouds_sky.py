@@ -150,14 +150,13 @@ def haze(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     return np.maximum(np.maximum(rng.uniform(0.2, 0.8) * cirrus, 0.8 * loose), veil).astype(np.float32)
 
 
-def paint_sky(rng: np.random.Generator, shape: Shape, shares: dict[str, np.ndarray], hazier: float = 1.0) -> np.ndarray:
+def paint_sky(rng: np.random.Generator, shape: Shape, shares: dict[str, np.ndarray]) -> np.ndarray:
     """A picture of the sky, (H, W, 3) uint8 RGB.
 
     shares: for each kind that is there, where: (H, W) float from 0 to 1
-    hazier: strength of what belongs to no kind
     """
     shape = tuple(shape)
-    density = haze(rng, shape) * hazier
+    density = haze(rng, shape)
     taken = np.zeros(shape, np.float32)
     for kind, share in sorted(shares.items()):
         density = density * (1 - 0.65 * share)
