@@ -22,6 +22,7 @@ _PAGE = {  # module: its names
     "images.decode": "read_image decode image_statistics",
     "images.cache": "cached_frames",
     "images.views": "view unview view_boxes unview_boxes",
+    "images.infrared": "false_colour half_pixel",
     "images.colour": "clahe grey_world",
     # boxes: a table of them, every format around it, exact F2, fusion, and rules over time
     "boxes.table": "Boxes iou xyxy_from_xywh xywh_from_xyxy xyxy_from_cxcywhn cxcywhn_from_xyxy",
@@ -40,9 +41,11 @@ _PAGE = {  # module: its names
     # masks: run lengths, Dice, and rules from probabilities to masks
     "masks.rle": "rle_from_mask mask_from_rle rles_from_masks masks_from_rles run_length_faults",
     "masks.dice": "dice_counts dice_from_counts dice_table mean_dice global_dice",
+    "masks.global_dice": "global_curve best_level_and_gate",
     "masks.components": "remove_small",
     "masks.rules": "ClassDecision MaskDecision masks_by_rule",
     "masks.scorecard": "mask_scorecard",
+    "masks.pixelcard": "pixel_scorecard",
     # labels: F-beta by every average, rules from probabilities to labels, and which of them to take
     "labels.metrics": "LabelMetric label_counts mean_f2 precision_and_recall",
     "labels.rules": "LabelRule labels_by_rule",
