@@ -33,7 +33,7 @@ KINDS_DRAWN = 14  # different look-alikes that a scene repeats
 DIAMETER = (64.0, 0.3)  # texels: median, and spread of its logarithm
 NEAR, FAR = (0.75, 1.9), (0.6, 3.2)  # from the camera to starfish, and to look-alikes, in camera heights
 TRIES = 20  # to find a place that is clear of the starfish
-SILTED = 0.2  # share of frames in a cloud of silt: a starfish that is there is not seen
+SILT_EVERY = 5  # frames, one of them in a cloud of silt, where a starfish that is there is not seen: as many in all videos
 SILT, SIGHT = (0.36, 0.52, 0.56), 0.13  # its colour, and how far one sees in it, as a share
 
 
@@ -45,7 +45,7 @@ class Scene:
     look: Look
     ground: Ground
     props: list[Prop]
-    seed: tuple[int, ...]
+    seed: tuple[int, ...]  # its last number says which frames are silted
 
     def __len__(self) -> int:
         return len(self.way)
@@ -57,7 +57,7 @@ class Scene:
         owner, whole = paint_props(image, self.way, t, self.props)
         boxes = true_boxes(owner, whole, rng)
         silted = replace(self.look, water=SILT, clear=tuple(SIGHT * far for far in self.look.clear))
-        look = silted if rng.random() < SILTED else self.look
+        look = silted if (self.seed[-1] + t) % SILT_EVERY == 0 else self.look
         image = through_water(image, self.ground, self.way, t, look)
         return through_lens(image, self.way, t, look, rng), boxes
 

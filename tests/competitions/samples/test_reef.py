@@ -91,11 +91,11 @@ def test_starfish_are_in_all_sequences_but_every_tenth(train: pd.DataFrame, trut
         assert len(filled) == sequences and sequences - filled.sum() == sequences // 10
 
 
-def test_now_and_then_a_frame_is_lost_in_silt_that_is_no_cut(scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    clear, later = scene.frame(3)[0], scene.frame(4)[0]
-    monkeypatch.setattr(reef_scene, "SILTED", 1.0)
-    silted, boxes = scene.frame(3)
-    assert silted.std() < 0.5 * clear.std() and boxes == scene.frame(3)[1] and not is_cut(silted, later)
+def test_every_fifth_frame_is_lost_in_silt_and_is_no_cut(scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    (clear, boxes), (later, _) = scene.frame(2), scene.frame(3)
+    monkeypatch.setattr(reef_scene, "SILT_EVERY", 1)
+    silted, still = scene.frame(2)
+    assert silted.std() < 0.5 * clear.std() and still == boxes and not is_cut(silted, later)
 
 
 def test_boxes_are_whole_pixels_inside_the_frame_but_for_a_little_jitter(train: pd.DataFrame) -> None:
