@@ -28,8 +28,8 @@ def steps(n: int) -> Generator[Any, Any, None]:
 
     title = f"{MEMBERS * VIEWS} sets of {BOXES} boxes in each of {n:,} frames made"
     judged = yield Step(title, lambda: some_predictions(n), counts=False)
-    first, fusion = next(iter(judged.sets)), {"method": "nms", "iou": 0.5}
-    single = yield Step("each set alone, NMS", lambda: alone(judged, fusion))
+    first = next(iter(judged.sets))
+    single = yield Step("each set alone, NMS", lambda: alone(judged, 0.5))
     choice = Choice(judged.ground, first, single[first])
     yield Step("compared, with intervals", lambda: choice.step("sets alone", single))
     tried = yield Step("fused by NMS, Soft-NMS, NMW and WBF: members, views, all, all but one", lambda: fused(judged, METHODS, 0.5))
