@@ -61,7 +61,7 @@ SAMPLE = {  # two CPU cores, a few minutes
     "epochs": 14, "batch": 8, "lr": 3e-3, "ema": 0.95,
 }  # fmt: skip
 SMOKE = SAMPLE | {"size": (64, 64), "members": None, "epochs": 1}
-SCORE_OPTIONS: dict[str, str] = {}
+DATASETS, SCORE_OPTIONS = (), {}
 _MAJORITY, _EACH = "human_pixel_masks.npy", "human_individual_masks.npy"
 
 
