@@ -17,7 +17,7 @@ SAID = [(NONE, NONE), (FULL, FULL), (NONE, FULL), (NONE, FULL)]
 class Judged:
     """Four items whose answers are given."""
 
-    rows, shape = np.array([10, 11, 12, 13]), (4, 6)
+    rows, shape, pooled = np.array([10, 11, 12, 13]), (4, 6), False
 
     def truth(self, item):
         return np.stack(TRUE[item])
@@ -34,7 +34,8 @@ COMPETITION = SimpleNamespace(
 
 def test_each_pair_has_its_fate():
     pairs = fates(Judged(), None, CLASSES)
-    found = {(row, name): (fate, dice) for row, name, fate, dice in pairs.itertuples(index=False)}
+    found = {(row, name): (fate, dice) for row, name, fate, dice, *_ in pairs.itertuples(index=False)}
+    assert pairs.loc[pairs["row"] == 13, ["missed_px", "invented_px"]].to_numpy().tolist() == [[24, 0], [0, 24]]
     assert found[10, "left"] == ("missed", 0) and found[12, "right"] == ("invented", 0)
     assert found[11, "left"] == ("both drawn", 1) and found[12, "left"] == ("both empty", 1)
     table = by_class(pairs)
@@ -46,6 +47,16 @@ def test_the_gallery_begins_with_what_loses_most():
     pairs = fates(Judged(), None, CLASSES)
     assert gallery(COMPETITION, None, Judged(), [None, None], pairs, n=2).size == (3 * 404 - 4, 2 * 271 - 4)
     assert gallery(COMPETITION, None, Judged(), [None], pairs[pairs["fate"] == "both drawn"]) is None
+
+
+def test_where_all_pixels_are_one_score_pixels_are_what_is_lost():
+    pooled, shown = Judged(), []
+    pooled.pooled = True
+    seen = SimpleNamespace(**vars(COMPETITION) | {"read": lambda items, row, size: shown.append(row) or np.zeros((4, 6, 3), np.uint8)})
+    pairs = fates(pooled, None, CLASSES)
+    pairs.loc[pairs["fate"] == "both drawn", "missed_px"] = 99  # drawn, and badly
+    gallery(seen, None, pooled, [None], pairs, n=1)
+    assert shown == [11]
 
 
 def test_the_advice_names_the_class_that_loses_most():
