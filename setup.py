@@ -35,8 +35,8 @@ RUN = [
     "kaggle>=2.2.4; python_version >= '3.11'",  # the official client, which has none for 3.10; serves at home alone
     "six",  # which that imports without declaring it
 ]
-TEST = ["pytest", "hypothesis"]
 EXPORT = ["onnx", "onnxruntime"]
+TEST = ["pytest", "hypothesis", *EXPORT]
 BENCH = ["hotcoco", "pycocotools", "faster-coco-eval", "simplejpeg", "hill-climbing", "hillclimbers", "torchmetrics"]
 
 setup(
