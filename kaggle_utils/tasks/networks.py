@@ -295,10 +295,7 @@ def _bytes(shape: tuple[int, ...], dtype: str | np.dtype) -> int:
 def _require_space(
     lesson: Lesson, competition: Competition, output: Path, wanted: Sequence[Order], fold_of_item: np.ndarray
 ) -> str:
-    """What predictions will take of the disk, in words; KitError where it has less.
-
-    The stores are sparse files: a disk that is full would be noticed hours later, by a signal.
-    """
+    """What predictions will take of the disk, in words; KitError where it has less: hours before a store would say so."""
     output.mkdir(parents=True, exist_ok=True)
     shapes, answered, sets = lesson.stores(competition.KIND), 0, set()
     for order in wanted:

@@ -274,6 +274,11 @@ def one_by_one(maps: np.ndarray, truths: np.ndarray) -> np.ndarray:
     return np.array([(np.count_nonzero(mask & truths), np.count_nonzero(mask), np.count_nonzero(truths)) for mask in masks])
 
 
+def first_curve() -> None:
+    """The histogram's kernel once."""
+    global_curve(np.zeros((1, 1, 4), np.uint8), np.zeros((1, 1, 4), np.uint8))
+
+
 @job
 def global_dice_curve() -> Job:
     """A sixteenth of contrails' validation records; the second peer is a clock at a sixteenth of .2 s."""
@@ -291,7 +296,7 @@ def global_dice_curve() -> Job:
             Peer("threshold by threshold", lambda: lambda: one_by_one(maps, truths), target=100, same=np.array_equal, rounds=3),
             Peer("12.5 ms on the clock", clock, target=1, rounds=3),
         ],
-        first_call=lambda: global_curve(maps[:1], truths[:1]),
+        first_call=first_curve,
     )
 
 
