@@ -12,9 +12,9 @@ import pytest
 from kaggle_server import USER, KaggleServer
 from kernel_folders import TAKES, write_kernel
 
-from kaggle_utils.platform.client import calls
+from kaggle_utils.platform.client import calls, once
 from kaggle_utils.platform.client.process import outcome
-from kaggle_utils.platform.push import once, sending, versions
+from kaggle_utils.platform.push import sending, versions
 from kaggle_utils.platform.push.order import Order
 
 

@@ -28,9 +28,9 @@ from tqdm import tqdm
 
 from kaggle_utils import cli
 from kaggle_utils.commands import push as _  # noqa: F401 - loaded before the forks
-from kaggle_utils.platform.client import calls
+from kaggle_utils.platform.client import calls, once
 from kaggle_utils.platform.client.process import outcome
-from kaggle_utils.platform.push import once, sending, versions
+from kaggle_utils.platform.push import sending, versions
 from kaggle_utils.platform.signals import ENDING
 
 FOLDS = [f"me/pond-2-train-fold{k}" for k in range(4)]

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kaggle_utils.platform.client.calls import KaggleFailure
+from kaggle_utils.platform.client.once import held
 from kaggle_utils.platform.kernels.chain import Stage
-from kaggle_utils.platform.push.once import held
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.versions import Version, download, work_left
 from kaggle_utils.platform.runtime import FANNED_OUT

@@ -13,8 +13,8 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from kaggle_utils.platform.client.calls import KaggleFailure
+from kaggle_utils.platform.client.once import LOOKS, once
 from kaggle_utils.platform.push.mark import Mark
-from kaggle_utils.platform.push.once import LOOKS, once
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.sources import require_same, versions_read
 from kaggle_utils.platform.push.stamping import Made

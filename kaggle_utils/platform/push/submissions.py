@@ -14,8 +14,8 @@ from pathlib import Path
 from kaggle_utils import competitions
 from kaggle_utils.platform import runtime
 from kaggle_utils.platform.client.calls import KaggleFailure, all_rows, ask, request
+from kaggle_utils.platform.client.once import once
 from kaggle_utils.platform.kernels.chain import Stage
-from kaggle_utils.platform.push.once import once
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.outputs import home_of
 from kaggle_utils.platform.push.sending import patiently

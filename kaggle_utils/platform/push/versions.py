@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path
 
 from kaggle_utils.platform.client.calls import KaggleFailure, all_rows, ask, request, requests
+from kaggle_utils.platform.client.once import just_now
 from kaggle_utils.platform.kernels import metadata
 from kaggle_utils.platform.push.mark import Mark, read
-from kaggle_utils.platform.push.once import just_now
 from kaggle_utils.platform.push.stamping import Made
 
 _SERVICE, _SOURCE, _STATE = "kernels.KernelsApiService", "GetKernel", "GetKernelSessionStatus"

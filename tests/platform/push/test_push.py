@@ -10,8 +10,9 @@ import pytest
 from kaggle_http import Page, Refusal, Silence
 from kernel_folders import COMPETITION, write_kernel
 
+from kaggle_utils.platform.client import once
 from kaggle_utils.platform.client.calls import KaggleFailure
-from kaggle_utils.platform.push import once, sending
+from kaggle_utils.platform.push import sending
 from kaggle_utils.platform.push.order import Order
 from kaggle_utils.platform.push.push import push
 from kaggle_utils.platform.push.versions import look

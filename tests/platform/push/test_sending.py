@@ -9,8 +9,8 @@ import pytest
 from kaggle_http import Page, Refusal, Silence
 
 from kaggle_utils.platform.client.calls import KaggleFailure
+from kaggle_utils.platform.client.once import LOOKS
 from kaggle_utils.platform.push import sending
-from kaggle_utils.platform.push.once import LOOKS
 from kaggle_utils.platform.push.push import push
 
 pytest_plugins = ["kaggle_fixtures"]

@@ -11,9 +11,9 @@ import threading
 
 import pytest
 
+from kaggle_utils.platform.client import once as module
 from kaggle_utils.platform.client.calls import KaggleFailure
-from kaggle_utils.platform.push import once as module
-from kaggle_utils.platform.push.once import LOOKS, held, once
+from kaggle_utils.platform.client.once import LOOKS, held, once
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +134,7 @@ def test_two_at_a_time_send_once_and_who_waits_is_told(tmp_path):
 
 def test_the_lock_outlives_its_process_as_long_as_the_clients_that_it_started(tmp_path):
     code = (
-        "import subprocess, sys, os\nfrom pathlib import Path\nfrom kaggle_utils.platform.push.once import held\n"
+        "import subprocess, sys, os\nfrom pathlib import Path\nfrom kaggle_utils.platform.client.once import held\n"
         "with held(Path(sys.argv[1]), print) as file:\n"
         "    child = subprocess.Popen(['sleep', '60'], stdout=subprocess.DEVNULL, pass_fds=[file.fileno()])\n"
         "    print(child.pid, flush=True)\n    os.kill(os.getpid(), 9)\n"
