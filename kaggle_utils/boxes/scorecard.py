@@ -13,11 +13,12 @@ import numpy as np
 
 from kaggle_utils.boxes.f2 import f2, f2_by_group, f2_by_iou, f2_by_size, f2_counts, f2_curve
 from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.evidence.card import FigureCard
 from kaggle_utils.files import json_text
 
 
 @dataclass(frozen=True)
-class Scorecard:
+class Scorecard(FigureCard):
     """F2 of a set of predictions and its parts; NaN where there is neither truth nor prediction.
 
     f2: with all boxes as they are, what the leaderboard would show
@@ -35,16 +36,6 @@ class Scorecard:
     by_iou: dict[float, float]
     by_group: dict[object, float]
     by_size: dict[tuple[float, float], float]
-
-    @property
-    def score(self) -> float:
-        """The figure that counts."""
-        return self.f2
-
-    @property
-    def short(self) -> str:
-        """It alone."""
-        return f"{self.f2:.4f}"
 
     def to_json(self) -> str:
         """All numbers as one line of JSON; a size is named ``32-48``, NaN is null."""

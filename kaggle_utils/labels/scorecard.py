@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kaggle_utils.files import json_text
+from kaggle_utils.evidence.card import FigureCard
 from kaggle_utils.labels.metrics import LabelMetric, fbeta_from_counts, label_counts, mean_f2, precision_and_recall
 
 
 @dataclass(frozen=True)
-class LabelScorecard:
+class LabelScorecard(FigureCard):
     """Figures of N rows with L labels; NaN where there is nothing to divide by.
 
     f2: mean over rows; macro_f1, micro_f1, weighted_f1: over labels
@@ -31,20 +31,6 @@ class LabelScorecard:
     rows: int
     truths: int
     predictions: int
-
-    @property
-    def score(self) -> float:
-        """The competition's figure."""
-        return self.f2
-
-    @property
-    def short(self) -> str:
-        """It alone."""
-        return f"{self.f2:.4f}"
-
-    def to_json(self) -> str:
-        """All numbers as one line of JSON, NaN as null."""
-        return json_text(vars(self))
 
     def __str__(self) -> str:
         counts = f"{self.rows} rows, {self.truths} true labels, {self.predictions} predicted"

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kaggle_utils.files import json_text
+from kaggle_utils.evidence.card import FigureCard
 from kaggle_utils.masks.dice import dice_counts, global_dice
 
 
 @dataclass(frozen=True)
-class PixelScorecard:
+class PixelScorecard(FigureCard):
     """The Dice of all pixels together; NaN where no pixel is true and none is predicted.
 
     items, truths, predictions: how many, and how many of them have a mask
@@ -33,11 +33,6 @@ class PixelScorecard:
     pixels: int
 
     @property
-    def score(self) -> float:
-        """The competition's figure."""
-        return self.dice
-
-    @property
     def short(self) -> str:
         """The figure, and what masks of every pixel would score."""
         return f"{self.dice:.4f}; all full {self.all_full:.4f}"
@@ -46,10 +41,6 @@ class PixelScorecard:
     def all_full(self) -> float:
         """What masks of every pixel would score."""
         return 2 * self.true / max(1, self.true + self.pixels)
-
-    def to_json(self) -> str:
-        """All numbers as one line of JSON, NaN as null."""
-        return json_text(vars(self))
 
     def __str__(self) -> str:
         counts = f"{self.items} items, {self.truths} true masks, {self.predictions} predicted; all full {self.all_full:.4f}"

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kaggle_utils.files import json_text
+from kaggle_utils.evidence.card import FigureCard
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 from kaggle_utils.masks.rle import mask_from_rle
 
 
 @dataclass(frozen=True)
-class MaskScorecard:
+class MaskScorecard(FigureCard):
     """Mean Dice over pairs of image and class; NaN where there are no pairs.
 
     dice: of all pairs; by_class: {class: mean Dice}; all_empty: what empty masks would score on them
@@ -34,18 +34,9 @@ class MaskScorecard:
     predictions: int
 
     @property
-    def score(self) -> float:
-        """The competition's figure."""
-        return self.dice
-
-    @property
     def short(self) -> str:
         """The figure, and what empty masks would score."""
         return f"{self.dice:.4f}; all empty {self.all_empty:.4f}"
-
-    def to_json(self) -> str:
-        """All numbers as one line of JSON, NaN as null."""
-        return json_text(vars(self))
 
     def __str__(self) -> str:
         counts = f"{self.pairs} pairs, {self.truths} true masks, {self.predictions} predicted"

@@ -9,13 +9,14 @@ import numpy as np
 
 from kaggle_utils.boxes.clips import clip_of_frame
 from kaggle_utils.boxes.table import Boxes
+from kaggle_utils.tasks.items import FileItems
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True)
-class VideoItems:
+class VideoItems(FileItems):
     """Frames with their truth; ``truth.frame`` is the row number in ``table``. Made by :meth:`in_time`.
 
     table: one row a frame: the competition's KEY, path (text), exists (bool), video_id, video_frame, if there sequence,
@@ -23,7 +24,6 @@ class VideoItems:
     truth: the annotated boxes, score 1
     """
 
-    table: pd.DataFrame
     truth: Boxes
 
     @classmethod
@@ -37,9 +37,6 @@ class VideoItems:
         """
         group = table["sequence" if "sequence" in table else "video_id"]
         return cls(table.assign(group=group, clip=clip_of_frame(table)), Boxes.empty() if truth is None else truth)
-
-    def __len__(self) -> int:
-        return len(self.table)
 
     @property
     def filled(self) -> np.ndarray:
@@ -68,11 +65,5 @@ class VideoItems:
         kept = self.truth[new_number[self.truth.frame] >= 0]
         return self.in_time(self.table.iloc[rows].reset_index(drop=True), kept.replace(frame=new_number[kept.frame]))
 
-    def present(self) -> VideoItems:
-        """Only the frames whose image is there."""
-        return self.take(self.table["exists"].to_numpy())
-
     def __str__(self) -> str:
-        missing = int((~self.table["exists"]).sum())
-        images = "all images are there" if not missing else f"{missing} of their images are missing"
-        return f"{len(self)} frames, {len(np.unique(self.truth.frame))} with {len(self.truth)} boxes; {images}"
+        return f"{len(self)} frames, {len(np.unique(self.truth.frame))} with {len(self.truth)} boxes; {self.told('images')}"

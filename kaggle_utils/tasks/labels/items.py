@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import pandas as pd
+from kaggle_utils.tasks.items import FileItems
 
 
 @dataclass(frozen=True)
-class LabelItems:
+class LabelItems(FileItems):
     """Items, each with any number of L labels.
 
-    table: one row an item: the competition's KEY, path (text), exists (bool), and group where it is known
+    table: with group where it is known
     classes: L names; labels: (N, L) bool, None where no truth is known
 
     >>> import pandas as pd
@@ -28,12 +26,8 @@ class LabelItems:
     (None, [True, False])
     """
 
-    table: pd.DataFrame
     classes: tuple[str, ...]
     labels: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.table)
 
     @property
     def filled(self) -> np.ndarray:
@@ -42,15 +36,8 @@ class LabelItems:
 
     def take(self, rows: np.ndarray) -> LabelItems:
         """The items chosen by row numbers or a mask."""
-        labels = None if self.labels is None else self.labels[rows]
-        return LabelItems(self.table.iloc[rows].reset_index(drop=True), self.classes, labels)
-
-    def present(self) -> LabelItems:
-        """Only the items whose file is there."""
-        return self.take(np.flatnonzero(self.table["exists"]))
+        return replace(super().take(rows), labels=None if self.labels is None else self.labels[rows])
 
     def __str__(self) -> str:
-        missing = int((~self.table["exists"]).sum())
-        files = "all files are there" if not missing else f"{missing} of their files are missing"
         labels = "their labels are not known" if self.labels is None else f"{int(self.labels.sum())} labels"
-        return f"{len(self)} items, {labels}; {files}"
+        return f"{len(self)} items, {labels}; {self.told()}"

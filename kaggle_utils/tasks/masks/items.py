@@ -17,23 +17,17 @@ import numpy as np
 from kaggle_utils.images.decode import threaded
 from kaggle_utils.masks.rle import mask_from_rle
 from kaggle_utils.masks.scorecard import resized_mask
+from kaggle_utils.tasks.items import FileItems
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True)
-class MaskItems:
-    """What both forms share; it knows no masks.
+class MaskItems(FileItems):
+    """What both forms share; it knows no masks. classes: C names"""
 
-    table: one row an item: its name first, exists (bool), path; classes: C names
-    """
-
-    table: pd.DataFrame
     classes: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.table)
 
     @property
     def labels(self) -> np.ndarray:
@@ -53,19 +47,6 @@ class MaskItems:
         have = self.labels.sum(0)
         columns = {"masks": have, "share": have / max(1, len(self)), "empty": len(self) - have}
         return pd.DataFrame(columns, index=pd.Index(self.classes, name="class"))
-
-    def take(self, rows: np.ndarray) -> MaskItems:
-        """The items chosen by row numbers or a mask."""
-        return replace(self, table=self.table.iloc[rows].reset_index(drop=True))
-
-    def present(self) -> MaskItems:
-        """Only the items whose file is there."""
-        return self.take(np.flatnonzero(self.table["exists"]))
-
-    @property
-    def _files(self) -> str:
-        missing = int((~self.table["exists"]).sum())
-        return "all files are there" if not missing else f"{missing} of their files are missing"
 
 
 @dataclass(frozen=True)
@@ -111,8 +92,8 @@ class RunLengthItems(MaskItems):
 
     def __str__(self) -> str:
         if self.texts is None:
-            return f"{len(self)} pictures, their masks are not known; {self._files}"
-        return f"{len(self)} pictures, {int(self.labels.sum())} masks at {'x'.join(map(str, self.shape))}; {self._files}"
+            return f"{len(self)} pictures, their masks are not known; {self.told()}"
+        return f"{len(self)} pictures, {int(self.labels.sum())} masks at {'x'.join(map(str, self.shape))}; {self.told()}"
 
 
 @dataclass(frozen=True)
@@ -161,4 +142,4 @@ class FolderItems(MaskItems):
         return np.stack([resized_mask(mask, shape) for mask in self.read(self.table["path"].iloc[row])])
 
     def __str__(self) -> str:
-        return f"{len(self)} records; {self._files}"
+        return f"{len(self)} records; {self.told()}"
