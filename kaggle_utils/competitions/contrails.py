@@ -23,7 +23,8 @@ import numpy as np
 from kaggle_utils.evidence.medals import Medals
 from kaggle_utils.folds.scenes import from_metres
 from kaggle_utils.images import infrared
-from kaggle_utils.images.kelvin import read_bands, resized
+from kaggle_utils.images.decode import resized
+from kaggle_utils.images.kelvin import read_bands
 from kaggle_utils.masks.pixelcard import PixelScorecard, pixel_scorecard
 from kaggle_utils.masks.rle import mask_from_rle, rle_from_mask, run_length_faults
 from kaggle_utils.tasks.competition import FoldSize
@@ -207,17 +208,19 @@ def truth(items: FolderItems | RunLengthItems, row: int, shape: tuple[int, int] 
     return items.masks(row, shape)
 
 
-def target(items: FolderItems, row: int, shape: tuple[int, int], how: str = "majority", draw: int = 0) -> np.ndarray:
+def target(
+    items: FolderItems, row: int, shape: tuple[int, int], how: str = "majority", draw: int | Sequence[int] = 0
+) -> np.ndarray:
     """(1, height, width) float32 from 0 to 1, what a model learns.
 
-    how: majority; mean: the share of annotators; annotator: one of them, by the number draw
+    how: majority; mean: the share of annotators; annotator: one of them, by the number draw, or several, one behind another
     """
     ways = {"majority": majority, "mean": annotators, "annotator": annotators}
     if how not in ways:
         raise ValueError(f"target is {how!r}, expected {', '.join(ways)}")
     drawn = ways[how](items.table["path"].iloc[row]).astype(np.float32)
-    one = drawn[draw % len(drawn)] if how == "annotator" else drawn.mean(0)
-    return resized(one[..., None], shape)[None, ..., 0]
+    some = drawn[np.atleast_1d(draw) % len(drawn)] if how == "annotator" else drawn.mean(0, keepdims=True)
+    return np.moveaxis(resized(np.moveaxis(some, 0, 2), shape[::-1]), 2, 0)
 
 
 def stream(items: FolderItems | None, folder: Path, output: Path) -> FileStream:

@@ -51,10 +51,12 @@ def read_image(path: str | os.PathLike, size: tuple[int, int] | None = None, gra
 
 
 def resized(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """(H, W, C) uint8 as it is, for None, or at ``size`` = (width, height) in pixels; smaller by means of areas.
+    """(H, W, C) uint8 or float as it is, for None, or at ``size`` = (width, height) in pixels; smaller by means of areas.
 
     >>> resized(np.arange(16, dtype=np.uint8).reshape(4, 4, 1), (2, 2))[..., 0].tolist()
     [[3, 5], [11, 13]]
+    >>> resized(np.array([[[0.0], [2.0]], [[4.0], [6.0]]]), (1, 1)).tolist()
+    [[[3.0]]]
     """
     if size is None or image.shape[1::-1] == tuple(size):
         return image

@@ -9,9 +9,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from kaggle_utils.images.decode import resized
 from kaggle_utils.images.infrared import half_pixel
 
 
@@ -33,17 +33,5 @@ def read_bands(
         stored = np.load(path, mmap_mode="r")
         if stored.ndim != 3 or not all(0 <= frame < stored.shape[2] for frame in frames):
             raise ValueError(f"{path} has shape {stored.shape}, expected (height, width, frames) with frames {list(frames)}")
-        found[band] = resized(half_pixel(np.asarray(stored, np.float32)[..., list(frames)], halves), size and size[::-1])
+        found[band] = resized(half_pixel(np.asarray(stored, np.float32)[..., list(frames)], halves), size)
     return found
-
-
-def resized(planes: np.ndarray, shape: tuple[int, int] | None) -> np.ndarray:
-    """(H, W, N) float at another (height, width), None: as it is; areas are averaged where it shrinks.
-
-    >>> resized(np.array([[[0.0], [2.0]], [[4.0], [6.0]]]), (1, 1)).tolist()
-    [[[3.0]]]
-    """
-    if shape is None or planes.shape[:2] == tuple(shape):
-        return planes
-    how = cv2.INTER_AREA if planes.shape[0] > shape[0] else cv2.INTER_LINEAR
-    return cv2.resize(planes, tuple(shape)[::-1], interpolation=how).reshape(*shape, -1)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kaggle_utils.errors import KitError
-from kaggle_utils.files import figure, fingerprint
+from kaggle_utils.files import figure, fingerprint, replacing
 from kaggle_utils.images.decode import threaded
 from kaggle_utils.learning.augment import split_sets
 from kaggle_utils.learning.batches import Examples, Fold
@@ -102,7 +102,16 @@ class Lesson:
         raise NotImplementedError
 
     def answer(self, given: Given, device: str, progress: str | None) -> None:
-        """What the member that is learnt from says of the items without truth, made unless it is there."""
+        """What the member that is learnt from says of the items without truth, in a file, unless it is there."""
+        path, weights, one = answers_file(given), Path(given.order.parents["learns_from"]), given.training.training
+        if not path.is_file():
+            how = {"batch": one.batch, "device": device, "mixed": one.mixed, "progress": progress}
+            said = self.said(given, load_model(weights, device), load_weights(weights), **how)
+            with replacing(path) as part:
+                np.save(part, np.concatenate([*said]))
+
+    def said(self, given: Given, parent: nn.Module, facts: Mapping[str, Any], **how: Any) -> Iterator[np.ndarray]:
+        """That, as it is learnt, batch by batch; facts: beside the parent's weights; how: as for :meth:`predictions`."""
         raise NotImplementedError
 
     def examples(self, given: Given) -> tuple[Examples, int]:

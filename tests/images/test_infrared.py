@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaggle_utils.images.decode import resized
 from kaggle_utils.images.infrared import (
     SCHEMES,
     bands_of,
@@ -15,7 +16,7 @@ from kaggle_utils.images.infrared import (
     in_bytes,
     with_changes,
 )
-from kaggle_utils.images.kelvin import read_bands, resized
+from kaggle_utils.images.kelvin import read_bands
 
 KELVIN = {band: np.random.default_rng(band).uniform(200, 310, (12, 10, 4)).astype(np.float32) for band in range(8, 17)}
 
@@ -121,7 +122,7 @@ class TestBandsInAFolder:
 
     def test_they_are_moved_on_their_own_grid_before_they_are_resized(self, folder):
         found = read_bands(folder, [14], [1], size=(20, 24), halves=1)[14]
-        np.testing.assert_array_equal(found, resized(half_pixel(KELVIN[14][..., 1:2]), (24, 20)))
+        np.testing.assert_array_equal(found, resized(half_pixel(KELVIN[14][..., 1:2]), (20, 24)))
         assert found.shape == (24, 20, 1)
 
     def test_a_band_that_is_missing_is_named_beside_those_that_are_there(self, folder):

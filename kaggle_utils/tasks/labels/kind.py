@@ -10,28 +10,26 @@ probabilities in 32 bits, decided upon (:mod:`~kaggle_utils.tasks.labels.candida
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaggle_utils.tasks.competition import FoldSize
+from kaggle_utils.tasks.network_kind import NetworkKind
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from kaggle_utils.tasks.competition import Competition, Items
-    from kaggle_utils.tasks.jobs import Order
     from kaggle_utils.tasks.labels.out_of_fold import OutOfFold
     from kaggle_utils.tasks.labels.parameters import LabelTraining
     from kaggle_utils.tasks.labels.prediction import LabelPredictor
-    from kaggle_utils.tasks.runs import Job, Runs
+    from kaggle_utils.tasks.networks import Lesson
+    from kaggle_utils.tasks.runs import Runs
 
 
 @dataclass(frozen=True)
-class Labels:
+class Labels(NetworkKind):
     """What a competition says of its labels.
 
     classes: how many; exclusive: groups of them, by number, of which an item has exactly one
@@ -44,36 +42,21 @@ class Labels:
 
     METRIC = "F2"
 
+    def lesson(self) -> Lesson:
+        """Of :mod:`kaggle_utils.tasks.labels.training`."""
+        from kaggle_utils.tasks.labels.training import LabelLesson
+
+        return LabelLesson()
+
     def parameters(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> LabelTraining:
-        """One member's training from a notebook's variables, see :meth:`LabelTraining.chosen`."""
-        from kaggle_utils.tasks.labels.parameters import LabelTraining
-
-        return LabelTraining.chosen(names, preset, self.classes)
-
-    def members(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> dict[str, LabelTraining]:
-        """Each member's training, see :func:`kaggle_utils.tasks.members.members_of`; alone it is named after its network.
+        """One member's training from a notebook's variables, see :meth:`LabelTraining.chosen`.
 
         >>> list(Labels(17).members({})), list(Labels(17).members({"members": {"a": {}, "b": {"encoder": "resnet34"}}}))
         (['efficientnetb0'], ['a', 'b'])
         """
-        from kaggle_utils.tasks.members import members_of
+        from kaggle_utils.tasks.labels.parameters import LabelTraining
 
-        return members_of(names, preset, self.parameters, _name_of)
-
-    def train(
-        self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path,
-        **how: Any,
-    ) -> list[Job]:  # fmt: skip
-        """Each order trained, and its prediction sets written, see :func:`kaggle_utils.tasks.networks.train_all`."""
-        from kaggle_utils.tasks.labels.training import LabelLesson
-        from kaggle_utils.tasks.networks import train_all
-
-        return train_all(LabelLesson(), competition, items, fold_of_item, wanted, output, **how)
-
-    def fold_size(self, items: Items, fold_of_item: np.ndarray, fold: int, parameters: LabelTraining) -> FoldSize:
-        """How many items an epoch of this fold trains on, and how many it leaves out."""
-        left_out = int((fold_of_item == fold).sum())
-        return FoldSize(len(fold_of_item) - left_out, left_out)
+        return LabelTraining.chosen(names, preset, self.classes)
 
     def out_of_fold(
         self, competition: Competition, items: Items, runs: Runs, folds: pd.DataFrame, cache: Path, progress: str | None = None
@@ -102,9 +85,3 @@ class Labels:
         (True, False)
         """
         return len(set(one.split()) ^ set(other.split())) <= 1
-
-
-def _name_of(alone: LabelTraining) -> str:
-    """What a member is called that is named after its network alone, or after the model of one's own."""
-    model = alone.model
-    return re.sub(r".*:|[^a-z0-9]", "", (model.encoder if model.architecture == "classifier" else model.architecture).lower())

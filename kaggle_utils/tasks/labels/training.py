@@ -8,19 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from kaggle_utils.files import replacing
 from kaggle_utils.labels.metrics import mean_f2
 from kaggle_utils.labels.rules import labels_by_rule
 from kaggle_utils.labels.search import fit_one_cut
 from kaggle_utils.learning.augment import augmentation, split_sets
-from kaggle_utils.learning.checkpoints import load_weights
-from kaggle_utils.learning.models import load_model
 from kaggle_utils.learning.predict import predict
 from kaggle_utils.learning.views import in_views
 from kaggle_utils.tasks.labels.parameters import LabelTraining
@@ -116,20 +112,13 @@ class LabelLesson(Lesson):
         """Read one by one."""
         return Read.of(given, given.items)
 
-    def answer(self, given: Given, device: str, progress: str | None) -> None:
-        """(M, L) probabilities, or labels where ``pseudo_from`` asks for them."""
-        one, weights, path = given.training, Path(given.order.parents["learns_from"]), answers_file(given)
-        if path.is_file():
-            return
-        facts = load_weights(weights)
-        training = self.TRAINING.chosen(facts["labels"] | {"size": facts["size"]}, facts["model"], one.model.classes)
-        pixels = Read(given.competition, given.unlabelled, training.labels.size, training.pixels, training.channels)
-        how = {"batch": one.training.batch, "device": device, "mixed": one.training.mixed, "progress": progress}
-        parent, kind = load_model(weights, device), given.competition.KIND
-        said = self.predictions(kind, parent, pixels, range(len(pixels)), "identity", **how)
-        found = np.concatenate([answer for _, (answer,) in said])
-        with replacing(path) as part:
-            np.save(part, found >= one.labels.pseudo_from if one.labels.pseudo_from else found)
+    def said(self, given: Given, parent: nn.Module, facts: Mapping[str, Any], **how: Any) -> Iterator[np.ndarray]:
+        """(B, L) probabilities, or labels where ``pseudo_from`` asks for them."""
+        kind, least = given.competition.KIND, given.training.labels.pseudo_from
+        asked = self.TRAINING.chosen(facts["labels"] | {"size": facts["size"]}, facts["model"], kind.classes)
+        pixels = Read(given.competition, given.unlabelled, asked.labels.size, asked.pixels, asked.channels)
+        found = self.predictions(kind, parent, pixels, range(len(pixels)), "identity", **how)
+        return (answer >= least if least else answer for _, (answer,) in found)
 
     def examples(self, given: Given) -> tuple[LabelExamples, int]:
         """Pictures and labels, those of another member behind the true ones."""

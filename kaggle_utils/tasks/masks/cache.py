@@ -6,6 +6,7 @@ search for weights each decode a truth once, however often they look at it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,18 +39,11 @@ def cached_truths(
     competition: Competition, items: Items, folder: Path, size: tuple[int, int], progress: str | None = None
 ) -> np.ndarray:
     """(N, height, width) uint8 of all items, bit k is class k."""
-    path = Path(folder) / f"masks_{size[0]}x{size[1]}_{items.digest[:12]}.npy"
-    if not path.is_file():
-        from tqdm import tqdm
 
-        with replacing(path) as part:
-            shape = (len(items), size[1], size[0])
-            bits = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-            for row in tqdm(range(len(bits)), desc=progress, disable=progress is None, unit="item"):
-                truth = competition.truth(items, row, size[::-1])
-                bits[row] = np.packbits(truth.astype(bool), axis=0, bitorder="little")[0]
-            bits.flush()
-    return np.load(path, mmap_mode="r")
+    def of(row: int) -> np.ndarray:
+        return np.packbits(competition.truth(items, row, size[::-1]).astype(bool), axis=0, bitorder="little")[0]
+
+    return _kept("masks", of, items, folder, size, progress)
 
 
 def cached_targets(
@@ -59,22 +53,29 @@ def cached_targets(
 
     how: mean; annotator: bit k is what annotator k drew, from the first on again where there are fewer than eight
     """
-    path = Path(folder) / f"{how}_{size[0]}x{size[1]}_{items.digest[:12]}.npy"
+
+    def of(row: int) -> np.ndarray:
+        if how == "mean":
+            return np.rint(255 * competition.target(items, row, size[::-1], how)[0])
+        drawn = competition.target(items, row, size[::-1], how, range(ANNOTATORS))
+        return np.packbits(drawn >= 0.5, axis=0, bitorder="little")[0]
+
+    return _kept(how, of, items, folder, size, progress)
+
+
+def _kept(
+    name: str, of: Callable[[int], np.ndarray], items: Items, folder: Path, size: tuple[int, int], progress: str | None
+) -> np.ndarray:
+    """(N, height, width) uint8, mapped from a file that is made unless it is there; of: row -> (height, width)."""
+    path = Path(folder) / f"{name}_{size[0]}x{size[1]}_{items.digest[:12]}.npy"
     if not path.is_file():
         from tqdm import tqdm
 
-        def of(row: int) -> np.ndarray:
-            if how == "mean":
-                return np.rint(255 * competition.target(items, row, size[::-1], how)[0])
-            drawn = [competition.target(items, row, size[::-1], how, draw)[0] >= 0.5 for draw in range(ANNOTATORS)]
-            return np.packbits(drawn, axis=0, bitorder="little")[0]
-
         with replacing(path) as part:
-            shape = (len(items), size[1], size[0])
-            targets = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+            kept = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(items), size[1], size[0]))
             for row in tqdm(range(len(items)), desc=progress, disable=progress is None, unit="item"):
-                targets[row] = of(row)
-            targets.flush()
+                kept[row] = of(row)
+            kept.flush()
     return np.load(path, mmap_mode="r")
 
 

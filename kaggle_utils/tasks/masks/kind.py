@@ -13,32 +13,30 @@ both masks.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_utils.masks.dice import dice_counts, dice_from_counts
 from kaggle_utils.masks.rle import mask_from_rle
-from kaggle_utils.tasks.competition import FoldSize
+from kaggle_utils.tasks.network_kind import NetworkKind
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from kaggle_utils.tasks.competition import Competition, Items
-    from kaggle_utils.tasks.jobs import Order
     from kaggle_utils.tasks.masks.out_of_fold import OutOfFold
     from kaggle_utils.tasks.masks.parameters import MaskTraining
     from kaggle_utils.tasks.masks.prediction import MaskPredictor
-    from kaggle_utils.tasks.runs import Job, Runs
+    from kaggle_utils.tasks.networks import Lesson
+    from kaggle_utils.tasks.runs import Runs
 
 _SAME_DICE = 0.99  # of two answers; a batch of another size may round differently
 
 
 @dataclass(frozen=True)
-class Masks:
+class Masks(NetworkKind):
     """What a competition says of its masks.
 
     classes: how many an item has; at most eight
@@ -62,40 +60,25 @@ class Masks:
         if not 1 <= self.classes <= 8:
             raise ValueError(f"there are {self.classes} classes, expected 1 to 8: they are the bits of a byte")
 
+    def lesson(self) -> Lesson:
+        """Of :mod:`kaggle_utils.tasks.masks.training`."""
+        from kaggle_utils.tasks.masks.training import MaskLesson
+
+        return MaskLesson()
+
     def parameters(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> MaskTraining:
-        """One member's training from a notebook's variables, see :meth:`MaskTraining.chosen`."""
+        """One member's training from a notebook's variables, see :meth:`MaskTraining.chosen`.
+
+        >>> pyramid = Masks(4, (350, 525)).members({"members": {"small": {}, "large": {"size": (640, 448)}}})
+        >>> {name: one.masks.size for name, one in pyramid.items()}
+        {'small': (480, 320), 'large': (640, 448)}
+        """
         from kaggle_utils.tasks.masks.parameters import MaskTraining
 
         found = MaskTraining.chosen(names, {**self.defaults, **(preset or {})}, self.classes)
         if odd := sorted({*found.masks.frames} - {*self.frames}):
             raise ValueError(f"frames has {odd[0]}, expected some of {list(self.frames)}, counted from the labelled one")
         return found
-
-    def members(self, names: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> dict[str, MaskTraining]:
-        """Each member's training, see :func:`kaggle_utils.tasks.members.members_of`; alone it is named after its architecture.
-
-        >>> pyramid = Masks(4, (350, 525)).members({"members": {"small": {}, "large": {"size": (640, 448)}}})
-        >>> {name: one.masks.size for name, one in pyramid.items()}
-        {'small': (480, 320), 'large': (640, 448)}
-        """
-        from kaggle_utils.tasks.members import members_of
-
-        return members_of(names, preset, self.parameters, _name_of)
-
-    def train(
-        self, competition: Competition, items: Items, fold_of_item: np.ndarray, wanted: Sequence[Order], output: Path,
-        **how: Any,
-    ) -> list[Job]:  # fmt: skip
-        """Each order trained, and its prediction sets written, see :func:`kaggle_utils.tasks.networks.train_all`."""
-        from kaggle_utils.tasks.masks.training import MaskLesson
-        from kaggle_utils.tasks.networks import train_all
-
-        return train_all(MaskLesson(), competition, items, fold_of_item, wanted, output, **how)
-
-    def fold_size(self, items: Items, fold_of_item: np.ndarray, fold: int, parameters: MaskTraining) -> FoldSize:
-        """How many items an epoch of this fold trains on, and how many it leaves out."""
-        left_out = int((fold_of_item == fold).sum())
-        return FoldSize(len(fold_of_item) - left_out, left_out)
 
     def out_of_fold(
         self, competition: Competition, items: Items, runs: Runs, folds: pd.DataFrame, cache: Path, progress: str | None = None
@@ -127,8 +110,3 @@ class Masks:
         pairs = zip(one.split("|"), other.split("|"), strict=True)
         masks = ([mask_from_rle(text, self.shape) for text in pair] for pair in pairs)
         return all(dice_from_counts(dice_counts(*pair)) >= _SAME_DICE for pair in masks)
-
-
-def _name_of(alone: MaskTraining) -> str:
-    """What a member is called that is named after its model alone, without the file of one's own."""
-    return re.sub(r".*:|[^a-z0-9]", "", alone.model.architecture.lower())

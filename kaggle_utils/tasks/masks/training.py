@@ -6,16 +6,12 @@ submission's shape before they are stored, so whatever a member's input, they ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kaggle_utils.files import replacing
 from kaggle_utils.learning.augment import split_sets
-from kaggle_utils.learning.checkpoints import load_weights
-from kaggle_utils.learning.models import load_model
 from kaggle_utils.tasks.masks.cache import ANNOTATORS, cached_pixels, cached_targets, cached_truths
 from kaggle_utils.tasks.masks.examples import DiceMetric, MaskExamples
 from kaggle_utils.tasks.masks.parameters import MaskParameters, MaskTraining
@@ -53,19 +49,12 @@ class MaskLesson(Lesson):
         """Mapped from that file."""
         return _resized(given)[0]
 
-    def answer(self, given: Given, device: str, progress: str | None) -> None:
-        """Masks at this member's size, bits of one byte a pixel."""
-        one, weights, path = given.training, Path(given.order.parents["learns_from"]), answers_file(given)
-        if path.is_file():
-            return
-        facts = load_weights(weights)
-        parent, as_it_reads = load_model(weights, device), MaskParameters(**facts["masks"]).pixels
-        pixels = cached_pixels(given.competition, given.unlabelled, given.cache, tuple(facts["size"]), progress, **as_it_reads)
-        how = {"batch": one.training.batch, "device": device, "mixed": one.training.mixed, "progress": progress}
-        found = predictions(parent, pixels, range(len(pixels)), "identity", one.masks.size[::-1], **how)
-        drawn = [_as_learnt(masks, one.masks) for _, (masks, _) in found]
-        with replacing(path) as part:
-            np.save(part, np.concatenate(drawn))
+    def said(self, given: Given, parent: nn.Module, facts: Mapping[str, Any], **how: Any) -> Iterator[np.ndarray]:
+        """Masks at this member's size, a byte a pixel."""
+        own, asked = given.training.masks, (given.competition, given.unlabelled, given.cache, tuple(facts["size"]))
+        pixels = cached_pixels(*asked, how["progress"], **MaskParameters(**facts["masks"]).pixels)
+        found = predictions(parent, pixels, range(len(pixels)), "identity", own.size[::-1], **how)
+        return (_as_learnt(masks, own) for _, (masks, _) in found)
 
     def examples(self, given: Given) -> tuple[MaskExamples, int]:
         """Pictures and masks, those of another member behind the true ones."""
